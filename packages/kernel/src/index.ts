@@ -1,0 +1,23 @@
+export { assert, InvariantError, unreachable } from './assert.ts'
+export { type Clock, ManualClock, sleep, systemClock, type Timer } from './clock.ts'
+export {
+  ERROR_KINDS,
+  type ErrorCode,
+  type ErrorKind,
+  isTenaxError,
+  messageOf,
+  TenaxError,
+  type TenaxErrorOptions,
+} from './errors.ts'
+export {
+  type Incarnation,
+  type Lineage,
+  parseIncarnation,
+  parseLineage,
+  parseTenantId,
+  type RandomId,
+  RESERVED_TENANT_IDS,
+  type TenantId,
+} from './ids.ts'
+export { MIB_BYTES, SQL_ARGS_MAX, SQL_BYTES_MAX } from './limits.ts'
+export type { SqlArgs, SqlColumn, SqlResult, SqlValue } from './sql.ts'
