@@ -1,1 +1,25 @@
-export {}
+export {
+  type DeleteReceipt,
+  encodeQueryReply,
+  type JsonValue,
+  type QueryReply,
+  TENANT_STATES,
+  type TenantPage,
+  type TenantResource,
+  type TenantState,
+  type TenantStats,
+} from '@tenax/protocol'
+export { createTenaxClient, type TenaxClient } from './client.ts'
+export type { FetchFunction, TenaxClientOptions } from './connection.ts'
+export type { Download } from './download.ts'
+export type { QueryArgs, QueryValue } from './query-args.ts'
+export type { TenantSession } from './session.ts'
+export type {
+  AllTenantsOptions,
+  ImportBody,
+  ImportOptions,
+  ListTenantsOptions,
+  TenantAdmin,
+  TenantFilter,
+} from './tenant-admin.ts'
+export type { DatabaseOptions, TenantDatabase } from './tenant-database.ts'

@@ -1,1 +1,5 @@
-export {}
+export { type ErrorCode, type ErrorKind, TenaxError } from '@tenax/kernel'
+export { defineConfig, type TenaxConfig } from './config.ts'
+export { createTenax, type EmbeddedTenant, type Tenax } from './create-tenax.ts'
+export { loadMigrations } from './migrations.ts'
+export type { TenaxOptions } from './options.ts'

@@ -1,1 +1,31 @@
-export {}
+export type { ReplyLimits } from './core/encoding.ts'
+export type { Bindings } from './core/parameters.ts'
+export type { PragmaCall } from './core/pragmas.ts'
+export { refused, sqlError } from './core/refusal.ts'
+export { isReservedName } from './core/reserved.ts'
+export { type ParsedStatement, parseStatement, splitScript, type TransactionVerb } from './core/statement.ts'
+export { type EngineConnection, type EngineDriver, EngineError, type EngineStatement } from './driver.ts'
+export { libsqlDriver } from './drivers/libsql.ts'
+export { nodeSqliteDriver } from './drivers/node-sqlite.ts'
+export { isBusy, isDamage, sqlFailure } from './failure.ts'
+export {
+  type Executed,
+  type FileSizes,
+  type OpenOptions,
+  SqliteFile,
+  type SqliteFileSettings,
+  TooLongForLoop,
+} from './file.ts'
+export {
+  CACHE_KIB,
+  MAINTENANCE_TIMEOUT_MS,
+  PAGE_BYTES,
+  PAGE_COUNT_MAX,
+  QUERY_TIMEOUT_MS,
+  REPLY_BYTES_MAX,
+  REPLY_ROWS_MAX,
+} from './limits.ts'
+export { collectClosed, zombieCount } from './main-files.ts'
+export { makeTemplate, rebuildInto, syncDirectory, writeNewFile } from './new-file.ts'
+export { acquireProcessLock, type LockHolder, type ProcessLock } from './process-lock.ts'
+export type { TenantStatement } from './tenant-statement.ts'

@@ -1,1 +1,29 @@
-export {}
+export type { PlacementState, TenantRecord } from './catalog.ts'
+export type { ListQuery, TenantPage } from './files/directory.ts'
+export type { TenantExport } from './files/export.ts'
+export type { ByteStream } from './files/upload.ts'
+export type { Handle } from './handle.ts'
+export type { DeleteReceipt } from './lifecycle/remove.ts'
+export {
+  HANDLE_BYTES_MAX,
+  HANDLE_IDLE_MS,
+  HANDLES_MAX,
+  IMPORT_BYTES_MAX,
+  POOL_SWEEP_MS,
+  POOL_WAITERS_MAX,
+  SHARD_COUNT,
+  TRANSACTION_IDLE_MS,
+  TRANSACTION_TOTAL_MS,
+  WAIT_MS_MAX,
+} from './limits.ts'
+export type { Migration } from './migrations.ts'
+export type { DisposalReason, PoolSettings, PoolStats } from './pool.ts'
+export type { Session } from './session.ts'
+export { systemRandomId } from './system-ids.ts'
+export {
+  Tenancy,
+  type TenancyComponents,
+  type TenancyEvent,
+  type TenancySettings,
+  type TenantStats,
+} from './tenancy.ts'

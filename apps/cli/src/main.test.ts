@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { fakeIo } from './fixtures/fake-context.ts'
+import { main } from './main.ts'
+import { readSettings } from './settings.ts'
+
+async function run(...args: string[]) {
+  const io = fakeIo()
+  const exitCode = await main(args, { io, settings: readSettings({}) })
+  return { exitCode, out: io.out(), err: io.err() }
+}
+
+test.each([
+  { args: [] },
+  { args: ['tenants'] },
+  { args: ['nonsense'] },
+  { args: ['tenants', 'list', '--nonsense'] },
+  { args: ['tenants', 'create'] },
+  { args: ['tenants', 'create', 'UPPER'] },
+  { args: ['tenants', 'create', 'v1'] },
+  { args: ['tenants', 'list', '--limit', '0'] },
+  { args: ['tenants', 'list', '--state', 'sleepy'] },
+  { args: ['tenants', 'list', '--url', 'nonsense'] },
+  { args: ['tenants', 'list', '--key', 'a b'] },
+  { args: ['tenants', 'delete', 'acme'] },
+  { args: ['serve', '--port', '65536'] },
+  { args: ['sql', 'acme', 'select ?', '--arg', 'hex:0'] },
+  { args: ['sql', 'acme', 'select 1; select ?', '--arg', '1'] },
+  { args: ['sql', 'acme'] },
+])('$args makes no sense: exit code 2, and an error on stderr', async ({ args }) => {
+  const { exitCode, out, err } = await run(...args)
+  expect(exitCode).toBe(2)
+  expect(out).toBe('')
+  expect(err).toMatch(/^error: .+\nhint: .+\n$|^error: .+\n$/m)
+})
+
+test('with --json a failure is one JSON object on stderr', async () => {
+  for (const args of [['--json'], ['tenants', '--json'], ['tenants', 'show', '..', '--json'], ['nonsense', '--json']]) {
+    const { exitCode, out, err } = await run(...args)
+    expect(exitCode).toBe(2)
+    expect(out).toBe('')
+    expect(JSON.parse(err)).toMatchObject({ error: { code: 'usage', message: expect.any(String) } })
+    expect(err.trimEnd()).not.toContain('\n')
+  }
+})
+
+test('--help and --version succeed', async () => {
+  expect(await run('--version')).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  const { exitCode, out } = await run('tenants', 'list', '--help')
+  expect(exitCode).toBe(0)
+  expect(out).toContain('--json')
+})
+
+test('settings come from the environment, and empty variables do not count', () => {
+  const set = { TENAX_URL: 'http://a', TENAX_ADMIN_KEY: 'k', TENAX_DATA: '/d', TENAX_HISTORY: '/h' }
+  expect(readSettings(set)).toEqual({ url: 'http://a', adminKey: 'k', dataDir: '/d', historyFile: '/h' })
+  const empty = readSettings({ TENAX_URL: '', TENAX_ADMIN_KEY: '' })
+  expect(empty).toMatchObject({ url: 'http://127.0.0.1:8787', adminKey: undefined, dataDir: './data' })
+})

@@ -1,0 +1,226 @@
+/** The commands and options of `tenax`. Whatever is slow to load is loaded by the command that needs it. */
+import { readFileSync } from 'node:fs'
+import { findPackageJSON } from 'node:module'
+import type { TenaxClient } from '@tenax/client'
+import { isTenaxError, parseTenantId, systemClock } from '@tenax/kernel'
+import { type Command, createCommand, InvalidArgumentError } from 'commander'
+import { CliError } from './failure.ts'
+import type { CliIo, CommandContext } from './io.ts'
+import type { ServeOptions } from './serve-command.ts'
+import type { Settings } from './settings.ts'
+import { BOUND_VALUE_HELP, parseBoundValue } from './sql/bound-value.ts'
+
+/** What the commands get from the process around them. */
+export interface ProgramOptions {
+  readonly io: CliIo
+  readonly settings: Settings
+  /** Whether failures are JSON; then help that nobody asked for is left out. */
+  readonly json: boolean
+}
+
+interface GlobalOptions {
+  readonly url: string
+  readonly key?: string
+  readonly json?: boolean
+}
+
+const PORT_MAX = 65_535
+const TENANT = 'id of the tenant'
+
+/** The whole program. Parsing throws CommanderError for a command line that makes no sense, and for `--help`. */
+export function buildProgram(options: ProgramOptions): Command {
+  const { io, settings } = options
+  const program = createCommand('tenax')
+    .description('A SQLite database per tenant, behind one service.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => options.json || io.stderr.write(text),
+      outputError: () => undefined,
+    })
+    .configureHelp({ showGlobalOptions: true })
+    .version(readVersion())
+    .option('--url <url>', 'the server, or TENAX_URL', settings.url)
+    .option('--key <key>', 'its admin key; better TENAX_ADMIN_KEY, which other users of the machine do not see')
+    .option('--json', 'JSON on stdout, and a failure as one JSON object on stderr')
+  addServeCommands(program)
+  addTenantCommands(program, options)
+  addSqlCommand(program, options)
+  addTransferCommands(program, options)
+  addDoctorCommand(program, options)
+  return program
+}
+
+function readVersion(): string {
+  const path = findPackageJSON('..', import.meta.url)
+  const manifest: unknown = path === undefined ? undefined : JSON.parse(readFileSync(path, 'utf8'))
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '0.0.0'
+}
+
+function addServeCommands(program: Command): void {
+  const modes = { dev: 'run a server for development', serve: 'run a server' } as const
+  for (const mode of ['dev', 'serve'] as const) {
+    program
+      .command(mode)
+      .description(modes[mode])
+      .option('--port <port>', 'port to listen on; 0 picks one', wholeNumber(0, PORT_MAX))
+      .option('--host <host>', 'address to listen on')
+      .option('--data <directory>', 'directory of the data')
+      .option('--config <file>', 'tenax.config.ts of the project')
+      .action(async (_options: ServeOptions, command: Command) => {
+        const { port, host, data, config, json } = command.optsWithGlobals<ServeOptions>()
+        const { serve } = await import('./serve-command.ts')
+        await serve(mode, {
+          ...(port === undefined ? {} : { port }),
+          ...(host === undefined ? {} : { host }),
+          ...(data === undefined ? {} : { data }),
+          ...(config === undefined ? {} : { config }),
+          ...(json === undefined ? {} : { json }),
+        })
+      })
+  }
+}
+
+function addTenantCommands(program: Command, options: ProgramOptions): void {
+  const tenants = program.command('tenants').description('create, list and operate tenants')
+  tenants
+    .command('list')
+    .description('list tenants, sorted by id')
+    .option('--state <state>', 'only those in this state, such as warm or suspended')
+    .option('--prefix <prefix>', 'only those whose id begins so')
+    .option('--limit <count>', 'at most so many', wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .action(async (filter: { state?: string; prefix?: string; limit?: number }, command: Command) => {
+      const { listTenants } = await import('./tenant-commands.ts')
+      await listTenants(await contextOf(command, options), filter)
+    })
+  tenants
+    .command('delete')
+    .description('delete a tenant and all its data')
+    .argument('<tenant>', TENANT, tenantId)
+    .option('--yes', 'do not ask')
+    .action(async (id: string, { yes = false }: { yes?: boolean }, command: Command) => {
+      const { deleteTenant } = await import('./tenant-commands.ts')
+      await deleteTenant(await contextOf(command, options), id, { isGiven: yes })
+    })
+  for (const verb of ['create', 'show', 'suspend', 'resume'] as const) {
+    tenants
+      .command(verb)
+      .description(TENANT_VERBS[verb])
+      .argument('<tenant>', TENANT, tenantId)
+      .action(async (id: string, _options: unknown, command: Command) => {
+        const commands = await import('./tenant-commands.ts')
+        await commands[`${verb}Tenant`](await contextOf(command, options), id)
+      })
+  }
+}
+
+const TENANT_VERBS = {
+  create: 'create an empty tenant',
+  show: 'show a tenant and the numbers of its file',
+  suspend: "refuse a tenant's requests until it is resumed",
+  resume: 'take requests of a suspended tenant again',
+} as const
+
+function addSqlCommand(program: Command, options: ProgramOptions): void {
+  program
+    .command('sql')
+    .description("run SQL on a tenant's database: a statement, a script on stdin, or a shell")
+    .argument('<tenant>', TENANT, tenantId)
+    .argument('[statement]', 'one or several statements; also .tables and .schema [table]')
+    .option('--arg <value>', 'bind to the next ?, see below; repeat it for more', appendTo)
+    .addHelpText('after', `\n--arg: ${BOUND_VALUE_HELP}`)
+    .action(
+      async (
+        tenantIdText: string,
+        statement: string | undefined,
+        { arg = [] }: { arg?: string[] },
+        command: Command,
+      ) => {
+        const args = arg.map(parseBoundValue)
+        const context = await contextOf(command, options)
+        const { runSql } = await import('./sql-command.ts')
+        const { historyFile } = options.settings
+        await runSql(context, { tenantId: tenantIdText, statement, args, historyFile })
+      },
+    )
+}
+
+function addTransferCommands(program: Command, options: ProgramOptions): void {
+  program
+    .command('export')
+    .description("write a consistent copy of a tenant's database")
+    .argument('<tenant>', TENANT, tenantId)
+    .argument('[file]', 'where to; - is stdout, default <tenant>.sqlite')
+    .option('--force', 'replace a file that is there')
+    .action(async (id: string, file: string | undefined, { force = false }: { force?: boolean }, command: Command) => {
+      const { exportTenant } = await import('./transfer/export-command.ts')
+      await exportTenant(await contextOf(command, options), { tenantId: id, file, force })
+    })
+  program
+    .command('import')
+    .description('create a tenant from a SQLite file, or replace all that a tenant holds')
+    .argument('<tenant>', TENANT, tenantId)
+    .argument('<file>', 'the SQLite file; - is stdin')
+    .option('--yes', 'replace a tenant that is there without asking')
+    .action(async (id: string, file: string, { yes = false }: { yes?: boolean }, command: Command) => {
+      const { importTenant } = await import('./transfer/import-command.ts')
+      await importTenant(await contextOf(command, options), { tenantId: id, file, yes })
+    })
+}
+
+function addDoctorCommand(program: Command, options: ProgramOptions): void {
+  program
+    .command('doctor')
+    .description('check this machine, the data directory and the server')
+    .option('--data <directory>', 'directory of the data, or TENAX_DATA', options.settings.dataDir)
+    .option('--handles <count>', "size of the server's pool of handles", wholeNumber(1, 1_000_000))
+    .action(async ({ data, handles }: { data: string; handles?: number }, command: Command) => {
+      const { runDoctor, HANDLES_DEFAULT, pauseThread } = await import('./doctor-command.ts')
+      await runDoctor(await contextOf(command, options), {
+        url: command.optsWithGlobals<GlobalOptions>().url,
+        dataDir: data,
+        handleCount: handles ?? HANDLES_DEFAULT,
+        nodeVersion: process.versions.node,
+        clock: systemClock,
+        pause: pauseThread,
+        loadEngine: () => import('tenax'),
+      })
+    })
+}
+
+async function contextOf(command: Command, { io, settings }: ProgramOptions): Promise<CommandContext> {
+  const { url, key, json = false } = command.optsWithGlobals<GlobalOptions>()
+  return { io, json, client: await clientOf(url, key ?? settings.adminKey) }
+}
+
+/** A URL or a key that cannot be one is a mistake of the command line. */
+async function clientOf(url: string, adminKey: string | undefined): Promise<TenaxClient> {
+  const { createTenaxClient } = await import('@tenax/client')
+  try {
+    return createTenaxClient({ url, adminKey })
+  } catch (error) {
+    if (isTenaxError(error, 'argument_invalid')) throw CliError.usage(error.message, error.hint)
+    throw error
+  }
+}
+
+function tenantId(text: string): string {
+  try {
+    return parseTenantId(text)
+  } catch (error) {
+    if (isTenaxError(error)) throw new InvalidArgumentError(`It is ${error.message}: ${error.hint ?? ''}.`)
+    throw error
+  }
+}
+
+function wholeNumber(lowest: number, highest: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= lowest && value <= highest) return value
+    throw new InvalidArgumentError(`It must be a whole number from ${lowest} to ${highest}.`)
+  }
+}
+
+function appendTo(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}

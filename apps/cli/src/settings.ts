@@ -1,0 +1,28 @@
+/** What the environment says. Nobody else reads it. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Settings that options of the command line override. */
+export interface Settings {
+  /** `TENAX_URL`. */
+  readonly url: string
+  /** `TENAX_ADMIN_KEY`. */
+  readonly adminKey: string | undefined
+  /** `TENAX_DATA`: the directory that `doctor` looks at. */
+  readonly dataDir: string
+  /** What was typed into the SQL shell. */
+  readonly historyFile: string
+}
+
+const URL_DEFAULT = 'http://127.0.0.1:8787'
+const DATA_DEFAULT = './data'
+
+/** The settings of this process. An empty variable counts as one that is not set. */
+export function readSettings(env: Readonly<Record<string, string | undefined>> = process.env): Settings {
+  return {
+    url: env['TENAX_URL'] || URL_DEFAULT,
+    adminKey: env['TENAX_ADMIN_KEY'] || undefined,
+    dataDir: env['TENAX_DATA'] || DATA_DEFAULT,
+    historyFile: env['TENAX_HISTORY'] || join(homedir(), '.tenax_history'),
+  }
+}

@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest'
+import { fakeContext } from './fixtures/fake-context.ts'
+import { createTenant, deleteTenant, listTenants, resumeTenant, showTenant, suspendTenant } from './tenant-commands.ts'
+
+test('create, suspend and resume say what became of the tenant', async () => {
+  const context = await fakeContext()
+  await createTenant(context, 'acme')
+  await suspendTenant(context, 'acme')
+  await resumeTenant(context, 'acme')
+  expect(context.io.out()).toBe('created tenant acme\ntenant acme is suspended\ntenant acme is warm\n')
+})
+
+test('with --json each of them answers the tenant', async () => {
+  const context = await fakeContext({ json: true })
+  await createTenant(context, 'acme')
+  expect(JSON.parse(context.io.out())).toMatchObject({ id: 'acme', state: 'warm', url: '/t/acme/' })
+})
+
+test('create of a tenant that is there fails', async () => {
+  const context = await fakeContext({ ids: ['acme'] })
+  await expect(createTenant(context, 'acme')).rejects.toMatchObject({ code: 'tenant_exists' })
+  expect(context.io.out()).toBe('')
+})
+
+test('list shows a table', async () => {
+  const context = await fakeContext({ ids: ['b', 'acme'] })
+  await listTenants(context, {})
+  expect(context.io.out().split('\n')).toEqual([
+    'id    state  created',
+    '----  -----  ------------------------',
+    'acme  warm   2026-11-22T12:00:00.000Z',
+    'b     warm   2026-11-22T12:00:00.000Z',
+    '',
+  ])
+})
+
+test('list goes through all pages, and stops at its limit', async () => {
+  const ids = Array.from({ length: 1001 }, (_, index) => `t${String(index).padStart(4, '0')}`)
+  const context = await fakeContext({ json: true, ids })
+  const pages = () => context.server.seen.filter(({ method }) => method === 'GET').length
+  await listTenants(context, {})
+  expect(JSON.parse(context.io.out()).tenants).toHaveLength(1001)
+  expect(pages()).toBe(2)
+  await listTenants(context, { limit: 2 })
+  expect(pages()).toBe(3)
+  expect(JSON.parse(context.io.out().trim().split('\n')[1] ?? '').tenants).toHaveLength(2)
+})
+
+test('list filters by state and prefix', async () => {
+  const context = await fakeContext({ json: true, ids: ['a1', 'a2', 'b1'] })
+  await context.client.tenants.suspend('a2')
+  await listTenants(context, { prefix: 'a', state: 'suspended' })
+  expect(JSON.parse(context.io.out()).tenants).toMatchObject([{ id: 'a2' }])
+})
+
+test('show has the tenant and the numbers of its file', async () => {
+  const context = await fakeContext({ ids: ['acme'] })
+  await showTenant(context, 'acme')
+  expect(context.io.out()).toMatch(/^id {11}acme\nstate {8}warm\n/)
+  expect(context.io.out()).toContain('size         12.0 KiB of 1.0 GiB\n')
+})
+
+test('show as JSON keeps a 64-bit LSN exact', async () => {
+  const context = await fakeContext({ json: true, ids: ['acme'] })
+  await showTenant(context, 'acme')
+  expect(JSON.parse(context.io.out())).toMatchObject({ id: 'acme', stats: { lsn: '9223372036854775807' } })
+})
+
+test('show of a tenant that cannot be opened has no numbers', async () => {
+  const context = await fakeContext({ json: true, ids: ['acme'] })
+  const { tenants } = context.client
+  const stats = () => tenants.get('UPPER').then(() => Promise.reject(new Error('not reached')))
+  await expect(
+    showTenant({ ...context, client: { ...context.client, tenants: { ...tenants, stats } } }, 'acme'),
+  ).rejects.toMatchObject({ code: 'tenant_id_invalid' })
+  context.server.answerNext(Response.json(await tenants.get('acme')))
+  await showTenant(context, 'acme')
+  expect(JSON.parse(context.io.out())).toMatchObject({ stats: { open: true } })
+})
+
+test('delete without a terminal needs --yes, and asks nobody', async () => {
+  const context = await fakeContext({ ids: ['acme'] })
+  await expect(deleteTenant(context, 'acme', { isGiven: false })).rejects.toMatchObject({ code: 'usage' })
+  expect(await context.client.tenants.get('acme')).toMatchObject({ id: 'acme' })
+  await deleteTenant(context, 'acme', { isGiven: true })
+  expect(context.io.out()).toMatch(/^deleted tenant acme at /)
+})
+
+test.each(['n', '', 'yellow'])('delete at a terminal is given up by the answer %j', async (answer) => {
+  const context = await fakeContext({ ids: ['acme'], isTTY: true, input: `${answer}\n` })
+  await expect(deleteTenant(context, 'acme', { isGiven: false })).rejects.toMatchObject({ code: 'not_confirmed' })
+  expect(context.io.err()).toContain('acme')
+})
+
+test.each(['y', 'YES'])('delete at a terminal goes on by the answer %j', async (answer) => {
+  const context = await fakeContext({ ids: ['acme'], isTTY: true, input: `${answer}\n` })
+  await deleteTenant(context, 'acme', { isGiven: false })
+  await expect(context.client.tenants.get('acme')).rejects.toMatchObject({ code: 'tenant_not_found' })
+})

@@ -1,0 +1,116 @@
+/** `tenax tenants …`. */
+import { TENANT_STATES, type TenantResource, type TenantState, type TenantStats } from '@tenax/client'
+import { isTenaxError } from '@tenax/kernel'
+import { CliError } from './failure.ts'
+import { type CommandContext, type Confirmation, confirm, print, printJson } from './io.ts'
+import { formatBytes, formatFields, formatTable } from './table.ts'
+
+/** Which tenants `tenants list` shows. */
+export interface ListOptions {
+  readonly state?: string | undefined
+  readonly prefix?: string | undefined
+  /** Most tenants in all; default all. */
+  readonly limit?: number | undefined
+}
+
+const PAGE_LIMIT_MAX = 1000
+
+/** `tenants create`. */
+export async function createTenant(context: CommandContext, id: string): Promise<void> {
+  const tenant = await context.client.tenants.create(id)
+  printTenant(context, tenant, `created tenant ${tenant.id}`)
+}
+
+/** `tenants list`: all pages, up to the limit. */
+export async function listTenants(context: CommandContext, { limit, prefix, state }: ListOptions): Promise<void> {
+  const tenants: TenantResource[] = []
+  const pageLimit = Math.min(limit ?? PAGE_LIMIT_MAX, PAGE_LIMIT_MAX)
+  for await (const tenant of context.client.tenants.all({ state: stateOf(state), prefix, pageLimit })) {
+    tenants.push(tenant)
+    if (tenants.length === limit) break
+  }
+  if (context.json) {
+    printJson(context.io, { tenants })
+    return
+  }
+  const columns = [{ title: 'id' }, { title: 'state' }, { title: 'created' }]
+  const rows = tenants.map(({ id, state, createdAt }) => [id, state, createdAt])
+  for (const line of formatTable(columns, rows)) print(context.io, line)
+}
+
+function stateOf(text: string | undefined): TenantState | undefined {
+  if (text === undefined) return undefined
+  const state = TENANT_STATES.find((one) => one === text)
+  if (state === undefined) throw CliError.usage(`there is no state ${text}`, `it is one of ${TENANT_STATES.join(', ')}`)
+  return state
+}
+
+/** `tenants show`: the tenant, and the numbers of its file unless its state keeps them back. */
+export async function showTenant(context: CommandContext, id: string): Promise<void> {
+  const { tenants } = context.client
+  const tenant = await tenants.get(id)
+  const stats = await tenants.stats(id).catch(withoutStats)
+  if (context.json) {
+    printJson(context.io, { ...tenant, stats: stats ?? null })
+    return
+  }
+  const fields = [...tenantFields(tenant), ...(stats === undefined ? [] : statsFields(stats))]
+  for (const line of formatFields(fields)) print(context.io, line)
+}
+
+/** A suspended, quarantined or moving tenant has a state to show, and no open file to count in. */
+function withoutStats(error: unknown): undefined {
+  if (isTenaxError(error) && (error.kind === 'locked' || error.kind === 'conflict')) return undefined
+  throw error
+}
+
+function tenantFields(tenant: TenantResource): (readonly [string, string])[] {
+  const { id, state, createdAt, suspendedAt, quarantineReason, incarnation, url } = tenant
+  const times: (readonly [string, string])[] = suspendedAt === null ? [] : [['suspended', suspendedAt]]
+  const reason: (readonly [string, string])[] = quarantineReason === null ? [] : [['reason', quarantineReason]]
+  const head: (readonly [string, string])[] = [
+    ['id', id],
+    ['state', state],
+  ]
+  return [...head, ...reason, ['created', createdAt], ...times, ['incarnation', incarnation], ['url', url]]
+}
+
+function statsFields(stats: TenantStats): (readonly [string, string])[] {
+  const { pageBytes, pageCount, pageCountMax, freePages } = stats
+  return [
+    ['size', `${formatBytes(pageCount * pageBytes)} of ${formatBytes(pageCountMax * pageBytes)}`],
+    ['pages', `${pageCount} of ${pageBytes} bytes, ${freePages} free`],
+    ['on disk', `${formatBytes(stats.fileBytes)}, WAL ${formatBytes(stats.walBytes)}`],
+    ['position', `${stats.lineage}.${stats.lsn}`],
+    ['handle', stats.open ? 'open' : 'closed'],
+  ]
+}
+
+/** `tenants delete`. */
+export async function deleteTenant(
+  context: CommandContext,
+  id: string,
+  { isGiven }: Pick<Confirmation, 'isGiven'>,
+): Promise<void> {
+  await confirm(context.io, { what: `this deletes tenant ${id} and all its data`, isGiven })
+  const receipt = await context.client.tenants.delete(id)
+  if (context.json) printJson(context.io, receipt)
+  else print(context.io, `deleted tenant ${receipt.id} at ${receipt.deletedAt}`)
+}
+
+/** `tenants suspend`. */
+export async function suspendTenant(context: CommandContext, id: string): Promise<void> {
+  const tenant = await context.client.tenants.suspend(id)
+  printTenant(context, tenant, `tenant ${tenant.id} is ${tenant.state}`)
+}
+
+/** `tenants resume`. */
+export async function resumeTenant(context: CommandContext, id: string): Promise<void> {
+  const tenant = await context.client.tenants.resume(id)
+  printTenant(context, tenant, `tenant ${tenant.id} is ${tenant.state}`)
+}
+
+function printTenant({ io, json }: CommandContext, tenant: TenantResource, sentence: string): void {
+  if (json) printJson(io, tenant)
+  else print(io, sentence)
+}

@@ -1,0 +1,67 @@
+/** `tenax export`. */
+import { pipeline } from 'node:stream/promises'
+import type { Download } from '@tenax/client'
+import { CliError } from '../failure.ts'
+import { type CommandContext, print, printJson } from '../io.ts'
+import { formatBytes } from '../table.ts'
+import { type Interrupt, listenForInterrupt } from './interrupt.ts'
+import { writeNewFile } from './new-file.ts'
+import { metered, startProgress } from './progress.ts'
+
+/** What to export, and where to. */
+export interface ExportOptions {
+  readonly tenantId: string
+  /** `-` is stdout. Default `<tenant>.sqlite` in the working directory. */
+  readonly file: string | undefined
+  readonly force: boolean
+}
+
+/** Writes one consistent copy of a tenant's database. */
+export async function exportTenant(context: CommandContext, options: ExportOptions): Promise<void> {
+  const { tenantId, file = `${tenantId}.sqlite`, force } = options
+  using interrupt = listenForInterrupt()
+  if (file === '-') {
+    await exportToStdout(context, tenantId, interrupt)
+    return
+  }
+  let bytes = 0
+  await writeNewFile({ path: file, force }, async (handle) => {
+    const download = await context.client.tenants.export(tenantId)
+    const target = handle.createWriteStream({ autoClose: false })
+    bytes = await receive({ context, tenantId, interrupt }, download, target)
+  })
+  if (context.json) printJson(context.io, { id: tenantId, file, bytes })
+  else print(context.io, `exported ${tenantId} to ${file}, ${formatBytes(bytes)}`)
+}
+
+async function exportToStdout(context: CommandContext, tenantId: string, interrupt: Interrupt): Promise<void> {
+  const { stdout } = context.io
+  if (stdout.isTTY === true) throw CliError.usage('a database is not for a terminal', 'name a file, or pipe stdout')
+  const download = await context.client.tenants.export(tenantId)
+  await receive({ context, tenantId, interrupt }, download, stdout, { end: false })
+}
+
+interface Receiver {
+  readonly context: CommandContext
+  readonly tenantId: string
+  readonly interrupt: Interrupt
+}
+
+/** The number of bytes received. Ctrl-C ends it with `interrupted`. */
+async function receive(
+  { context, tenantId, interrupt: { signal } }: Receiver,
+  download: Download,
+  target: NodeJS.WritableStream,
+  { end = true }: { readonly end?: boolean } = {},
+): Promise<number> {
+  const progress = await startProgress(context, { label: `export ${tenantId}`, totalBytes: download.bytes })
+  try {
+    await pipeline(metered(download.body, progress), target, { signal, end })
+  } catch (error) {
+    if (signal.aborted) throw new CliError('interrupted', 'interrupted; no file was left behind')
+    throw error
+  } finally {
+    progress.stop()
+  }
+  return progress.doneBytes
+}

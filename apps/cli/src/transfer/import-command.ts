@@ -1,0 +1,59 @@
+/** `tenax import`. */
+import { openAsBlob } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { isTenaxError } from '@tenax/kernel'
+import { CliError } from '../failure.ts'
+import { type CommandContext, confirm, print, printJson } from '../io.ts'
+import { formatBytes } from '../table.ts'
+import { metered, startProgress } from './progress.ts'
+
+/** What to import, and where to. */
+export interface ImportOptions {
+  readonly tenantId: string
+  /** `-` is stdin. */
+  readonly file: string
+  /** Whether a tenant that is there may be replaced without a question. */
+  readonly yes: boolean
+}
+
+interface Source {
+  readonly chunks: AsyncIterable<Uint8Array>
+  readonly bytes: number | undefined
+}
+
+/** Creates a tenant from a SQLite file, or replaces what it holds after a question. */
+export async function importTenant(context: CommandContext, options: ImportOptions): Promise<void> {
+  const { tenantId, file, yes } = options
+  const source = file === '-' ? sourceOfStdin(context) : await sourceOfFile(file)
+  if (await exists(context, tenantId)) {
+    await confirm(context.io, { what: `this replaces everything in tenant ${tenantId}`, isGiven: yes })
+  }
+  const progress = await startProgress(context, { label: `import ${tenantId}`, totalBytes: source.bytes })
+  const body = ReadableStream.from(metered(source.chunks, progress))
+  const { tenants } = context.client
+  const tenant = await tenants.import(tenantId, body, { bytes: source.bytes }).finally(() => progress.stop())
+  if (context.json) printJson(context.io, tenant)
+  else print(context.io, `imported ${formatBytes(progress.doneBytes)} into tenant ${tenant.id}`)
+}
+
+function sourceOfStdin({ io: { stdin } }: CommandContext): Source {
+  if (stdin.isTTY === true) throw CliError.usage('a database is not typed at a terminal', 'name a file, or pipe stdin')
+  return { chunks: Readable.from(stdin), bytes: undefined }
+}
+
+async function sourceOfFile(path: string): Promise<Source> {
+  if (!(await stat(path)).isFile()) throw CliError.usage(`${path} is not a file`, 'for a pipe, write - and use stdin')
+  const blob = await openAsBlob(path)
+  return { chunks: blob.stream(), bytes: blob.size }
+}
+
+async function exists({ client }: CommandContext, tenantId: string): Promise<boolean> {
+  try {
+    await client.tenants.get(tenantId)
+    return true
+  } catch (error) {
+    if (isTenaxError(error, 'tenant_not_found')) return false
+    throw error
+  }
+}

@@ -1,0 +1,2 @@
+export { type RunOptions, runServer } from './run-server.ts'
+export { readSettings, type ServerArguments, type ServerSettings } from './settings.ts'

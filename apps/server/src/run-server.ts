@@ -1,0 +1,112 @@
+/** Runs a host behind a socket until it is told to stop. */
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer, type ServerType } from '@hono/node-server'
+import { isTenaxError, messageOf, systemClock } from '@tenax/kernel'
+import { type Logger, pino } from 'pino'
+import { createTenax, loadMigrations, type Tenax } from 'tenax'
+import { readSettings, type ServerArguments, type ServerSettings } from './settings.ts'
+
+/** How long requests under way may take once the server was told to stop. */
+const DRAIN_MS_MAX = 20_000
+
+/** What to run. `dev` speaks to a person, `serve` to a log. */
+export interface RunOptions {
+  readonly mode: 'dev' | 'serve'
+  readonly argv: ServerArguments
+}
+
+/** Serves until SIGTERM or SIGINT; then drains and exits with 0. Throws TenaxError when it cannot start. */
+export async function runServer({ mode, argv }: RunOptions): Promise<void> {
+  const settings = await readSettings(argv)
+  const logger = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }))
+  const tenax = await openTenax(settings, logger)
+  const server = createAdaptorServer({ fetch: tenax.fetch })
+  try {
+    await listen(server, settings)
+  } catch (error) {
+    await tenax.close()
+    throw error
+  }
+  announce(mode, settings, server)
+  stopOnSignal({ server, tenax, logger })
+}
+
+async function openTenax(settings: ServerSettings, logger: Logger): Promise<Tenax> {
+  const { adminKey, handlesMax, queryTimeoutMs, migrationsPath } = settings
+  return createTenax({
+    data: settings.dataPath,
+    ...(adminKey === undefined ? {} : { adminKey }),
+    ...(handlesMax === undefined ? {} : { handlesMax }),
+    ...(queryTimeoutMs === undefined ? {} : { queryTimeoutMs }),
+    migrations: migrationsPath === undefined ? [] : await loadMigrations(migrationsPath),
+    onEvent: (event) =>
+      event.type === 'quarantined' ? logger.error(event, 'tenant quarantined') : logger.info(event, event.type),
+    onError: (error) => logger.error({ err: error }, 'request failed'),
+    onFatal(error) {
+      logger.fatal({ err: error }, 'the host cannot keep its promises and stops')
+      process.kill(process.pid, 'SIGKILL')
+    },
+  })
+}
+
+function listen(server: ServerType, { port, host }: ServerSettings): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(port, host, () => {
+    server.off('error', reject)
+    resolve()
+  })
+  return promise
+}
+
+function announce(mode: 'dev' | 'serve', settings: ServerSettings, server: ServerType): void {
+  const { port } = server.address() as AddressInfo
+  const url = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${port}`
+  if (settings.json || mode === 'serve') {
+    process.stdout.write(`${JSON.stringify({ event: 'listening', url, port, pid: process.pid })}\n`)
+    return
+  }
+  process.stdout.write(
+    [
+      '',
+      `  Tenax listens on ${url}`,
+      '',
+      `  create a tenant   curl -X POST ${url}/v1/tenants -H 'content-type: application/json' -d '{"id":"acme"}'`,
+      `  ask it            curl ${url}/t/acme/query -H 'content-type: application/json' -d '{"sql":"select 1"}'`,
+      `  or connect        createClient({ url: '${url}/t/acme/' })  from @libsql/client`,
+      '',
+    ].join('\n'),
+  )
+}
+
+/** The first signal drains; a second one does not wait. */
+function stopOnSignal({ server, tenax, logger }: { server: ServerType; tenax: Tenax; logger: Logger }): void {
+  let stopping = false
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) process.exit(1)
+    stopping = true
+    logger.info({ signal }, 'draining')
+    drain(server, tenax).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ err: error, message: messageOf(error), known: isTenaxError(error) }, 'the drain failed')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+/** No new connections, requests under way end, then the files are closed. */
+async function drain(server: ServerType, tenax: Tenax): Promise<void> {
+  const closed = Promise.withResolvers<void>()
+  server.close(() => closed.resolve())
+  if ('closeIdleConnections' in server) server.closeIdleConnections()
+  const timer = systemClock.after(DRAIN_MS_MAX, () => {
+    if ('closeAllConnections' in server) server.closeAllConnections()
+  })
+  await closed.promise
+  timer.cancel()
+  await tenax.close()
+}

@@ -1,0 +1,298 @@
+/**
+ * The HTTP contract as a server in memory: a `fetch` without a network, for tests of what speaks to Tenax. SQL runs on
+ * `node:sqlite`; requests and replies go through the same codecs as in the real host, so a wrong one is refused here too.
+ */
+import { DatabaseSync } from 'node:sqlite'
+import {
+  isTenaxError,
+  messageOf,
+  parseTenantId,
+  type SqlArgs,
+  type SqlResult,
+  type SqlValue,
+  TenaxError,
+} from '@tenax/kernel'
+import {
+  createTenantBodySchema,
+  decodeJsonArgs,
+  encodePipelineReply,
+  encodeQueryReply,
+  encodeStatementResult,
+  type HranaStatement,
+  listTenantsQuerySchema,
+  parseBody,
+  parsePipelineRequest,
+  parseSearchParams,
+  queryBodySchema,
+  type StreamRequest,
+  type StreamResult,
+  type TenantResource,
+  toHranaError,
+  toHranaProblem,
+  toProblem,
+} from '@tenax/protocol'
+
+/** A request as the fake saw it, with its body as text. */
+export interface SeenRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** What a {@link fakeServer} answers with. */
+export interface FakeServer {
+  readonly fetch: (request: Request) => Promise<Response>
+  readonly seen: readonly SeenRequest[]
+  /** What exports answer, and what the last import sent. */
+  file: Uint8Array<ArrayBuffer>
+  /** Answers the next request in place of the fake; for broken servers. */
+  answerNext(response: Response | Error): void
+  /** Forgets every open stream, as an idle time does. */
+  expireStreams(): void
+}
+
+interface FakeTenant {
+  resource: TenantResource
+  readonly db: DatabaseSync
+}
+
+interface FakeState {
+  readonly adminKey: string | undefined
+  readonly tenants: Map<string, FakeTenant>
+  /** Baton to tenant id. */
+  readonly streams: Map<string, string>
+  batonCount: number
+  file: Uint8Array<ArrayBuffer>
+}
+
+const CREATED_AT = '2026-11-22T12:00:00.000Z'
+
+/** A server with no tenants. With `adminKey` it refuses every request that does not carry it. */
+export function fakeServer({ adminKey }: { readonly adminKey?: string } = {}): FakeServer {
+  const file = new TextEncoder().encode('SQLite format 3\0')
+  const state: FakeState = { adminKey, tenants: new Map(), streams: new Map(), batonCount: 0, file }
+  const seen: SeenRequest[] = []
+  let next: Response | Error | undefined
+  return {
+    seen,
+    get file() {
+      return state.file
+    },
+    set file(bytes) {
+      state.file = bytes
+    },
+    answerNext(response) {
+      next = response
+    },
+    expireStreams: () => expireStreams(state),
+    async fetch(request) {
+      const bytes = new Uint8Array(await request.arrayBuffer())
+      const { pathname } = new URL(request.url)
+      const headers = Object.fromEntries(request.headers)
+      seen.push({ method: request.method, path: pathname, headers, body: new TextDecoder().decode(bytes) })
+      const given = next
+      next = undefined
+      if (given instanceof Error) throw given
+      return given ?? answer(state, request, bytes)
+    },
+  }
+}
+
+function expireStreams({ streams, tenants }: FakeState): void {
+  for (const id of streams.values()) {
+    const db = tenants.get(id)?.db
+    if (db?.isTransaction) db.exec('rollback')
+  }
+  streams.clear()
+}
+
+function answer(state: FakeState, request: Request, bytes: Uint8Array<ArrayBuffer>): Response {
+  const { pathname, searchParams } = new URL(request.url)
+  const isHrana = /\/v[23]\/pipeline$/.test(pathname)
+  try {
+    authorize(state, request)
+    const [, area, first = '', second = ''] = pathname.split('/')
+    if (area === 't') return answerTenant(tenantOf(state, first), { state, route: second, body: jsonOf(bytes) })
+    if (first !== 'tenants') throw new TenaxError('route_not_found', 'there is no such route')
+    return answerAdmin(state, { request, bytes, searchParams, path: pathname.split('/').slice(3) })
+  } catch (error) {
+    const { status, headers, body } = isHrana ? toHranaProblem(error) : toProblem(error)
+    return new Response(JSON.stringify(body), { status, headers })
+  }
+}
+
+function authorize({ adminKey }: FakeState, { method, headers }: Request): void {
+  if (adminKey !== undefined && headers.get('authorization') !== `Bearer ${adminKey}`) {
+    throw new TenaxError('unauthorized', 'the key is wrong or missing', { hint: 'set TENAX_ADMIN_KEY' })
+  }
+  if (method !== 'GET' && !/^application\//.test(headers.get('content-type') ?? '')) {
+    throw new TenaxError('content_type_unsupported', 'a change needs a content type')
+  }
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  return bytes.byteLength === 0 ? undefined : JSON.parse(new TextDecoder().decode(bytes))
+}
+
+function tenantOf({ tenants }: FakeState, id: string): FakeTenant {
+  const tenant = tenants.get(parseTenantId(id))
+  if (tenant === undefined)
+    throw new TenaxError('tenant_not_found', `there is no tenant "${id}"`, { hint: 'create it' })
+  return tenant
+}
+
+interface AdminRequest {
+  readonly request: Request
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly searchParams: URLSearchParams
+  readonly path: readonly string[]
+}
+
+function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id, verb] }: AdminRequest): Response {
+  if (id === undefined) {
+    return request.method === 'POST' ? createTenant(state, jsonOf(bytes)) : listTenants(state, searchParams)
+  }
+  if (verb === 'import') return importTenant(state, id, bytes)
+  const tenant = tenantOf(state, id)
+  switch (verb ?? request.method) {
+    case 'GET':
+      return Response.json(tenant.resource)
+    case 'DELETE':
+      state.tenants.delete(id)
+      return Response.json({ id, incarnation: tenant.resource.incarnation, deletedAt: CREATED_AT })
+    case 'suspend':
+      tenant.resource = { ...tenant.resource, state: 'suspended', suspendedAt: CREATED_AT }
+      return Response.json(tenant.resource)
+    case 'resume':
+      tenant.resource = { ...tenant.resource, state: 'warm', suspendedAt: null }
+      return Response.json(tenant.resource)
+    case 'stats':
+      return Response.json(statsOf(id))
+    case 'export':
+      return new Response(state.file, { headers: { 'content-length': String(state.file.byteLength) } })
+    default:
+      throw new TenaxError('route_not_found', 'there is no such route')
+  }
+}
+
+function statsOf(id: string): unknown {
+  const pages = { pageCount: 3, pageBytes: 4096, fileBytes: 12_288, walBytes: 0, freePages: 1, pageCountMax: 262_144 }
+  return { id, ...pages, lineage: 'lineage0lineage0line', lsn: '9223372036854775807', open: true }
+}
+
+function addTenant(state: FakeState, id: string): TenantResource {
+  const incarnation = 'incarnation0incarnat'
+  const times = { createdAt: CREATED_AT, suspendedAt: null }
+  const resource: TenantResource = {
+    ...{ id, incarnation, state: 'warm', url: `/t/${id}/` },
+    ...{ ...times, quarantineReason: null },
+  }
+  state.tenants.set(id, { resource, db: new DatabaseSync(':memory:') })
+  return resource
+}
+
+function createTenant(state: FakeState, body: unknown): Response {
+  const id = parseTenantId(parseBody(createTenantBodySchema, body).id)
+  if (state.tenants.has(id)) throw new TenaxError('tenant_exists', `there is a tenant "${id}"`, { hint: 'delete it' })
+  return Response.json(addTenant(state, id), { status: 201 })
+}
+
+function listTenants({ tenants }: FakeState, searchParams: URLSearchParams): Response {
+  const { limit, cursor = '', state, prefix = '' } = parseSearchParams(listTenantsQuerySchema, searchParams)
+  const matching = [...tenants.values()]
+    .map((tenant) => tenant.resource)
+    .filter((tenant) => tenant.id > cursor && tenant.id.startsWith(prefix))
+    .filter((tenant) => state === undefined || tenant.state === state)
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const page = matching.slice(0, limit)
+  return Response.json({ tenants: page, nextCursor: matching.length > limit ? (page.at(-1)?.id ?? null) : null })
+}
+
+function importTenant(state: FakeState, id: string, bytes: Uint8Array<ArrayBuffer>): Response {
+  if (!new TextDecoder().decode(bytes).startsWith('SQLite format 3\0')) {
+    throw new TenaxError('import_invalid', 'not a SQLite file', { details: { reason: 'header' } })
+  }
+  state.file = bytes
+  const existed = state.tenants.has(parseTenantId(id))
+  return Response.json(addTenant(state, id), { status: existed ? 200 : 201 })
+}
+
+interface TenantRequest {
+  readonly state: FakeState
+  readonly route: string
+  readonly body: unknown
+}
+
+function answerTenant(tenant: FakeTenant, { state, route, body }: TenantRequest): Response {
+  if (tenant.resource.suspendedAt !== null) throw new TenaxError('tenant_suspended', 'the tenant is suspended')
+  if (route !== 'query') return answerPipeline(tenant, state, body)
+  const { sql, args } = parseBody(queryBodySchema, body)
+  return Response.json(encodeQueryReply(runSql(tenant.db, sql, decodeJsonArgs(args))))
+}
+
+function answerPipeline(tenant: FakeTenant, state: FakeState, body: unknown): Response {
+  const { baton, requests } = parsePipelineRequest(body)
+  if (baton !== undefined && !state.streams.delete(baton)) {
+    throw new TenaxError('baton_invalid', 'the baton is not of an open stream')
+  }
+  const results = requests.map((request) => streamResult(tenant.db, request))
+  if (requests.at(-1)?.type === 'close') return pipelineReply(undefined, results)
+  const nextBaton = `baton-${state.batonCount++}`
+  state.streams.set(nextBaton, tenant.resource.id)
+  return pipelineReply(nextBaton, results)
+}
+
+function pipelineReply(baton: string | undefined, results: readonly StreamResult[]): Response {
+  return new Response(JSON.stringify(encodePipelineReply(baton, results)))
+}
+
+function streamResult(db: DatabaseSync, request: StreamRequest): StreamResult {
+  try {
+    if (request.type === 'execute') {
+      const result = runSql(db, sqlOf(request.statement), argsOf(request.statement))
+      const options = { wantRows: true, durationMs: 0 }
+      return { type: 'ok', response: { type: 'execute', result: encodeStatementResult(result, options) } }
+    }
+    if (request.type === 'get_autocommit') {
+      return { type: 'ok', response: { type: 'get_autocommit', is_autocommit: !db.isTransaction } }
+    }
+    if (db.isTransaction) db.exec('rollback')
+    return { type: 'ok', response: { type: 'close' } }
+  } catch (error) {
+    return { type: 'error', error: toHranaError(error) }
+  }
+}
+
+function sqlOf({ source }: HranaStatement): string {
+  if ('sql' in source) return source.sql
+  throw new TenaxError('baton_invalid', 'the stream stored no such text')
+}
+
+function argsOf({ args: { positional, named } }: HranaStatement): SqlArgs {
+  return named.length === 0 ? positional : Object.fromEntries(named.map(({ name, value }) => [name, value]))
+}
+
+function runSql(db: DatabaseSync, sql: string, args: SqlArgs): SqlResult {
+  try {
+    const statement = db.prepare(sql)
+    statement.setReturnArrays(true)
+    statement.setReadBigInts(true)
+    const columns = statement.columns().map(({ name, type }) => ({ name, decltype: type ?? null }))
+    const rows = isPositional(args) ? statement.all(...args) : statement.all({ ...args })
+    const [changes, rowid] = Object.values(db.prepare('select changes(), last_insert_rowid()').get() ?? {})
+    const isWrite = columns.length === 0
+    return {
+      ...{ columns, rows: rows.map((row) => Object.values(row)) },
+      rowsAffected: isWrite ? Number(changes) : 0,
+      lastInsertRowid: isWrite ? BigInt(Number(rowid)) : undefined,
+    }
+  } catch (error) {
+    if (isTenaxError(error)) throw error
+    throw new TenaxError('sql_error', messageOf(error), { details: { sqliteCode: 'SQLITE_ERROR' } })
+  }
+}
+
+function isPositional(args: SqlArgs): args is readonly SqlValue[] {
+  return Array.isArray(args)
+}

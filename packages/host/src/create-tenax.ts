@@ -1,0 +1,88 @@
+/** `createTenax()`: one host in the caller's process. */
+import { parseTenantId, type SqlArgs, type SqlResult, TenaxError } from '@tenax/kernel'
+import { systemRandomId, Tenancy } from '@tenax/tenancy'
+import { createApp } from './http/app.ts'
+import type { HostParts } from './http/environment.ts'
+import { bindingsOf } from './http/query-route.ts'
+import { createMetrics } from './metrics.ts'
+import { readOptions, type TenaxOptions } from './options.ts'
+import { Streams } from './streams.ts'
+
+/** One tenant, spoken to in-process. */
+export interface EmbeddedTenant {
+  /** Creates the tenant. Throws TenaxError `tenant_exists`. */
+  create(): Promise<void>
+  /** Runs one statement as a transaction of its own. */
+  query(sql: string, args?: SqlArgs): Promise<SqlResult>
+}
+
+/** A running host. */
+export interface Tenax extends AsyncDisposable {
+  /** The HTTP face, for any server that speaks Fetch. */
+  readonly fetch: (request: Request) => Promise<Response>
+  /** One tenant. Throws TenaxError `tenant_id_invalid`, `tenant_id_reserved`. */
+  tenant(id: string): EmbeddedTenant
+  /** Ends requests, checkpoints and closes every file, and lets the data directory go. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens a data directory and serves its tenants. Installs no signal handler, reads no environment, never exits the
+ * process, unless the host cannot keep its promises any more: then `onFatal`.
+ *
+ * @throws TenaxError `data_in_use`, `data_format_newer`, `data_format_invalid`, `config_invalid`
+ * @example
+ * await using tenax = await createTenax({ data: './data' })
+ * await tenax.tenant('acme').create()
+ * const { rows } = await tenax.tenant('acme').query('select 1')
+ */
+export async function createTenax(options: TenaxOptions): Promise<Tenax> {
+  const settings = readOptions(options)
+  const { driver, clock, onEvent } = settings
+  const tenancy = Tenancy.open(settings.tenancy, { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid })
+  const streams = new Streams(clock)
+  let state: 'serving' | 'closing' | 'failed' = 'serving'
+  const parts: HostParts = {
+    tenancy,
+    streams,
+    settings,
+    metrics: createMetrics(tenancy, streams),
+    isServing: () => state === 'serving',
+    fail(error) {
+      if (state === 'failed') return
+      state = 'failed'
+      settings.onFatal(error)
+    },
+  }
+  const app = createApp(parts)
+  let closed: Promise<void> | undefined
+  const close = () => {
+    if (state === 'failed') return Promise.resolve() // nothing may reach the engine's close
+    state = 'closing'
+    closed ??= streams.close().then(() => tenancy.close())
+    return closed
+  }
+  return {
+    fetch: async (request) => app.fetch(request),
+    tenant: (id) => embeddedTenant(parts, id),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function embeddedTenant({ tenancy, isServing }: HostParts, text: string): EmbeddedTenant {
+  const id = parseTenantId(text)
+  const refuseUnlessServing = () => {
+    if (!isServing()) throw new TenaxError('unavailable', 'the host is stopping')
+  }
+  return {
+    async create() {
+      refuseUnlessServing()
+      await tenancy.create(id)
+    },
+    async query(sql, args = []) {
+      refuseUnlessServing()
+      return tenancy.use(id, (handle) => handle.execute(sql, bindingsOf(args)))
+    },
+  }
+}

@@ -1,0 +1,83 @@
+/** The host's Hono app: guard, routes, failures. */
+import { TenaxError } from '@tenax/kernel'
+import { openApiDocument } from '@tenax/protocol'
+import { Hono, type MiddlewareHandler } from 'hono'
+import type { AppEnvironment, HostParts } from './environment.ts'
+import { answerFailure } from './failure.ts'
+import { guard } from './guard.ts'
+import { cursor, pipeline } from './hrana-routes.ts'
+import { query } from './query-route.ts'
+import { tenantRoutes } from './tenant-routes.ts'
+
+/** The whole HTTP face of one host. */
+export function createApp(parts: HostParts): Hono<AppEnvironment> {
+  const { settings } = parts
+  const app = new Hono<AppEnvironment>()
+  app.onError((error, context) => answerFailure(parts, error, context))
+  app.notFound((context) =>
+    answerFailure(
+      parts,
+      new TenaxError('route_not_found', 'there is no such route', { hint: 'GET /v1/openapi.json lists them' }),
+      context,
+    ),
+  )
+  app.use(observe(parts))
+  app.get('/healthz', (context) => context.json({ status: 'ok' }))
+  app.get('/readyz', (context) =>
+    context.json({ status: parts.isServing() ? 'ready' : 'stopping' }, parts.isServing() ? 200 : 503),
+  )
+  app.use(guard({ adminKey: settings.adminKey, mode: settings.guard }))
+  app.use(async (_context, next) => {
+    if (!parts.isServing())
+      throw new TenaxError('unavailable', 'the host is stopping', { hint: 'retry at another host' })
+    await next()
+  })
+  app.get('/metrics', async (context) =>
+    context.text(await parts.metrics.text(), 200, { 'content-type': 'text/plain; version=0.0.4' }),
+  )
+  app.get('/v1/openapi.json', (context) => context.json(openApiDocument()))
+  app.route('/v1/tenants', tenantRoutes(parts))
+  addTenantFace(app, parts)
+  return app
+}
+
+function addTenantFace(app: Hono<AppEnvironment>, parts: HostParts): void {
+  for (const version of ['v1', 'v2', 'v3']) app.all(`/t/${version}/*`, missingSlash)
+  app.post('/t/:id/query', (context) => query(parts, context))
+  for (const version of ['v2', 'v3']) {
+    app.get(`/t/:id/${version}`, (context) => context.json({ version }))
+    app.post(`/t/:id/${version}/pipeline`, (context) => pipeline(parts, context))
+  }
+  app.post('/t/:id/v3/cursor', (context) => cursor(parts, context))
+}
+
+/** A client whose URL lacks its final slash posts to `/t/v2/pipeline`. */
+const missingSlash: MiddlewareHandler<AppEnvironment> = async () => {
+  throw new TenaxError('missing_trailing_slash', 'the client URL lacks its final slash', {
+    hint: "use url: 'http://host/t/<tenant>/' with a slash at the end",
+  })
+}
+
+function observe({ metrics, settings }: HostParts): MiddlewareHandler<AppEnvironment> {
+  return async (context, next) => {
+    const startMs = settings.clock.monotonicMs()
+    await next()
+    metrics.observeRequest(routeOf(context.req.path), context.res.status, settings.clock.monotonicMs() - startMs)
+  }
+}
+
+/** The path with ids taken out: few label values, and none that a caller can invent. */
+function routeOf(path: string): string {
+  const parts = path.split('/')
+  if (parts[1] === 't' && parts.length > 3)
+    return KNOWN_FACES.has(parts.slice(3).join('/')) ? `/t/:id/${parts.slice(3).join('/')}` : 'other'
+  if (parts[1] === 'v1' && parts[2] === 'tenants') {
+    if (parts.length <= 4) return parts.length === 3 ? '/v1/tenants' : '/v1/tenants/:id'
+    return KNOWN_VERBS.has(parts[4] ?? '') ? `/v1/tenants/:id/${parts[4]}` : 'other'
+  }
+  return KNOWN_PATHS.has(path) ? path : 'other'
+}
+
+const KNOWN_FACES: ReadonlySet<string> = new Set(['query', 'v2', 'v3', 'v2/pipeline', 'v3/pipeline', 'v3/cursor'])
+const KNOWN_VERBS: ReadonlySet<string> = new Set(['suspend', 'resume', 'stats', 'export', 'import'])
+const KNOWN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics', '/v1/openapi.json'])

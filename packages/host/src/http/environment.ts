@@ -1,0 +1,25 @@
+/** What routes work with, and the types of Hono's context in this app. */
+import type { Tenancy } from '@tenax/tenancy'
+import type { Context } from 'hono'
+import type { Metrics } from '../metrics.ts'
+import type { HostSettings } from '../options.ts'
+import type { Streams } from '../streams.ts'
+
+/** The parts of a host that its routes use. */
+export interface HostParts {
+  readonly tenancy: Tenancy
+  readonly streams: Streams
+  readonly settings: HostSettings
+  readonly metrics: Metrics
+  /** False once the host is closing or has failed: everything but `/healthz` is refused then. */
+  readonly isServing: () => boolean
+  readonly fail: (error: unknown) => void
+}
+
+/** Variables of a request. `principal` is who it comes from, once the guard has let it in. */
+export interface AppEnvironment {
+  Variables: { principal: string }
+}
+
+/** A request in this app. */
+export type AppContext = Context<AppEnvironment>

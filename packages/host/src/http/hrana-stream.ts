@@ -1,0 +1,163 @@
+/** What a Hrana stream does with each kind of request. A failure is answered in its place; the next request goes on. */
+import { type Clock, isTenaxError, type SqlResult, TenaxError } from '@tenax/kernel'
+import {
+  type BatchStep,
+  encodeBatchResult,
+  encodeDescribeResult,
+  encodeStatementResult,
+  evaluateCondition,
+  type HranaBatch,
+  type HranaSql,
+  type HranaStatement,
+  STORED_SQL_MAX,
+  type StepOutcome,
+  type StepResult,
+  type StreamRequest,
+  type StreamResponse,
+  type StreamResult,
+  toHranaError,
+} from '@tenax/protocol'
+import { splitScript } from '@tenax/sqlite'
+import type { Stream } from '../streams.ts'
+
+/** What running requests needs. `onError` hears of failures that are not the caller's. */
+export interface StreamContext {
+  readonly stream: Stream
+  readonly clock: Clock
+  readonly onError: (error: unknown) => void
+}
+
+/** Performs one request of a pipeline. Never throws. */
+export async function performRequest(context: StreamContext, request: StreamRequest): Promise<StreamResult> {
+  try {
+    return { type: 'ok', response: await respond(context, request) }
+  } catch (error) {
+    return { type: 'error', error: inBand(context, error) }
+  }
+}
+
+function inBand({ onError }: StreamContext, error: unknown) {
+  if (!isTenaxError(error) || error.kind === 'internal') onError(error)
+  return toHranaError(error)
+}
+
+async function respond(context: StreamContext, request: StreamRequest): Promise<StreamResponse> {
+  const { stream } = context
+  switch (request.type) {
+    case 'execute': {
+      const { result, durationMs } = await timed(context, request.statement)
+      const { wantRows } = request.statement
+      return { type: 'execute', result: encodeStatementResult(result, { wantRows, durationMs }) }
+    }
+    case 'batch':
+      return { type: 'batch', result: encodeBatchResult(await runBatch(context, request.batch)) }
+    case 'sequence':
+      await stream.session.runScript(splitScript(textOf(stream, request.source)))
+      return { type: 'sequence' }
+    case 'describe':
+      return { type: 'describe', result: await describe(stream, request.source) }
+    case 'store_sql':
+      storeSql(stream, request.sqlId, request.sql)
+      return { type: 'store_sql' }
+    case 'close_sql':
+      stream.storedSql.delete(request.sqlId)
+      return { type: 'close_sql' }
+    case 'get_autocommit':
+      return { type: 'get_autocommit', is_autocommit: stream.session.isAutocommit }
+    case 'close':
+      return { type: 'close' }
+  }
+}
+
+async function timed(
+  { stream, clock }: StreamContext,
+  statement: HranaStatement,
+): Promise<{ result: SqlResult; durationMs: number }> {
+  const startMs = clock.monotonicMs()
+  const result = await stream.session.run(textOf(stream, statement.source), statement.args)
+  return { result, durationMs: clock.monotonicMs() - startMs }
+}
+
+function textOf(stream: Stream, source: HranaSql): string {
+  if ('sql' in source) return source.sql
+  const sql = stream.storedSql.get(source.sqlId)
+  if (sql !== undefined) return sql
+  throw new TenaxError('argument_invalid', `no SQL text is stored under ${source.sqlId}`, {
+    hint: 'store_sql first, on this stream',
+  })
+}
+
+function storeSql(stream: Stream, sqlId: number, sql: string): void {
+  if (stream.storedSql.size >= STORED_SQL_MAX && !stream.storedSql.has(sqlId)) {
+    throw new TenaxError('argument_invalid', `a stream stores at most ${STORED_SQL_MAX} SQL texts`, {
+      hint: 'close_sql what is not needed',
+    })
+  }
+  stream.storedSql.set(sqlId, sql)
+}
+
+async function describe(stream: Stream, source: HranaSql) {
+  const { parsed, columns } = await stream.session.describe(textOf(stream, source))
+  const isReadonly =
+    parsed.kind === 'read' || parsed.kind === 'explain' || (parsed.kind === 'pragma' && parsed.pragma.action === 'read')
+  return encodeDescribeResult({
+    parameters: parsed.parameters.names,
+    columns,
+    isExplain: parsed.kind === 'explain',
+    isReadonly,
+  })
+}
+
+/** Runs the steps of a batch one after another; a step whose condition is false is skipped. */
+async function runBatch(context: StreamContext, batch: HranaBatch): Promise<StepResult[]> {
+  const results: StepResult[] = []
+  for await (const step of performSteps(context, batch)) results.push(await encodeStep(step))
+  return results
+}
+
+async function encodeStep(step: PerformedStep): Promise<StepResult> {
+  if (step.outcome === 'skipped') return { outcome: 'skipped' }
+  if (step.outcome === 'error') return { outcome: 'error', error: toHranaError(step.error) }
+  return {
+    outcome: 'ok',
+    result: encodeStatementResult(step.result, { wantRows: step.wantRows, durationMs: step.durationMs }),
+  }
+}
+
+/** One step of a batch after its turn. */
+export type PerformedStep =
+  | { readonly outcome: 'ok'; readonly result: SqlResult; readonly wantRows: boolean; readonly durationMs: number }
+  | { readonly outcome: 'error'; readonly error: unknown }
+  | { readonly outcome: 'skipped' }
+
+/** Performs the steps of a batch and yields each when it is done. */
+export async function* performSteps(
+  context: StreamContext,
+  batch: HranaBatch,
+): AsyncGenerator<PerformedStep, void, void> {
+  const outcomes: StepOutcome[] = []
+  for (const step of batch.steps) {
+    const performed = await performStep(context, step, outcomes)
+    outcomes.push(performed.outcome)
+    if (performed.outcome === 'error') inBand(context, performed.error)
+    yield performed
+  }
+}
+
+async function performStep(
+  context: StreamContext,
+  step: BatchStep,
+  outcomes: readonly StepOutcome[],
+): Promise<PerformedStep> {
+  const { session } = context.stream
+  const runs =
+    step.condition === undefined ||
+    evaluateCondition(step.condition, { outcomes, isAutocommit: () => session.isAutocommit })
+  if (!runs) return { outcome: 'skipped' }
+  try {
+    const done = await timed(context, step.statement)
+    return { outcome: 'ok', wantRows: step.statement.wantRows, ...done }
+  } catch (error) {
+    return { outcome: 'error', error }
+  }
+}

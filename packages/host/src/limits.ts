@@ -1,0 +1,17 @@
+/** Limits of a host's HTTP face. Each has its unit in its name and its reason beside it. */
+import { MIB_BYTES } from '@tenax/kernel'
+
+/** Body of a JSON request: room for a batch of a few thousand rows; larger data goes through import. */
+export const JSON_BODY_BYTES_MAX = 16 * MIB_BYTES
+
+/** Open Hrana streams of a host: each is some 2 KiB. */
+export const STREAMS_MAX = 20_000
+
+/** Open Hrana streams of one tenant, so that one cannot take them all. */
+export const STREAMS_PER_TENANT_MAX = 256
+
+/** A stream that was not used for so long is forgotten: clients close theirs, this is for those that died. */
+export const STREAM_IDLE_MS = 60_000
+
+/** How often forgotten streams are looked for; no timer runs while there is none. */
+export const STREAM_SWEEP_MS = 5_000

@@ -1,0 +1,119 @@
+/** Options of {@link createTenax} and the one settings object that they become. */
+import { type Clock, systemClock, TenaxError } from '@tenax/kernel'
+import {
+  CACHE_KIB,
+  type EngineDriver,
+  libsqlDriver,
+  PAGE_COUNT_MAX,
+  QUERY_TIMEOUT_MS,
+  REPLY_BYTES_MAX,
+  REPLY_ROWS_MAX,
+} from '@tenax/sqlite'
+import {
+  HANDLE_BYTES_MAX,
+  HANDLE_IDLE_MS,
+  HANDLES_MAX,
+  IMPORT_BYTES_MAX,
+  type Migration,
+  POOL_SWEEP_MS,
+  POOL_WAITERS_MAX,
+  SHARD_COUNT,
+  type TenancyEvent,
+  type TenancySettings,
+  WAIT_MS_MAX,
+} from '@tenax/tenancy'
+
+/** What an embedder says. Only `data` is needed. */
+export interface TenaxOptions {
+  /** The data directory; made if it is not there. */
+  readonly data: string
+  /** The key that requests carry as a bearer token. Without it the loopback guard is on. */
+  readonly adminKey?: string
+  /** `off`: the embedder's own app decides who may come in. Default `loopback`: without a key, only this machine may. */
+  readonly guard?: 'loopback' | 'off'
+  /** Migrations in order of their names, applied to every tenant. See {@link loadMigrations}. */
+  readonly migrations?: readonly Migration[]
+  /** Shards of a new data directory, 1 to 99; an existing one keeps its own. Default 16. */
+  readonly shardCount?: number
+  /** Open tenant files. Default 500. */
+  readonly handlesMax?: number
+  /** A tenant file that nobody used for so long is closed, in milliseconds. Default 60,000. */
+  readonly handleIdleMs?: number
+  /** Longest run of one statement, in milliseconds. Default 5,000. */
+  readonly queryTimeoutMs?: number
+  /** Pages of 4 KiB that one tenant may have. Default 262,144 (1 GiB). */
+  readonly pageCountMax?: number
+  /** Rows of one reply. Default 10,000. */
+  readonly replyRowsMax?: number
+  /** Bytes of values in one reply. Default 16 MiB. */
+  readonly replyBytesMax?: number
+  /** Size of a file that is imported, in bytes. Default 1 GiB. */
+  readonly importBytesMax?: number
+  /** Told what an operator should know: recoveries, quarantines. */
+  readonly onEvent?: (event: TenancyEvent) => void
+  /** Told of a request that failed for no fault of its caller. */
+  readonly onError?: (error: unknown) => void
+  /** Called once when the host can no longer keep its promises. Default: SIGKILL of the own process. It must not return to business. */
+  readonly onFatal?: (error: unknown) => void
+  readonly clock?: Clock
+  readonly driver?: EngineDriver
+}
+
+/** Settings, complete and checked. */
+export interface HostSettings {
+  readonly tenancy: TenancySettings
+  readonly adminKey: string | undefined
+  readonly guard: 'loopback' | 'off'
+  readonly driver: EngineDriver
+  readonly clock: Clock
+  readonly onEvent: (event: TenancyEvent) => void
+  readonly onError: (error: unknown) => void
+  readonly onFatal: (error: unknown) => void
+}
+
+/** @throws TenaxError `config_invalid` naming the option */
+export function readOptions(options: TenaxOptions): HostSettings {
+  if (options.adminKey !== undefined && options.adminKey.length < 16) {
+    throw new TenaxError('config_invalid', 'adminKey has fewer than 16 characters', {
+      hint: 'use a long random key: openssl rand -hex 32',
+    })
+  }
+  return {
+    tenancy: {
+      dataPath: options.data,
+      shardCount: countOf('shardCount', options.shardCount, SHARD_COUNT, 99),
+      pool: {
+        handlesMax: countOf('handlesMax', options.handlesMax, HANDLES_MAX, 100_000),
+        bytesMax: HANDLE_BYTES_MAX,
+        idleMs: countOf('handleIdleMs', options.handleIdleMs, HANDLE_IDLE_MS, 86_400_000),
+        sweepMs: POOL_SWEEP_MS,
+        waitersMax: POOL_WAITERS_MAX,
+        waitMsMax: WAIT_MS_MAX,
+      },
+      file: {
+        queryTimeoutMs: countOf('queryTimeoutMs', options.queryTimeoutMs, QUERY_TIMEOUT_MS, 3_600_000),
+        pageCountMax: countOf('pageCountMax', options.pageCountMax, PAGE_COUNT_MAX, 4_294_967_294),
+        cacheKib: CACHE_KIB,
+        reply: {
+          rowsMax: countOf('replyRowsMax', options.replyRowsMax, REPLY_ROWS_MAX, 1_000_000),
+          bytesMax: countOf('replyBytesMax', options.replyBytesMax, REPLY_BYTES_MAX, 268_435_456),
+        },
+      },
+      importBytesMax: countOf('importBytesMax', options.importBytesMax, IMPORT_BYTES_MAX, Number.MAX_SAFE_INTEGER),
+      migrations: options.migrations ?? [],
+    },
+    adminKey: options.adminKey,
+    guard: options.guard ?? 'loopback',
+    driver: options.driver ?? libsqlDriver,
+    clock: options.clock ?? systemClock,
+    onEvent: options.onEvent ?? (() => undefined),
+    onError: options.onError ?? (() => undefined),
+    onFatal: options.onFatal ?? (() => void process.kill(process.pid, 'SIGKILL')),
+  }
+}
+
+function countOf(name: string, value: number | undefined, standard: number, max: number): number {
+  if (value === undefined) return standard
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value
+  throw new TenaxError('config_invalid', `${name} must be a whole number from 1 to ${max}`)
+}

@@ -1,0 +1,359 @@
+/** The HTTP contract as OpenAPI 3.1, from the same schemas that parse the requests: the page cannot drift from the code. */
+import { z } from 'zod'
+import { batchResultSchema, batchSchema } from './hrana/batch.ts'
+import { conditionShapeSchema } from './hrana/condition.ts'
+import { cursorEntrySchema, cursorRequestSchema } from './hrana/cursor.ts'
+import { describeResultSchema } from './hrana/describe.ts'
+import { pipelineReplySchema, pipelineRequestSchema } from './hrana/pipeline.ts'
+import { statementResultSchema, statementSchema } from './hrana/statement.ts'
+import { hranaValueSchema } from './hrana/value.ts'
+import { hranaErrorSchema, PROBLEM_CONTENT_TYPE, problemSchema } from './problem.ts'
+import { jsonArgSchema, jsonValueSchema, queryBodySchema, queryReplySchema } from './query.ts'
+import {
+  createTenantBodySchema,
+  deleteReceiptSchema,
+  listTenantsQuerySchema,
+  tenantPageSchema,
+  tenantSchema,
+  tenantStateSchema,
+  tenantStatsSchema,
+} from './tenants.ts'
+
+const COMPONENTS = {
+  Problem: problemSchema,
+  Tenant: tenantSchema,
+  TenantState: tenantStateSchema,
+  TenantPage: tenantPageSchema,
+  TenantStats: tenantStatsSchema,
+  CreateTenantBody: createTenantBodySchema,
+  DeleteReceipt: deleteReceiptSchema,
+  QueryBody: queryBodySchema,
+  QueryArg: jsonArgSchema,
+  QueryReply: queryReplySchema,
+  QueryValue: jsonValueSchema,
+  HranaValue: hranaValueSchema,
+  HranaStatement: statementSchema,
+  HranaStatementResult: statementResultSchema,
+  HranaCondition: conditionShapeSchema,
+  HranaBatch: batchSchema,
+  HranaBatchResult: batchResultSchema,
+  HranaDescription: describeResultSchema,
+  HranaError: hranaErrorSchema,
+  HranaPipeline: pipelineRequestSchema,
+  HranaPipelineReply: pipelineReplySchema,
+  HranaCursor: cursorRequestSchema,
+  HranaCursorEntry: cursorEntrySchema,
+} satisfies Record<string, z.ZodType>
+
+type ComponentName = keyof typeof COMPONENTS
+
+const SQLITE_CONTENT_TYPE = 'application/vnd.sqlite3'
+
+interface Content {
+  readonly description: string
+  readonly content?: Record<string, object>
+  readonly headers?: Record<string, object>
+}
+
+interface Operation {
+  readonly operationId: string
+  readonly summary: string
+  readonly tags: readonly string[]
+  readonly parameters?: readonly object[]
+  readonly requestBody?: object
+  readonly security?: readonly object[]
+  readonly responses: Record<string, Content>
+}
+
+type Paths = Record<string, Partial<Record<'get' | 'post' | 'put' | 'delete', Operation>>>
+
+/** What {@link openApiDocument} answers: plain JSON, open to OpenAPI tools. */
+export interface OpenApiDocument {
+  readonly openapi: '3.1.0'
+  readonly info: object
+  readonly security: readonly object[]
+  readonly tags: readonly object[]
+  readonly paths: Paths
+  readonly components: { readonly schemas: Record<string, object>; readonly securitySchemes: object }
+}
+
+/**
+ * The OpenAPI 3.1 document of every route.
+ *
+ * @example
+ * app.get('/v1/openapi.json', (context) => context.json(openApiDocument()))
+ */
+export function openApiDocument(): OpenApiDocument {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Tenax',
+      version: '1',
+      description: '`/v1` operates tenants; `/t/{id}` is a tenant. Failures are problem details with a stable `code`.',
+    },
+    security: [{ bearer: [] }, {}],
+    tags: [{ name: 'tenants' }, { name: 'tenant' }, { name: 'hrana' }, { name: 'server' }],
+    paths: {
+      ...tenantPaths(),
+      ...filePaths(),
+      ...queryPaths(),
+      ...hranaPaths('v2'),
+      ...hranaPaths('v3'),
+      ...serverPaths(),
+    },
+    components: {
+      schemas: componentSchemas(),
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: '`TENAX_ADMIN_KEY`, when the server has one' },
+      },
+    },
+  }
+}
+
+function tenantPaths(): Paths {
+  const tags = ['tenants']
+  const tenant = { 200: json('the tenant', 'Tenant'), ...problems }
+  const created = { ...json('created', 'Tenant'), headers: { Location: { schema: { type: 'string' } } } }
+  return {
+    '/v1/tenants': {
+      post: {
+        operationId: 'createTenant',
+        summary: 'Create a tenant',
+        tags,
+        requestBody: jsonBody('CreateTenantBody'),
+        responses: { 201: created, ...problems },
+      },
+      get: {
+        operationId: 'listTenants',
+        summary: 'List tenants, sorted by id',
+        tags,
+        parameters: queryParameters(listTenantsQuerySchema),
+        responses: { 200: json('a page', 'TenantPage'), ...problems },
+      },
+    },
+    '/v1/tenants/{id}': {
+      get: onTenant({ operationId: 'getTenant', summary: 'Show a tenant', tags, responses: tenant }),
+      delete: onTenant({
+        operationId: 'deleteTenant',
+        summary: 'Delete a tenant and all that it holds',
+        tags,
+        responses: {
+          200: json('the receipt', 'DeleteReceipt'),
+          ...problems,
+        },
+      }),
+    },
+    '/v1/tenants/{id}/suspend': {
+      post: onTenant({ operationId: 'suspendTenant', summary: 'Refuse work on a tenant', tags, responses: tenant }),
+    },
+    '/v1/tenants/{id}/resume': {
+      post: onTenant({
+        operationId: 'resumeTenant',
+        summary: 'Let a suspended tenant work again',
+        tags,
+        responses: tenant,
+      }),
+    },
+    '/v1/tenants/{id}/stats': {
+      get: onTenant({
+        operationId: 'tenantStats',
+        summary: "Numbers of a tenant's file",
+        tags,
+        responses: {
+          200: json('the numbers', 'TenantStats'),
+          ...problems,
+        },
+      }),
+    },
+  }
+}
+
+function filePaths(): Paths {
+  const tags = ['tenants']
+  const sqliteFile = { schema: { type: 'string', format: 'binary' } }
+  return {
+    '/v1/tenants/{id}/export': {
+      get: onTenant({
+        operationId: 'exportTenant',
+        summary: 'One consistent SQLite file, while writes go on',
+        tags,
+        responses: {
+          200: { description: 'the file', content: { [SQLITE_CONTENT_TYPE]: sqliteFile } },
+          ...problems,
+        },
+      }),
+    },
+    '/v1/tenants/{id}/import': {
+      put: {
+        ...onTenant({
+          operationId: 'importTenant',
+          summary: 'Create a tenant from a SQLite file, or replace it',
+          tags,
+          responses: {
+            200: json('replaced', 'Tenant'),
+            201: json('created', 'Tenant'),
+            ...problems,
+          },
+        }),
+        requestBody: {
+          required: true,
+          content: { [SQLITE_CONTENT_TYPE]: sqliteFile, 'application/octet-stream': sqliteFile },
+        },
+      },
+    },
+  }
+}
+
+function queryPaths(): Paths {
+  const responses = { 200: json('columns and rows', 'QueryReply'), ...problems }
+  return {
+    '/t/{id}/query': {
+      post: {
+        ...onTenant({ operationId: 'query', summary: 'Run one statement', tags: ['tenant'], responses }),
+        requestBody: jsonBody('QueryBody'),
+      },
+    },
+  }
+}
+
+function hranaPaths(version: 'v2' | 'v3'): Paths {
+  const tags = ['hrana']
+  const suffix = version.toUpperCase()
+  const pipeline = { 200: json('one result per request, in order', 'HranaPipelineReply'), ...hranaFailures }
+  const paths: Paths = {
+    [`/t/{id}/${version}`]: {
+      get: onTenant({
+        operationId: `hrana${suffix}`,
+        summary: 'Ask for this version of Hrana',
+        tags,
+        responses: {
+          200: { description: 'the version is spoken here' },
+        },
+      }),
+    },
+    [`/t/{id}/${version}/pipeline`]: {
+      post: {
+        ...onTenant({
+          operationId: `pipeline${suffix}`,
+          summary: 'Run requests on a stream',
+          tags,
+          responses: pipeline,
+        }),
+        requestBody: jsonBody('HranaPipeline'),
+      },
+    },
+  }
+  return version === 'v2' ? paths : { ...paths, ...cursorPath(tags) }
+}
+
+function cursorPath(tags: readonly string[]): Paths {
+  const lines = {
+    description: 'lines of JSON: first {"baton", "base_url"}, then entries',
+    content: { 'application/x-ndjson': { schema: reference('HranaCursorEntry') } },
+  }
+  return {
+    '/t/{id}/v3/cursor': {
+      post: {
+        ...onTenant({
+          operationId: 'cursorV3',
+          summary: 'Run a batch and stream its results',
+          tags,
+          responses: { 200: lines, ...hranaFailures },
+        }),
+        requestBody: jsonBody('HranaCursor'),
+      },
+    },
+  }
+}
+
+function serverPaths(): Paths {
+  const open = { tags: ['server'], security: [{}] }
+  const status = { schema: { type: 'object', properties: { status: { type: 'string' } }, required: ['status'] } }
+  const ready = { description: 'ready', content: { 'application/json': status } }
+  const metrics = { description: 'Prometheus text', content: { 'text/plain': { schema: { type: 'string' } } } }
+  const document = { description: 'this document', content: { 'application/json': { schema: { type: 'object' } } } }
+  return {
+    '/healthz': {
+      get: {
+        operationId: 'healthz',
+        summary: 'Whether the process lives',
+        ...open,
+        responses: { 200: { description: 'it lives', content: { 'application/json': status } } },
+      },
+    },
+    '/readyz': {
+      get: {
+        operationId: 'readyz',
+        summary: 'Whether the host takes work',
+        ...open,
+        responses: { 200: ready, 503: { ...ready, description: 'not ready' } },
+      },
+    },
+    '/metrics': {
+      get: { operationId: 'metrics', summary: 'Metrics', tags: ['server'], responses: { 200: metrics } },
+    },
+    '/v1/openapi.json': {
+      get: { operationId: 'openapi', summary: 'The contract', tags: ['server'], responses: { 200: document } },
+    },
+  }
+}
+
+const problems = {
+  default: {
+    description: 'failed; branch on `code`',
+    content: { [PROBLEM_CONTENT_TYPE]: { schema: reference('Problem') } },
+  },
+}
+
+const hranaFailures = { default: json('the whole request failed, and the stream is closed', 'HranaError') }
+
+const idParameter = { name: 'id', in: 'path', required: true, schema: { type: 'string' }, description: 'tenant id' }
+
+/** An operation on one tenant: the path names it. */
+function onTenant(operation: Omit<Operation, 'parameters'>): Operation {
+  return { ...operation, parameters: [idParameter] }
+}
+
+function json(description: string, name: ComponentName): Content {
+  return { description, content: { 'application/json': { schema: reference(name) } } }
+}
+
+function jsonBody(name: ComponentName): object {
+  return { required: true, content: { 'application/json': { schema: reference(name) } } }
+}
+
+function reference(name: ComponentName): { readonly $ref: string } {
+  return { $ref: componentUri(name) }
+}
+
+function componentUri(name: string): string {
+  return `#/components/schemas/${name}`
+}
+
+/** Clients write inputs and read replies; in both places the shape before any transform is the wire's shape. */
+function componentSchemas(): Record<string, object> {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, schema] of Object.entries(COMPONENTS)) registry.add(schema, { id })
+  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: componentUri, override: withoutTimePattern })
+  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutIdentity(schema)]))
+}
+
+/** `format` says it; the pattern of a date with its leap years is a page that nobody reads. */
+function withoutTimePattern({ jsonSchema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.format === 'date-time') delete jsonSchema.pattern
+}
+
+/** Inside a document, a schema is named by its place; `$schema` and `$id` would open a document of its own. */
+function withoutIdentity({ $schema: _schema, $id: _id, ...schema }: z.core.JSONSchema.BaseSchema): object {
+  return schema
+}
+
+function queryParameters(schema: z.ZodType): object[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema: property,
+  }))
+}

@@ -1,0 +1,5 @@
+import { describeEngineDriver } from '../contract.ts'
+import { directoryMaker } from '../test-bed.ts'
+import { nodeSqliteDriver } from './node-sqlite.ts'
+
+describeEngineDriver(nodeSqliteDriver, directoryMaker())

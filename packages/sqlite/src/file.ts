@@ -1,0 +1,358 @@
+/**
+ * One SQLite file, open for its one writer.
+ *
+ * Invariants:
+ *  1. Exactly one connection writes and checkpoints the file (`wal_autocheckpoint` is 0).
+ *  2. One operation at a time: nothing synchronous runs while an off-thread call is pending. The caller's queue keeps it.
+ *  3. BEGIN stands here and nowhere else; tenant text cannot contain it.
+ *  4. A tenant's compiled statement is dropped as soon as the schema may have changed, because the engine recompiles a
+ *     stale one silently and without the sandbox.
+ *  5. `close()` is called only after a TRUNCATE checkpoint that left the WAL at 0 bytes (LEDGER K4), because descriptors
+ *     linger, and a late close by the collector may checkpoint again.
+ */
+import { statSync } from 'node:fs'
+import { assert, type SqlResult, TenaxError } from '@tenax/kernel'
+import { LRUCache } from 'lru-cache'
+import type { ReplyLimits } from './core/encoding.ts'
+import { type Bindings, bindValues } from './core/parameters.ts'
+import { TENANT_POLICY } from './core/policy.ts'
+import { sqlError } from './core/refusal.ts'
+import { isCreateView, parseStatement } from './core/statement.ts'
+import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
+import { sqlFailure } from './failure.ts'
+import { MAINTENANCE_TIMEOUT_MS, SHORT_PREPARE_MS, SHORT_TIMEOUT_MS, STATEMENTS_MAX, VIEWS_MAX } from './limits.ts'
+import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
+import { applyPragmas } from './open-pragmas.ts'
+import { compileTenantStatement, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
+
+/** Settings of one file. Times in milliseconds, sizes in their named unit. */
+export interface SqliteFileSettings {
+  readonly queryTimeoutMs: number
+  readonly pageCountMax: number
+  readonly cacheKib: number
+  readonly reply: ReplyLimits
+}
+
+/** Sizes of a file, in pages and bytes. */
+export interface FileSizes {
+  readonly pageCount: number
+  readonly pageBytes: number
+  readonly freePages: number
+  readonly walBytes: number
+}
+
+/** An open file. See the head of this module for what its caller must keep. */
+export class SqliteFile {
+  readonly path: string
+  readonly settings: SqliteFileSettings
+  readonly #driver: EngineDriver
+  readonly #connection: EngineConnection
+  readonly #hold: MainFileHold
+  readonly #engineStatements = new Map<string, EngineStatement>()
+  readonly #tenantStatements = new LRUCache<string, TenantStatement>({ max: STATEMENTS_MAX })
+  readonly #nowMs: () => number
+  #schemaMayHaveChanged = false
+  #closed = false
+
+  private constructor(hold: MainFileHold, connection: EngineConnection, options: OpenOptions) {
+    this.path = hold.realPath
+    this.settings = options.settings
+    this.#driver = options.driver
+    this.#hold = hold
+    this.#connection = connection
+    this.#nowMs = options.nowMs
+  }
+
+  /**
+   * Opens the existing file at `path` and asserts every pragma by reading it back.
+   *
+   * @throws TenaxError `internal` when the file is damaged or not in WAL mode
+   */
+  static open(path: string, options: OpenOptions): SqliteFile {
+    const hold = holdMainFile(path)
+    let connection: EngineConnection | undefined
+    try {
+      connection = options.driver.open(hold.realPath)
+      applyPragmas(connection, options.settings)
+      return new SqliteFile(hold, connection, options)
+    } catch (error) {
+      connection?.close()
+      releaseMainFile(hold)
+      throw sqlFailure(error)
+    }
+  }
+
+  /** A raw descriptor of the main file, for reading a frozen file and for syncing. Never close it. */
+  get descriptor(): number {
+    return this.#hold.descriptor
+  }
+
+  /** A statement of the engine's own, compiled once, without the sandbox. */
+  engine(sql: string): EngineStatement {
+    const known = this.#engineStatements.get(sql)
+    if (known !== undefined) return known
+    const statement = this.#connection.prepare(sql)
+    this.#engineStatements.set(sql, statement)
+    return statement
+  }
+
+  /** True between BEGIN and its end, whoever ended it (`ON CONFLICT ROLLBACK`, `RAISE(ROLLBACK)`, a timeout, a full disk). */
+  get inTransaction(): boolean {
+    return this.#connection.inTransaction()
+  }
+
+  begin(mode: 'deferred' | 'immediate'): void {
+    this.engine(mode === 'immediate' ? 'BEGIN IMMEDIATE' : 'BEGIN').get()
+  }
+
+  /** Commits. With `synchronous=FULL` the WAL is synced before this resolves, off the event loop. */
+  async commit(): Promise<void> {
+    await this.engine('COMMIT').getOffThread([], 0)
+    this.#forgetIfChanged()
+  }
+
+  /** Ends the transaction, if there still is one, without its writes. */
+  rollback(): void {
+    if (this.inTransaction) this.engine('ROLLBACK').get()
+    this.#forgetIfChanged()
+  }
+
+  /** `SAVEPOINT`, `RELEASE` or `ROLLBACK TO` inside a transaction. The name is quoted, whatever it holds. */
+  savepoint(verb: 'SAVEPOINT' | 'RELEASE' | 'ROLLBACK TO', name: string): void {
+    this.#connection.prepare(`${verb} "${name.replaceAll('"', '""')}"`).get()
+    this.#forgetIfChanged()
+  }
+
+  /** An engine transaction: synchronous from BEGIN to COMMIT, rolled back when `body` throws. */
+  transaction<T>(body: () => T): T {
+    this.begin('immediate')
+    try {
+      const result = body()
+      this.engine('COMMIT').get()
+      return result
+    } catch (error) {
+      this.rollback()
+      throw error
+    } finally {
+      this.dropTenantStatements()
+    }
+  }
+
+  /** Runs a script of the engine's own, statement by statement. */
+  script(statements: readonly string[]): void {
+    for (const sql of statements) this.#connection.prepare(sql).get()
+  }
+
+  /**
+   * Compiles what a tenant sent, or finds it compiled.
+   *
+   * @throws TenaxError `sql_error`, `sql_refused`
+   */
+  async prepare(text: string): Promise<TenantStatement> {
+    const known = this.#tenantStatements.get(text)
+    if (known !== undefined) return known
+    const parsed = parseStatement(text)
+    const plainly = (sql: string) => this.#connection.prepareOffThread(sql)
+    const sandboxed = (sql: string) => this.#sandboxed(sql)
+    const startMs = this.#nowMs()
+    try {
+      const prepared = await compileTenantStatement(parsed, { sandboxed, plainly }, this.settings.reply)
+      prepared.quickToCompile = this.#nowMs() - startMs <= SHORT_PREPARE_MS
+      this.#tenantStatements.set(text, prepared)
+      return prepared
+    } catch (error) {
+      throw sqlFailure(error)
+    }
+  }
+
+  /** Compiles a tenant's text with the authorizer on, off thread: some texts take seconds to compile. */
+  async #sandboxed(sql: string): Promise<EngineStatement> {
+    this.#connection.setPolicy(TENANT_POLICY)
+    try {
+      return await this.#connection.prepareOffThread(sql)
+    } finally {
+      this.#connection.setPolicy(undefined)
+    }
+  }
+
+  /**
+   * Runs a compiled statement of a tenant. `mayRunOnLoop` lets one that is known to be short run synchronously; if it
+   * then takes too long, this throws {@link TooLongForLoop} and the caller runs it again without.
+   */
+  async execute(prepared: TenantStatement, bindings: Bindings, options: ExecuteOptions): Promise<Executed> {
+    const values = bindValues(prepared.parsed.parameters, bindings)
+    const onLoop = options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout
+    const writes = prepared.parsed.kind === 'write' || prepared.parsed.kind === 'schema'
+    const before = writes ? this.#totalChanges() : 0n
+    try {
+      const ready = prepared.shape === 'late' ? await this.#compileLate(prepared) : prepared
+      const rows = await runTenantStatement(ready, values, {
+        offThread: !onLoop,
+        timeoutMs: onLoop ? SHORT_TIMEOUT_MS : options.timeoutMs,
+        limits: this.settings.reply,
+        nowMs: this.#nowMs,
+      })
+      const { wrote, ...effects } = this.#effects(writes, before)
+      const result = { columns: prepared.columns, rows, ...effects }
+      return { result, wrote: wrote || prepared.parsed.kind === 'schema' }
+    } catch (error) {
+      const failure = sqlFailure(error)
+      if (onLoop && failure instanceof TenaxError && failure.code === 'query_timeout') {
+        prepared.short = false
+        throw new TooLongForLoop()
+      }
+      throw failure
+    } finally {
+      if (prepared.parsed.kind === 'schema') this.#schemaChanged()
+    }
+  }
+
+  async #compileLate(prepared: TenantStatement): Promise<TenantStatement> {
+    assert(this.inTransaction, 'the schema changes inside a transaction')
+    const [views] = this.engine("SELECT count(*) FROM sqlite_schema WHERE type = 'view'").get() ?? []
+    if (typeof views === 'bigint' && views >= VIEWS_MAX && isCreateView(prepared.parsed)) {
+      throw sqlError(`a database has at most ${VIEWS_MAX} views`)
+    }
+    return { ...prepared, statement: await this.#sandboxed(prepared.parsed.text), shape: 'none' }
+  }
+
+  #totalChanges(): bigint {
+    const [total] = this.engine('SELECT total_changes()').get() ?? []
+    assert(typeof total === 'bigint', 'total_changes() is an integer')
+    return total
+  }
+
+  #effects(writes: boolean, totalBefore: bigint) {
+    if (!writes) return { rowsAffected: 0, lastInsertRowid: undefined, wrote: false }
+    const [changes, total, rowid] = this.engine('SELECT changes(), total_changes(), last_insert_rowid()').get() ?? []
+    const wrote = typeof total === 'bigint' && total !== totalBefore
+    return {
+      wrote,
+      rowsAffected: wrote && typeof changes === 'bigint' ? Number(changes) : 0,
+      lastInsertRowid: typeof rowid === 'bigint' ? rowid : undefined,
+    }
+  }
+
+  /** Now, because what follows in this transaction must be compiled anew; at its end again, because it may roll back. */
+  #schemaChanged(): void {
+    this.dropTenantStatements()
+    this.#schemaMayHaveChanged = this.inTransaction
+  }
+
+  #forgetIfChanged(): void {
+    if (!this.#schemaMayHaveChanged) return
+    this.dropTenantStatements()
+    this.#schemaMayHaveChanged = this.inTransaction
+  }
+
+  /** Forgets all compiled statements of the tenant. */
+  dropTenantStatements(): void {
+    this.#tenantStatements.clear()
+  }
+
+  /** A switch of the connection (`foreign_keys`, `defer_foreign_keys`), read back. */
+  setSwitch(name: 'foreign_keys' | 'defer_foreign_keys', on: boolean): void {
+    this.engine(`PRAGMA ${name} = ${on ? 'ON' : 'OFF'}`).get()
+  }
+
+  /** Sets a number of the file's header; part of the transaction that is open. */
+  setHeader(name: string, value: number): void {
+    assert(name === 'user_version' || name === 'application_id', 'only two header fields are for tenants')
+    this.#connection.prepare(`PRAGMA ${name} = ${value}`).get()
+  }
+
+  /** VACUUM, outside any transaction, off thread. */
+  async vacuum(): Promise<void> {
+    assert(!this.inTransaction, 'VACUUM runs outside a transaction')
+    await this.#maintain('VACUUM')
+    this.dropTenantStatements()
+  }
+
+  /** `PRAGMA optimize`, inside a transaction or not. */
+  async optimize(): Promise<void> {
+    await this.#maintain('PRAGMA optimize')
+  }
+
+  async #maintain(sql: string): Promise<void> {
+    try {
+      await this.#connection.prepare(sql).getOffThread([], MAINTENANCE_TIMEOUT_MS)
+    } catch (error) {
+      throw sqlFailure(error)
+    }
+  }
+
+  /**
+   * Moves the whole WAL into the main file and cuts it to 0 bytes. False when another process's reader or writer was in
+   * the way; nothing is lost then, and the next try goes on.
+   */
+  async checkpoint(): Promise<boolean> {
+    assert(!this.inTransaction, 'a checkpoint runs outside a transaction')
+    const row = await this.engine('PRAGMA wal_checkpoint(TRUNCATE)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
+    return row?.[0] === 0n && this.walBytes() === 0
+  }
+
+  /** `PRAGMA quick_check`: undefined when sound, else the first complaint. */
+  async quickCheck(): Promise<string | undefined> {
+    const row = await this.engine('PRAGMA quick_check(1)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
+    const text = row?.[0]
+    return text === 'ok' ? undefined : String(text)
+  }
+
+  /** Bytes of the WAL, by its directory entry: the file itself is never opened here. */
+  walBytes(): number {
+    return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+  }
+
+  sizes(): FileSizes {
+    const read = (sql: string): number => Number(this.engine(sql).get()?.[0] ?? 0)
+    return {
+      pageCount: read('PRAGMA page_count'),
+      pageBytes: read('PRAGMA page_size'),
+      freePages: read('PRAGMA freelist_count'),
+      walBytes: this.walBytes(),
+    }
+  }
+
+  /** An estimate of the memory that this handle holds, in bytes: page cache and compiled statements. */
+  memoryBytes(): number {
+    const statements = this.#tenantStatements.size + this.#engineStatements.size
+    return this.settings.cacheKib * 1024 + statements * 5 * 1024
+  }
+
+  /** Drops the connection and everything compiled on it. Checkpoint first (invariant 5). Closing twice is harmless. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#engineStatements.clear()
+    this.dropTenantStatements()
+    this.#connection.close()
+    releaseMainFile(this.#hold)
+  }
+}
+
+/** What opening needs besides the path. `nowMs` measures statements; it is monotonic. */
+export interface OpenOptions {
+  readonly driver: EngineDriver
+  readonly settings: SqliteFileSettings
+  readonly nowMs: () => number
+}
+
+/** What a statement answered, and whether it changed the file (so that the transaction around it is worth a commit). */
+export interface Executed {
+  readonly result: SqlResult
+  readonly wrote: boolean
+}
+
+/** How one statement runs. */
+export interface ExecuteOptions {
+  readonly mayRunOnLoop: boolean
+  readonly timeoutMs: number
+}
+
+/** A statement that was let onto the event loop and did not end in time. If it wrote, its transaction is gone. */
+export class TooLongForLoop extends Error {
+  constructor() {
+    super('the statement took too long for the event loop')
+    this.name = 'TooLongForLoop'
+  }
+}

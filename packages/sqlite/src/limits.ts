@@ -1,0 +1,50 @@
+/** Limits of one SQLite file. Each has its unit in its name and its reason beside it. */
+import { MIB_BYTES } from '@tenax/kernel'
+
+/** Page size of every tenant file: SQLite's default, and the block that file systems write at once. */
+export const PAGE_BYTES = 4096
+
+/** Longest run of one statement of a tenant. */
+export const QUERY_TIMEOUT_MS = 5_000
+
+/** Longest run of VACUUM and of a check of a whole file, which grow with the file. */
+export const MAINTENANCE_TIMEOUT_MS = 120_000
+
+/** How long a statement may hold the event loop before it is stopped and run again off thread. */
+export const SHORT_TIMEOUT_MS = 20
+
+/** A statement that took no longer than this off thread is tried on the event loop next time. */
+export const SHORT_RUN_MS = 1.5
+
+/** Rows of one reply: more is a report, and wants paging. */
+export const REPLY_ROWS_MAX = 10_000
+
+/** Bytes of values of one reply, before encoding. */
+export const REPLY_BYTES_MAX = 16 * MIB_BYTES
+
+/** Page cache of one connection: 100 handles at 128 KiB stay below the budget of 300 KiB each. */
+export const CACHE_KIB = 128
+
+/** Statements kept prepared per connection: a small service has a few dozen, each costs some 5 KiB. */
+export const STATEMENTS_MAX = 48
+
+/** Pages of one tenant file: 1 GiB of 4 KiB pages. */
+export const PAGE_COUNT_MAX = 262_144
+
+/** Memory that all statements of the process together may hold, so that one cannot end it. */
+export const HEAP_BYTES_MAX = 2048 * MIB_BYTES
+
+/** Compiling may take so long and still be repeated on the event loop, when the engine finds a statement stale. */
+export const SHORT_PREPARE_MS = 5
+
+/** Depth of parentheses: SQLite recurses on them, and 20,000 overrun its stack. */
+export const NESTING_MAX = 250
+
+/** SELECTs in one statement, SQLite's own limit for compounds; chains of common tables recurse as well. */
+export const SELECTS_MAX = 500
+
+/** Views of one tenant: a chain of some 10,000, each over the one before, overruns the stack when it is compiled. */
+export const VIEWS_MAX = 1_000
+
+/** Closed connections between two collections that free their descriptors. */
+export const CLOSES_PER_COLLECTION = 32

@@ -1,0 +1,114 @@
+/**
+ * Who in this process holds a tenant's main file open (LEDGER C5).
+ *
+ * POSIX drops *all* locks that a process has on a file as soon as it closes *any* descriptor of it. So the host opens one
+ * raw descriptor of its own before the first connection, reads and syncs through it, and closes it only when no SQLite
+ * descriptor of that file is left. Connections linger after `close()` until their statements are collected, so what is
+ * left is read from /proc, never assumed.
+ *
+ * States of a path: `live` (connections > 0) → `zombie` (none live, descriptors left) → gone (raw descriptor closed).
+ * `holdMainFile` enters `live`, `releaseMainFile` leaves it, `sweep` ends zombies.
+ */
+import { closeSync, constants, openSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import v8 from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { assert } from '@tenax/kernel'
+import { CLOSES_PER_COLLECTION } from './limits.ts'
+
+interface MainFile {
+  readonly descriptor: number
+  connections: number
+}
+
+const files = new Map<string, MainFile>()
+let closesSinceCollection = 0
+
+/** The host's own hold on a main file. `descriptor` is for reading and syncing; nobody closes it but this module. */
+export interface MainFileHold {
+  readonly descriptor: number
+  readonly realPath: string
+}
+
+/** Opens, or shares, the raw descriptor of the file at `path`. Call it before the connection is opened. */
+export function holdMainFile(path: string): MainFileHold {
+  const realPath = realpathSync(path)
+  const known = files.get(realPath)
+  if (known === undefined) {
+    const descriptor = openSync(realPath, constants.O_RDWR)
+    files.set(realPath, { descriptor, connections: 1 })
+    return { descriptor, realPath }
+  }
+  known.connections += 1
+  return { descriptor: known.descriptor, realPath }
+}
+
+/** Says that the connection behind `hold` was closed. Its descriptors go with one of the next collections. */
+export function releaseMainFile(hold: MainFileHold): void {
+  const file = files.get(hold.realPath)
+  assert(file !== undefined && file.connections > 0, 'a hold is released once')
+  file.connections -= 1
+  closesSinceCollection += 1
+  if (closesSinceCollection >= CLOSES_PER_COLLECTION) void collectClosed()
+}
+
+/**
+ * Frees the descriptors of closed connections: one collection (some 10 ms), then a look at /proc once the binding's
+ * finalizers have run, which they do in a turn of their own.
+ */
+export async function collectClosed(): Promise<void> {
+  closesSinceCollection = 0
+  if (zombieCount() === 0) return
+  collectGarbage()
+  await setImmediate()
+  sweep()
+}
+
+/** Files whose connections are closed and whose descriptors are not yet free. */
+export function zombieCount(): number {
+  let count = 0
+  for (const file of files.values()) if (file.connections === 0) count += 1
+  return count
+}
+
+function sweep(): void {
+  const open = openDescriptors()
+  for (const [path, file] of files) {
+    const left = open === undefined ? 0 : (open.get(path) ?? 0) - 1
+    if (file.connections > 0 || left > 0) continue
+    closeSync(file.descriptor)
+    files.delete(path)
+  }
+}
+
+/** How many descriptors this process has per path; undefined where there is no /proc. A deleted file keeps its name there. */
+function openDescriptors(): Map<string, number> | undefined {
+  let names: string[]
+  try {
+    names = readdirSync('/proc/self/fd')
+  } catch {
+    return undefined
+  }
+  const counts = new Map<string, number>()
+  for (const name of names) {
+    const target = targetOf(name)
+    if (target !== undefined) counts.set(target, (counts.get(target) ?? 0) + 1)
+  }
+  return counts
+}
+
+function targetOf(name: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${name}`).replace(/ \(deleted\)$/, '')
+  } catch {
+    return undefined // the descriptor of the directory listing itself, gone by now
+  }
+}
+
+const collectGarbage: () => void = collector()
+
+function collector(): () => void {
+  v8.setFlagsFromString('--expose-gc')
+  const gc: unknown = runInNewContext('gc')
+  return typeof gc === 'function' ? () => void gc() : () => undefined
+}

@@ -1,0 +1,115 @@
+/** Opens a data directory: makes it if it is not there, refuses it if it is not ours, and locks it. */
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { assert, type Clock, type RandomId, TenaxError } from '@tenax/kernel'
+import { acquireProcessLock, type EngineDriver, type ProcessLock, syncDirectory, writeNewFile } from '@tenax/sqlite'
+import { Layout } from './layout.ts'
+
+/** Version of the directory's layout, kept in `tenax.json`. */
+export const DATA_FORMAT = 1
+
+/** What `tenax.json` says. */
+export interface DataIdentity {
+  readonly format: number
+  readonly dataId: string
+  readonly shardCount: number
+  readonly createdBy: string
+}
+
+/** A data directory that this process owns until it is closed. */
+export interface DataDirectory {
+  readonly layout: Layout
+  readonly identity: DataIdentity
+  release(): void
+}
+
+/** What opening a data directory takes. */
+export interface DataDirectoryOptions {
+  readonly path: string
+  readonly driver: EngineDriver
+  readonly clock: Clock
+  readonly randomId: RandomId
+  readonly shardCount: number
+  readonly pid: number
+}
+
+/**
+ * @throws TenaxError `data_in_use` naming pid and start time, `data_format_newer`, `data_format_invalid`
+ */
+export function openDataDirectory(options: DataDirectoryOptions): DataDirectory {
+  const layout = new Layout(options.path)
+  mkdirSync(layout.root, { recursive: true, mode: 0o700 })
+  refuseForeignDirectory(layout)
+  const lock = lockOrThrow(layout, options)
+  try {
+    const identity = readIdentity(layout) ?? createIdentity(layout, options)
+    mkdirSync(layout.uploads, { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(layout.uploads)) rmSync(`${layout.uploads}/${name}`, { force: true })
+    for (let index = 0; index < identity.shardCount; index += 1)
+      mkdirSync(layout.shard(index), { recursive: true, mode: 0o700 })
+    syncDirectory(layout.shards)
+    return { layout, identity, release: () => lock.release() }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+/** A directory with other things in it and no `tenax.json` is somebody else's. */
+function refuseForeignDirectory(layout: Layout): void {
+  const ours = new Set(['tenax.json', 'host.lock', 'host.lock-journal', 'uploads', 'shards'])
+  const names = readdirSync(layout.root)
+  if (names.includes('tenax.json') || names.every((name) => ours.has(name))) return
+  throw new TenaxError('data_format_invalid', 'the data directory is not empty and has no tenax.json', {
+    hint: 'name an empty directory, or one that Tenax made',
+  })
+}
+
+function lockOrThrow(layout: Layout, { driver, clock, pid }: DataDirectoryOptions): ProcessLock {
+  const result = acquireProcessLock(driver, layout.lock, { pid, startedAtMs: clock.nowMs() })
+  if ('release' in result) return result
+  const startedAt = new Date(result.startedAtMs).toISOString()
+  throw new TenaxError('data_in_use', `the data directory is in use by process ${result.pid}, started ${startedAt}`, {
+    hint: 'stop that process, or name another data directory',
+    details: { pid: result.pid, startedAt },
+  })
+}
+
+function readIdentity(layout: Layout): DataIdentity | undefined {
+  if (!readdirSync(layout.root).includes('tenax.json')) return undefined
+  const identity = parseIdentity(readFileSync(layout.identity, 'utf8'))
+  if (identity.format > DATA_FORMAT) {
+    throw new TenaxError(
+      'data_format_newer',
+      `the data directory has format ${identity.format}; this Tenax knows ${DATA_FORMAT}`,
+      {
+        hint: `use the Tenax that made it (${identity.createdBy}) or a newer one`,
+      },
+    )
+  }
+  return identity
+}
+
+function parseIdentity(text: string): DataIdentity {
+  const invalid = new TenaxError('data_format_invalid', 'tenax.json is not what Tenax writes', {
+    hint: 'restore tenax.json from a backup; nothing was changed',
+  })
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw invalid
+  }
+  if (typeof value !== 'object' || value === null) throw invalid
+  const { format, dataId, shardCount, createdBy } = value as Record<string, unknown>
+  if (typeof format !== 'number' || !Number.isInteger(format) || format < 1) throw invalid
+  if (typeof dataId !== 'string' || typeof createdBy !== 'string') throw invalid
+  if (typeof shardCount !== 'number' || !Number.isInteger(shardCount) || shardCount < 1) throw invalid
+  return { format, dataId, shardCount, createdBy }
+}
+
+function createIdentity(layout: Layout, { randomId, shardCount }: DataDirectoryOptions): DataIdentity {
+  assert(Number.isInteger(shardCount) && shardCount >= 1 && shardCount <= 99, 'a data directory has 1 to 99 shards')
+  const identity = { format: DATA_FORMAT, dataId: randomId(), shardCount, createdBy: 'tenax 0.1' }
+  writeNewFile(layout.identity, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`))
+  return identity
+}

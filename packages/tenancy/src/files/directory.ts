@@ -1,0 +1,120 @@
+/** The directory: tenant → shard → catalog. All shards of a data directory, opened, recovered, listed as one. */
+import { existsSync } from 'node:fs'
+import { type Clock, type TenantId, TenaxError } from '@tenax/kernel'
+import { type EngineDriver, makeTemplate, SqliteFile, type SqliteFileSettings, writeNewFile } from '@tenax/sqlite'
+import { CATALOG_FORMAT, CATALOG_SCHEMA, Catalog, type TenantRecord } from '../catalog.ts'
+import { recoverShard, type ShardRecovery } from '../recovery.ts'
+import type { DataDirectory } from './data-directory.ts'
+import { shardOf } from './layout.ts'
+
+/** One page of tenants in order of id. */
+export interface TenantPage {
+  readonly tenants: readonly TenantRecord[]
+  /** Where the next page begins, or undefined at the end. */
+  readonly nextAfterId: string | undefined
+}
+
+/** What to list. `accepts` filters by what is no column; rows that it drops do not count. */
+export interface ListQuery {
+  readonly limit: number
+  readonly afterId: string
+  readonly prefix: string
+  readonly accepts: (record: TenantRecord) => boolean
+}
+
+/** All catalogs of one data directory. */
+export class Directory {
+  readonly #catalogs: readonly Catalog[]
+
+  private constructor(catalogs: readonly Catalog[]) {
+    this.#catalogs = catalogs
+  }
+
+  /** Opens every shard's catalog and finishes or undoes what a crash cut short there. */
+  static open(data: DataDirectory, options: DirectoryOptions): { directory: Directory; recovery: ShardRecovery[] } {
+    const catalogs: Catalog[] = []
+    for (let shard = 0; shard < data.identity.shardCount; shard += 1) catalogs.push(openCatalog(data, shard, options))
+    const recovery = catalogs.map((catalog) => recoverShard(catalog, data.layout, options.clock))
+    return { directory: new Directory(catalogs), recovery }
+  }
+
+  catalogOf(id: TenantId): Catalog {
+    const catalog = this.#catalogs[shardOf(id, this.#catalogs.length)]
+    if (catalog === undefined) throw new TenaxError('internal', 'a shard has no catalog')
+    return catalog
+  }
+
+  /** @throws TenaxError `tenant_not_found` */
+  get(id: TenantId): TenantRecord {
+    const record = this.catalogOf(id).get(id)
+    if (record === undefined)
+      throw new TenaxError('tenant_not_found', `there is no tenant "${id}"`, { hint: 'POST /v1/tenants creates one' })
+    return record
+  }
+
+  list(query: ListQuery): TenantPage {
+    const found: TenantRecord[] = []
+    let afterId = query.afterId
+    for (;;) {
+      const batch = this.#nextBatch(afterId, query)
+      for (const record of batch) {
+        if (!query.accepts(record)) continue
+        if (found.length === query.limit) return { tenants: found, nextAfterId: found.at(-1)?.id }
+        found.push(record)
+      }
+      const last = batch.at(-1)
+      if (last === undefined) return { tenants: found, nextAfterId: undefined }
+      afterId = last.id
+    }
+  }
+
+  /** The next rows over all shards in order of id: as many as are certain to come next. */
+  #nextBatch(afterId: string, { prefix, limit }: ListQuery): TenantRecord[] {
+    const wanted = limit + 1
+    return this.#catalogs
+      .flatMap((catalog) => catalog.list({ afterId, prefix, limit: wanted }))
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(0, wanted)
+  }
+
+  count(): number {
+    return this.#catalogs.reduce((sum, catalog) => sum + catalog.count(), 0)
+  }
+
+  async close(): Promise<void> {
+    for (const catalog of this.#catalogs) await catalog.close()
+  }
+}
+
+/** What opening the catalogs needs. */
+export interface DirectoryOptions {
+  readonly driver: EngineDriver
+  readonly clock: Clock
+  readonly fileSettings: SqliteFileSettings
+}
+
+function openCatalog({ layout }: DataDirectory, shard: number, options: DirectoryOptions): Catalog {
+  const path = layout.catalog(shard)
+  if (!existsSync(path)) {
+    const meta = `INSERT INTO catalog_meta VALUES (1, ${CATALOG_FORMAT}, ${shard})`
+    const scratch = layout.upload(`catalog-${shard}`)
+    writeNewFile(path, makeTemplate(options.driver, scratch, [...CATALOG_SCHEMA, meta]))
+  }
+  const file = SqliteFile.open(path, {
+    driver: options.driver,
+    settings: options.fileSettings,
+    nowMs: () => options.clock.monotonicMs(),
+  })
+  const [format, written] = file.engine('SELECT format, shard FROM catalog_meta WHERE id = 1').get() ?? []
+  if (typeof format === 'bigint' && format > BigInt(CATALOG_FORMAT)) {
+    throw new TenaxError('data_format_newer', `the catalog of shard ${shard} has format ${format}`, {
+      hint: 'use a newer Tenax',
+    })
+  }
+  if (written !== BigInt(shard)) {
+    throw new TenaxError('data_format_invalid', `the catalog of shard ${shard} is another shard's`, {
+      hint: 'put the shard directories back',
+    })
+  }
+  return new Catalog(shard, file)
+}

@@ -1,0 +1,68 @@
+/**
+ * Where things lie in a data directory.
+ *
+ *     <data>/tenax.json                          format, identity, shard count
+ *     <data>/host.lock                           who runs on it
+ *     <data>/uploads/<nonce>.sqlite              files on their way in, removed at start
+ *     <data>/shards/07/catalog.db                the shard's tenants
+ *     <data>/shards/07/<incarnation>/<nonce>.db  one tenant's live file, named by its catalog row (LEDGER D1)
+ */
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import type { Incarnation, TenantId } from '@tenax/kernel'
+
+/** What names a tenant's file. */
+export interface TenantFileName {
+  readonly incarnation: Incarnation
+  readonly file: string
+}
+
+/** Paths of one data directory. */
+export class Layout {
+  readonly root: string
+
+  constructor(root: string) {
+    this.root = root
+  }
+
+  get identity(): string {
+    return join(this.root, 'tenax.json')
+  }
+
+  get lock(): string {
+    return join(this.root, 'host.lock')
+  }
+
+  get uploads(): string {
+    return join(this.root, 'uploads')
+  }
+
+  get shards(): string {
+    return join(this.root, 'shards')
+  }
+
+  upload(nonce: string): string {
+    return join(this.uploads, `${nonce}.sqlite`)
+  }
+
+  shard(index: number): string {
+    return join(this.shards, String(index).padStart(2, '0'))
+  }
+
+  catalog(index: number): string {
+    return join(this.shard(index), 'catalog.db')
+  }
+
+  tenantDirectory(shard: number, incarnation: string): string {
+    return join(this.shard(shard), incarnation)
+  }
+
+  tenantFile(shard: number, name: TenantFileName): string {
+    return join(this.tenantDirectory(shard, name.incarnation), `${name.file}.db`)
+  }
+}
+
+/** The shard of a tenant: CRC-32 of its id, modulo the shard count that the data directory was made with. */
+export function shardOf(id: TenantId, shardCount: number): number {
+  return crc32(id) % shardCount
+}

@@ -1,0 +1,184 @@
+/**
+ * A tenant's open file with its queue: one connection, one operation in flight.
+ *
+ * States: `open` → `fenced` (refuses everybody, ends transactions and exports) → `closed`. A handle is fenced when its
+ * tenant is suspended, deleted, replaced or quarantined; it is closed by the pool, never while in use.
+ */
+import { type Clock, isTenaxError, type SqlResult, TenaxError } from '@tenax/kernel'
+import { type Bindings, isDamage, type SqliteFile } from '@tenax/sqlite'
+import type { TenantRecord } from './catalog.ts'
+import type { TenantMeta } from './identity.ts'
+import {
+  CHECKPOINT_IDLE_MS,
+  CHECKPOINT_WAL_BYTES,
+  EXPORT_WAL_BYTES_MAX,
+  HANDLE_QUEUE_MAX,
+  WAIT_MS_MAX,
+} from './limits.ts'
+import { answerInTime, runAlone, uninterruptible } from './operations.ts'
+import type { DisposalReason, Poolable } from './pool.ts'
+import { type EndTurn, Turns } from './turns.ts'
+
+/** What a handle is made of. `onDamage` is told once, with a reason fit for an operator. */
+export interface HandleOptions {
+  readonly record: TenantRecord
+  readonly meta: TenantMeta
+  readonly file: SqliteFile
+  readonly clock: Clock
+  readonly onDamage: (reason: string) => void
+}
+
+/** Something that must end when the handle is fenced: an interactive transaction, an export. */
+export type Interruptible = (error: TenaxError) => void
+
+/** An open tenant file. */
+export class Handle implements Poolable {
+  readonly record: TenantRecord
+  readonly meta: TenantMeta
+  readonly file: SqliteFile
+  readonly clock: Clock
+  readonly #turns: Turns
+  readonly #onDamage: (reason: string) => void
+  readonly #interruptibles = new Set<Interruptible>()
+  #fencedBy: TenaxError | undefined
+  #freezes = 0
+
+  constructor(options: HandleOptions) {
+    this.record = options.record
+    this.meta = options.meta
+    this.file = options.file
+    this.clock = options.clock
+    this.#onDamage = options.onDamage
+    this.#turns = new Turns({ clock: options.clock, queueMax: HANDLE_QUEUE_MAX, waitMsMax: WAIT_MS_MAX })
+  }
+
+  /** Runs one statement as a transaction of its own. Throws TenaxError by the statement's fault or the tenant's state. */
+  execute(text: string, bindings: Bindings): Promise<SqlResult> {
+    const { promise, resolve, reject } = Promise.withResolvers<SqlResult>()
+    this.exclusively(() =>
+      answerInTime(
+        this,
+        () => reject(uninterruptible()),
+        async () => runAlone(this, await this.file.prepare(text), bindings),
+      ),
+    ).then(resolve, reject)
+    return promise
+  }
+
+  /** Runs `body` while nothing else runs on this file, then looks after the WAL. */
+  async exclusively<T>(body: () => Promise<T>): Promise<T> {
+    const endTurn = await this.takeTurn()
+    try {
+      return await body()
+    } catch (error) {
+      await this.examine(error)
+      throw error
+    } finally {
+      await this.endTurn(endTurn)
+    }
+  }
+
+  /** Takes the handle for longer than one operation; give it back with {@link endTurn}. */
+  takeTurn(): Promise<EndTurn> {
+    return this.#turns.take()
+  }
+
+  /** Ends a turn: checkpoints first when the WAL has grown. */
+  async endTurn(end: EndTurn): Promise<void> {
+    try {
+      await this.#tendWal()
+    } catch (error) {
+      await this.examine(error)
+    } finally {
+      end()
+    }
+  }
+
+  async #tendWal(): Promise<void> {
+    const walBytes = this.file.walBytes()
+    if (walBytes < CHECKPOINT_WAL_BYTES || this.file.inTransaction) return
+    if (this.#freezes > 0) {
+      if (walBytes < EXPORT_WAL_BYTES_MAX) return
+      this.#interrupt(
+        new TenaxError('export_wal_limit', 'the tenant was written too fast for its export to end', {
+          hint: 'export it at a quieter time',
+        }),
+      )
+      return
+    }
+    await this.file.checkpoint()
+  }
+
+  /** Asks the file itself when the engine speaks of damage: only a file that fails its check is quarantined. */
+  async examine(error: unknown): Promise<void> {
+    if (!isDamage(error)) return
+    const complaint = await this.file.quickCheck().catch((failure: unknown) => String(failure))
+    if (complaint === undefined) return
+    this.#onDamage(`the database file is damaged: ${complaint.split('\n')[0] ?? ''}`)
+  }
+
+  /** Keeps the main file as it is: no checkpoint until the returned function is called. `onInterrupt` asks for an end. */
+  freeze(onInterrupt: Interruptible): () => void {
+    this.#freezes += 1
+    this.#interruptibles.add(onInterrupt)
+    let ended = false
+    return () => {
+      if (ended) return
+      ended = true
+      this.#freezes -= 1
+      this.#interruptibles.delete(onInterrupt)
+    }
+  }
+
+  /** Registers something that ends when the handle is fenced. Returns how to take that back. */
+  onFence(interrupt: Interruptible): () => void {
+    this.#interruptibles.add(interrupt)
+    return () => void this.#interruptibles.delete(interrupt)
+  }
+
+  #interrupt(error: TenaxError): void {
+    for (const interruptible of [...this.#interruptibles]) interruptible(error)
+  }
+
+  /** Refuses everybody from now on with `error`; ends interactive transactions and exports. */
+  fence(error: TenaxError): void {
+    if (this.#fencedBy !== undefined) return
+    this.#fencedBy = error
+    this.#turns.refuse(() => error)
+    this.#interrupt(error)
+  }
+
+  get fencedBy(): TenaxError | undefined {
+    return this.#fencedBy
+  }
+
+  memoryBytes(): number {
+    return this.file.memoryBytes()
+  }
+
+  /** The pool's word that nobody used the handle for `idleMs`: the moment to move the WAL into the main file. */
+  quiet(idleMs: number): void {
+    if (idleMs < CHECKPOINT_IDLE_MS || this.#freezes > 0 || this.file.walBytes() === 0) return
+    this.exclusively(async () => void (await this.file.checkpoint())).catch((error: unknown) => {
+      if (!isTenaxError(error)) this.#onDamage(`the checkpoint failed: ${String(error)}`)
+    })
+  }
+
+  /**
+   * Closes the file after a checkpoint that left nothing in the WAL. A deleted tenant's needs none. False when a lock of
+   * another process is in the way: the handle stays open, since a later close would be unsafe (LEDGER K4).
+   */
+  async close(reason: DisposalReason): Promise<boolean> {
+    const end = await this.#turns.takeLast().catch(() => undefined)
+    if (end === undefined) return false // an operation that cannot be interrupted still runs
+    try {
+      const closes = reason === 'delete' || this.file.walBytes() === 0 || (await this.file.checkpoint())
+      if (!closes) return false
+      this.file.close()
+      this.fence(new TenaxError('unavailable', 'the handle is closed'))
+      return true
+    } finally {
+      end()
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Looks into a stranger's database file before it becomes a tenant. The file may be damaged, hostile, or simply not a
+ * database; nothing here trusts a byte of it, and text is read as blobs (the binding aborts on invalid UTF-8).
+ *
+ * Accepted: any page size, any journal mode, UTF-8. A file with `tenax_*` objects is accepted when those equal the schema
+ * of a released format and their rows are sound (an export of a tenant); any other such name is refused.
+ */
+import { TenaxError } from '@tenax/kernel'
+import {
+  type EngineConnection,
+  type EngineDriver,
+  EngineError,
+  isReservedName,
+  MAINTENANCE_TIMEOUT_MS,
+  parseStatement,
+} from '@tenax/sqlite'
+import { readHead } from './files/upload.ts'
+import { TENANT_META_SQL, TENANT_MIGRATION_SQL } from './tenant-schema.ts'
+
+const MAGIC = 'SQLite format 3\0'
+const HEADER_BYTES = 100
+
+/** A stranger's file, open and found sound. `isExport` says that it has the engine's tables already. */
+export interface CheckedImport {
+  readonly connection: EngineConnection
+  readonly isExport: boolean
+}
+
+/** Opens and checks the file at `path`. Throws TenaxError `import_invalid` with a `reason`; the file is then closed. */
+export async function checkImport(driver: EngineDriver, path: string): Promise<CheckedImport> {
+  await checkHeader(path)
+  const connection = driver.open(path)
+  try {
+    connection.prepare('PRAGMA trusted_schema = OFF').get()
+    connection.prepare('PRAGMA cell_size_check = ON').get()
+    await checkIntegrity(connection)
+    const encoding = connection.prepare('PRAGMA encoding').get()?.[0]
+    if (encoding !== 'UTF-8') throw invalid('encoding', `the database is ${String(encoding)}; only UTF-8 is taken`)
+    const isExport = checkSchema(connection)
+    if (isExport) checkEngineRows(connection)
+    return { connection, isExport }
+  } catch (error) {
+    connection.close()
+    throw error instanceof EngineError
+      ? invalid('damaged', `SQLite cannot read the file: ${error.message}`, error)
+      : error
+  }
+}
+
+function invalid(reason: string, message: string, cause?: unknown): TenaxError {
+  return new TenaxError('import_invalid', message, {
+    cause,
+    details: { reason },
+    hint: 'send a complete SQLite database file; nothing was changed',
+  })
+}
+
+async function checkHeader(path: string): Promise<void> {
+  const head = Buffer.from(await readHead(path, HEADER_BYTES))
+  if (head.length < HEADER_BYTES || head.toString('latin1', 0, MAGIC.length) !== MAGIC) {
+    throw invalid('not_sqlite', 'the file is not an SQLite database')
+  }
+}
+
+async function checkIntegrity(connection: EngineConnection): Promise<void> {
+  const statement = connection.prepare('SELECT CAST(integrity_check AS BLOB) FROM pragma_integrity_check LIMIT 5')
+  const rows = await statement.allOffThread([], MAINTENANCE_TIMEOUT_MS, 5)
+  const texts = rows.map(([text]) => textOf(text))
+  if (texts.length !== 1 || texts[0] !== 'ok') throw invalid('damaged', `integrity_check: ${texts.join('; ')}`)
+}
+
+function checkSchema(connection: EngineConnection): boolean {
+  const rows = connection
+    .prepare(
+      'SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema',
+    )
+    .all()
+    .map((row) => row.map(strictTextOf))
+  const reserved = rows.filter(([, name = '', table = '']) => isReservedName(name) || isReservedName(table))
+  const expected = new Map([
+    ['tenax_meta', TENANT_META_SQL],
+    ['tenax_migration', TENANT_MIGRATION_SQL],
+  ])
+  const own = reserved.filter(([type, name = '', , sql]) => type === 'table' && expected.get(name) === sql)
+  const automatic = reserved.filter(
+    ([type, name = '', table = '']) => isAutomaticIndex(type, name) && expected.has(table),
+  )
+  if (own.length + automatic.length !== reserved.length || (own.length > 0 && own.length !== expected.size)) {
+    const foreign = reserved.find((row) => !own.includes(row) && !automatic.includes(row)) ?? reserved[0]
+    throw invalid('reserved_name', `the file has an object "${foreign?.[1] ?? ''}", a name that belongs to the engine`)
+  }
+  for (const row of rows) if (!reserved.includes(row)) checkDefinition(row)
+  return own.length > 0
+}
+
+function isAutomaticIndex(type: string | undefined, name: string): boolean {
+  return type === 'index' && name.startsWith('sqlite_autoindex_')
+}
+
+/** Triggers and views of a stranger get the same look as a tenant's own, since they would run later, unseen. */
+function checkDefinition([type, name = '', , sql]: readonly string[]): void {
+  if (sql === undefined || sql === '' || (type !== 'trigger' && type !== 'view')) return
+  try {
+    parseStatement(sql)
+  } catch (error) {
+    throw invalid('definition', `the ${type} "${name}" is not allowed`, error)
+  }
+}
+
+/** The rows of the engine's tables, as the engine would have written them. */
+function checkEngineRows(connection: EngineConnection): void {
+  const [sound] =
+    connection
+      .prepare(
+        `SELECT (SELECT count(*) FROM tenax_meta) = 1
+           AND (SELECT count(*) FROM tenax_meta WHERE id = 1 AND format = 1 AND lsn >= 0) = 1
+           AND NOT EXISTS (SELECT 1 FROM tenax_migration WHERE typeof(name) <> 'text' OR typeof(hash) <> 'text'
+             OR length(name) <> octet_length(name) OR length(hash) <> 64
+             OR name GLOB '*[^A-Za-z0-9._-]*' OR hash GLOB '*[^0-9a-f]*')`,
+      )
+      .get() ?? []
+  if (sound !== 1n) throw invalid('engine_rows', 'the rows of the engine tables are not what Tenax writes')
+}
+
+function textOf(value: unknown): string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : ''
+}
+
+function strictTextOf(value: unknown): string {
+  if (!(value instanceof Uint8Array)) return ''
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(value)
+  } catch (error) {
+    throw invalid('definition', 'the schema holds text that is not UTF-8', error)
+  }
+}

@@ -1,0 +1,43 @@
+/** Create: intent, file from the template, catalog, then the first open (identity, migrations). */
+import { assert, parseIncarnation, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import type { TenantRecord } from '../catalog.ts'
+import { createTenantFile } from '../files/tenant-files.ts'
+import { undoNew } from '../recovery.ts'
+import type { VerbContext } from '../tenancy.ts'
+
+/** @throws TenaxError `tenant_exists`, `tenant_quarantined` (a migration failed; the tenant is there, stopped) */
+export async function createTenant(context: VerbContext, id: TenantId): Promise<TenantRecord> {
+  const { directory, data, pool, components, template } = context
+  const catalog = directory.catalogOf(id)
+  if (catalog.get(id) !== undefined)
+    throw new TenaxError('tenant_exists', `tenant "${id}" exists`, { hint: 'choose another id' })
+  const name = newFileName(components.randomId)
+  const intent = { tenantId: id, verb: 'create', ...name } as const
+  catalog.beginNew(newRecord(id, name, 'creating', components.clock.nowMs()), intent)
+  try {
+    createTenantFile(data.layout, catalog.shard, name, template)
+    catalog.finishNew(intent)
+  } catch (error) {
+    undoNew(catalog, data.layout, intent)
+    throw error
+  }
+  await pool.use(id, async () => undefined)
+  return directory.get(id)
+}
+
+/** A path that was never used, under an incarnation that never was. */
+export function newFileName(randomId: RandomId) {
+  const incarnation = parseIncarnation(randomId())
+  assert(incarnation !== undefined, 'random ids are incarnations')
+  return { incarnation, file: randomId() }
+}
+
+/** The catalog row of a tenant that is being made. */
+export function newRecord(
+  id: TenantId,
+  name: ReturnType<typeof newFileName>,
+  state: TenantRecord['state'],
+  createdAtMs: number,
+): TenantRecord {
+  return { id, ...name, state, suspendedAtMs: undefined, quarantineReason: undefined, createdAtMs }
+}

@@ -1,0 +1,117 @@
+/**
+ * Import: upload, check, intent, rebuild to a path that was never used, then one catalog commit that makes it the
+ * tenant's file. Until that commit the tenant that is there serves from its old file; after it the old file is waste.
+ */
+import { type Incarnation, parseLineage, type TenantId, TenaxError } from '@tenax/kernel'
+import { type EngineConnection, EngineError, rebuildInto } from '@tenax/sqlite'
+import type { Intent, TenantRecord } from '../catalog.ts'
+import { makeTenantDirectory, removeTenantFiles } from '../files/tenant-files.ts'
+import { type ByteStream, removeUpload, saveUpload } from '../files/upload.ts'
+import { checkImport } from '../import-check.ts'
+import { undoNew } from '../recovery.ts'
+import type { VerbContext } from '../tenancy.ts'
+import { TENANT_SCHEMA } from '../tenant-schema.ts'
+import { newFileName, newRecord } from './create.ts'
+
+/** @throws TenaxError `import_invalid`, `body_too_large`, `storage_full` */
+export async function importTenant(
+  context: VerbContext,
+  id: TenantId,
+  body: ByteStream,
+): Promise<{ record: TenantRecord; created: boolean }> {
+  const { data, components, settings } = context
+  const upload = data.layout.upload(components.randomId())
+  try {
+    await saveUpload(upload, body, settings.importBytesMax)
+    const created = await takeFile(context, id, upload)
+    return { record: context.directory.get(id), created }
+  } finally {
+    await removeUpload(upload)
+  }
+}
+
+async function takeFile(context: VerbContext, id: TenantId, upload: string): Promise<boolean> {
+  const { directory, data, components } = context
+  const catalog = directory.catalogOf(id)
+  const { connection, isExport } = await checkImport(components.driver, upload)
+  const existing = catalog.get(id)
+  const name = newFileName(components.randomId)
+  const intent: Intent = { tenantId: id, verb: 'import', ...name }
+  const nowMs = components.clock.nowMs()
+  try {
+    refuseIfTooLarge(connection, context)
+    if (existing === undefined) catalog.beginNew(newRecord(id, name, 'importing', nowMs), intent)
+    else catalog.beginReplace(intent, nowMs)
+    await rebuild(context, connection, { intent, isExport })
+    await swap(context, intent, existing)
+  } catch (error) {
+    if (catalog.intents().some(({ tenantId }) => tenantId === id)) undoNew(catalog, data.layout, intent)
+    throw error instanceof EngineError ? importFailure(error) : error
+  } finally {
+    connection.close()
+  }
+  await context.pool.use(id, async () => undefined)
+  return existing === undefined
+}
+
+function refuseIfTooLarge(connection: EngineConnection, { settings }: VerbContext): void {
+  const bytes = Number(
+    connection.prepare('SELECT page_count * page_size FROM pragma_page_count, pragma_page_size').get()?.[0],
+  )
+  const bytesMax = settings.file.pageCountMax * 4096
+  if (bytes <= bytesMax) return
+  throw new TenaxError('import_invalid', `the database has ${bytes} bytes; a tenant may have ${bytesMax}`, {
+    hint: 'raise the page quota, or VACUUM the file before sending it',
+    details: { reason: 'too_large' },
+  })
+}
+
+async function rebuild(
+  { directory, data, components }: VerbContext,
+  connection: EngineConnection,
+  { intent, isExport }: { intent: Intent; isExport: boolean },
+): Promise<void> {
+  const { shard } = directory.catalogOf(intent.tenantId)
+  makeTenantDirectory(data.layout, shard, intent)
+  await rebuildInto(connection, components.driver, {
+    path: data.layout.tenantFile(shard, intent),
+    finish(rebuilt) {
+      if (!isExport) for (const sql of TENANT_SCHEMA) rebuilt.prepare(sql).get()
+      rewriteIdentity(rebuilt, intent.incarnation, components.randomId())
+    },
+  })
+}
+
+/** The copy gets a creation and a history of its own; its commits are counted on from where they were. */
+function rewriteIdentity(connection: EngineConnection, incarnation: Incarnation, lineage: string): void {
+  if (parseLineage(lineage) === undefined) throw new TenaxError('internal', 'random ids are lineages')
+  connection
+    .prepare('UPDATE tenax_meta SET incarnation = ?, lineage = ?, lsn = lsn + 1 WHERE id = 1')
+    .get([incarnation, lineage])
+}
+
+/** The moment of change: nobody uses the old file, one commit, and the old file goes. */
+async function swap(
+  { directory, data, pool }: VerbContext,
+  intent: Intent,
+  existing: TenantRecord | undefined,
+): Promise<void> {
+  const catalog = directory.catalogOf(intent.tenantId)
+  if (existing !== undefined) {
+    pool
+      .peek(intent.tenantId)
+      ?.fence(new TenaxError('tenant_in_transition', 'the tenant is being replaced by an import', { hint: 'retry' }))
+    await pool.retire(intent.tenantId, 'fenced')
+  }
+  catalog.finishNew(intent)
+  if (existing !== undefined) removeTenantFiles(data.layout, catalog.shard, existing.incarnation)
+}
+
+function importFailure(error: EngineError): TenaxError {
+  if (error.sqliteCode === 'SQLITE_FULL') return new TenaxError('storage_full', 'the disk is full', { cause: error })
+  return new TenaxError('import_invalid', `SQLite cannot rebuild the file: ${error.message}`, {
+    cause: error,
+    details: { reason: 'damaged' },
+    hint: 'check the file with sqlite3 and PRAGMA integrity_check; nothing was changed',
+  })
+}

@@ -1,0 +1,24 @@
+/** Delete: intent, no more users, files, catalog. Repeating it after a crash is what recovery does. */
+import { type TenantId, TenaxError } from '@tenax/kernel'
+import { finishDelete } from '../recovery.ts'
+import type { VerbContext } from '../tenancy.ts'
+
+/** What a deletion answers. */
+export interface DeleteReceipt {
+  readonly id: TenantId
+  readonly incarnation: string
+  readonly deletedAtMs: number
+}
+
+/** @throws TenaxError `tenant_not_found` */
+export async function removeTenant(context: VerbContext, id: TenantId): Promise<DeleteReceipt> {
+  const { directory, data, pool, components } = context
+  const { incarnation, file } = directory.get(id)
+  const catalog = directory.catalogOf(id)
+  const intent = { tenantId: id, verb: 'delete', incarnation, file } as const
+  catalog.beginDelete(intent, components.clock.nowMs())
+  pool.peek(id)?.fence(new TenaxError('tenant_not_found', `tenant "${id}" was deleted`))
+  await pool.retire(id, 'delete')
+  finishDelete(catalog, data.layout, intent, components.clock)
+  return { id, incarnation, deletedAtMs: components.clock.nowMs() }
+}

@@ -1,0 +1,59 @@
+/** Limits of tenancy. Each has its unit in its name and its reason beside it. */
+import { MIB_BYTES } from '@tenax/kernel'
+
+/** Shards of a new data directory: enough to spread over a few hosts, few enough to keep all catalogs open. */
+export const SHARD_COUNT = 16
+
+/** Open tenant files of a host. Each costs five descriptors at most and some 300 KiB. */
+export const HANDLES_MAX = 500
+
+/** Memory of all open handles together, by their own estimate. */
+export const HANDLE_BYTES_MAX = 256 * MIB_BYTES
+
+/** A handle that nobody used for so long is closed. */
+export const HANDLE_IDLE_MS = 60_000
+
+/** How often the pool looks for idle handles. One timer per pool, none while it is empty. */
+export const POOL_SWEEP_MS = 1_000
+
+/** A handle that was quiet for so long, with pages in its WAL, is checkpointed. */
+export const CHECKPOINT_IDLE_MS = 2_000
+
+/** Requests that may wait for a place in the pool; beyond, they are turned away at once. */
+export const POOL_WAITERS_MAX = 10_000
+
+/** Longest wait for a place in the pool, or for one's turn at a handle. */
+export const WAIT_MS_MAX = 15_000
+
+/** Operations that may wait for one handle: at 100 µs each, the last of them waits 0.1 s. */
+export const HANDLE_QUEUE_MAX = 1_000
+
+/** WAL size at which a handle is checkpointed. */
+export const CHECKPOINT_WAL_BYTES = 4 * MIB_BYTES
+
+/** WAL size at which exports of the tenant are given up, so that its writes can go on. */
+export const EXPORT_WAL_BYTES_MAX = 64 * MIB_BYTES
+
+/** Bytes read at once from a file that is exported. */
+export const EXPORT_CHUNK_BYTES = MIB_BYTES / 4
+
+/** Longest pause between two statements of an interactive transaction. */
+export const TRANSACTION_IDLE_MS = 5_000
+
+/** Longest life of an interactive transaction: it holds its tenant's one writer. */
+export const TRANSACTION_TOTAL_MS = 30_000
+
+/** How long after its timeout a statement may take to hear the interrupt before its caller is answered without it. */
+export const INTERRUPT_GRACE_MS = 3_000
+
+/** Statements of one script. */
+export const SCRIPT_STATEMENTS_MAX = 10_000
+
+/** Size of an uploaded database file. */
+export const IMPORT_BYTES_MAX = 1024 * MIB_BYTES
+
+/** Waits between tries when another process holds a lock on a live file; together some 2 s. */
+export const BUSY_WAITS_MS: readonly number[] = [5, 10, 20, 40, 80, 160, 320, 640, 640]
+
+/** Length of the reason kept with a quarantined tenant, in characters. */
+export const REASON_CHARS_MAX = 500

@@ -1,0 +1,51 @@
+/**
+ * What happens at start to lifecycle verbs that a crash cut short (LEDGER D3). Each line of the table is a test.
+ *
+ * | intent | row state  | crash before the catalog's second commit | action |
+ * |--------|------------|------------------------------------------|--------|
+ * | create | `creating`  | file absent, partial or whole | undo: remove the file, then row and intent; nobody was told |
+ * | import | `importing` | file absent, partial or whole | undo: remove the file, then row and intent; nobody was told |
+ * | import | other       | the old file serves as before | undo: remove the new file, then the intent |
+ * | delete | `deleting`  | file there, or partly gone | finish: remove the file, then row and intent, leave a tombstone |
+ * | none   | any         | files that no row names (a replaced or deleted tenant's) | remove them |
+ */
+import type { Clock } from '@tenax/kernel'
+import type { Catalog, Intent } from './catalog.ts'
+import type { Layout } from './files/layout.ts'
+import { removeTenantFiles, removeUnnamedFiles } from './files/tenant-files.ts'
+
+/** What was done to one shard. */
+export interface ShardRecovery {
+  readonly finished: number
+  readonly undone: number
+  readonly filesRemoved: number
+}
+
+/** Finishes or undoes every intent of a shard, then removes what no row names. Before the shard serves anybody. */
+export function recoverShard(catalog: Catalog, layout: Layout, clock: Clock): ShardRecovery {
+  let finished = 0
+  let undone = 0
+  for (const intent of catalog.intents()) {
+    if (intent.verb === 'delete') {
+      finishDelete(catalog, layout, intent, clock)
+      finished += 1
+    } else {
+      undoNew(catalog, layout, intent)
+      undone += 1
+    }
+  }
+  const filesRemoved = removeUnnamedFiles(layout, catalog.shard, catalog.namedFiles())
+  return { finished, undone, filesRemoved }
+}
+
+/** Removes the tenant's files, then its row. Safe to repeat from any point. */
+export function finishDelete(catalog: Catalog, layout: Layout, intent: Intent, clock: Clock): void {
+  removeTenantFiles(layout, catalog.shard, intent.incarnation)
+  catalog.finishDelete(intent, clock.nowMs())
+}
+
+/** Removes the files that a creation or an import has made so far, then what the catalog says of it. Safe to repeat. */
+export function undoNew(catalog: Catalog, layout: Layout, intent: Intent): void {
+  removeTenantFiles(layout, catalog.shard, intent.incarnation)
+  catalog.undoNew(intent)
+}

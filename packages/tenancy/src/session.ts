@@ -1,0 +1,269 @@
+/**
+ * An interactive stream: statements one after another with a transaction that may stay open between them. While one is
+ * open the session holds its tenant's handle, and nobody else runs on that tenant; so it is rolled back after a pause of
+ * 5 s and after 30 s in all. Outside a transaction it holds nothing.
+ *
+ * States: `autocommit` ⇄ `transaction` → `ended` (closed, expired, or its handle was fenced).
+ */
+import { assert, type Clock, type SqlResult, TenaxError, type Timer } from '@tenax/kernel'
+import { type Bindings, sqlError, type TenantStatement, type TransactionVerb } from '@tenax/sqlite'
+import type { Handle } from './handle.ts'
+import { SCRIPT_STATEMENTS_MAX, TRANSACTION_IDLE_MS, TRANSACTION_TOTAL_MS } from './limits.ts'
+import { answerInTime, beginPatiently, commit, isRead, runAlone, runInside, uninterruptible } from './operations.ts'
+import type { EndTurn } from './turns.ts'
+
+/** Lends the tenant's handle for as long as `fn` runs; from the pool. */
+export type UseHandle = <T>(fn: (handle: Handle) => Promise<T>) => Promise<T>
+
+interface OpenTransaction {
+  readonly handle: Handle
+  readonly endTurn: EndTurn
+  readonly letGo: () => void
+  readonly offFence: () => void
+  readonly timers: { readonly total: Timer; idle: Timer | undefined }
+  readonly readonly: boolean
+  /** Set when a SAVEPOINT outside a transaction began it: releasing that one commits. */
+  readonly outerSavepoint: string | undefined
+  wrote: boolean
+}
+
+/** One stream of one tenant. Its caller runs one method at a time. */
+export class Session {
+  readonly #use: UseHandle
+  readonly #clock: Clock
+  #open: OpenTransaction | undefined
+  #endedBy: TenaxError | undefined
+  #busy = false
+  #foreignKeys = true
+
+  constructor(options: { use: UseHandle; clock: Clock }) {
+    this.#use = options.use
+    this.#clock = options.clock
+  }
+
+  /** True while no transaction is open. */
+  get isAutocommit(): boolean {
+    return this.#open === undefined
+  }
+
+  /** True when the stream holds something that its next request relies on. */
+  get hasState(): boolean {
+    return this.#open !== undefined || !this.#foreignKeys
+  }
+
+  /** Why the session is over, if it is. */
+  get endedBy(): TenaxError | undefined {
+    return this.#endedBy
+  }
+
+  /** Runs one statement. */
+  run(text: string, bindings: Bindings): Promise<SqlResult> {
+    const { promise, resolve, reject } = Promise.withResolvers<SqlResult>()
+    const onLate = () => {
+      this.#endedBy ??= uninterruptible()
+      reject(this.#endedBy)
+    }
+    this.#once(async () => {
+      if (this.#open !== undefined) return this.#runInside(this.#open, text, bindings, onLate)
+      return this.#use((handle) => this.#runOutside(handle, text, bindings, onLate))
+    }).then(resolve, reject)
+    return promise
+  }
+
+  /** Runs each statement of a script; the first failure ends it. */
+  async runScript(statements: readonly string[]): Promise<void> {
+    if (statements.length > SCRIPT_STATEMENTS_MAX)
+      throw sqlError(`a script has at most ${SCRIPT_STATEMENTS_MAX} statements`)
+    for (const text of statements) await this.run(text, { positional: [], named: [] })
+  }
+
+  /** Compiles one statement without running it. */
+  async describe(text: string): Promise<TenantStatement> {
+    return this.#once(async () => {
+      if (this.#open !== undefined) return this.#open.handle.file.prepare(text)
+      return this.#use((handle) => handle.exclusively(() => handle.file.prepare(text)))
+    })
+  }
+
+  async #once<T>(body: () => Promise<T>): Promise<T> {
+    if (this.#endedBy !== undefined) throw this.#endedBy
+    assert(!this.#busy, 'a session runs one statement at a time')
+    this.#busy = true
+    try {
+      return await body()
+    } finally {
+      this.#busy = false
+      if (this.#endedBy !== undefined) await this.#rollback()
+      else this.#armIdleTimer()
+    }
+  }
+
+  async #runOutside(handle: Handle, text: string, bindings: Bindings, onLate: () => void): Promise<SqlResult> {
+    const endTurn = await handle.takeTurn()
+    let kept = false
+    try {
+      const statement = await handle.file.prepare(text)
+      const { parsed } = statement
+      if (parsed.kind === 'transaction') {
+        await this.#begin(handle, endTurn, parsed.control)
+        kept = true
+        return EMPTY
+      }
+      if (parsed.kind === 'pragma' && parsed.pragma.action === 'set_switch') {
+        if (parsed.pragma.name === 'foreign_keys') this.#foreignKeys = parsed.pragma.on
+        return EMPTY
+      }
+      return await this.#withSwitches(handle, () =>
+        answerInTime(handle, onLate, () => runAlone(handle, statement, bindings)),
+      )
+    } catch (error) {
+      await handle.examine(error)
+      throw error
+    } finally {
+      if (!kept) await handle.endTurn(endTurn)
+    }
+  }
+
+  /** Lets `body` run with the stream's own `foreign_keys`; the connection is put back, whoever uses it next. */
+  async #withSwitches<T>(handle: Handle, body: () => Promise<T>): Promise<T> {
+    if (this.#foreignKeys) return body()
+    handle.file.setSwitch('foreign_keys', false)
+    try {
+      return await body()
+    } finally {
+      handle.file.setSwitch('foreign_keys', true)
+    }
+  }
+
+  async #begin(handle: Handle, endTurn: EndTurn, control: TransactionVerb): Promise<void> {
+    if (control.verb !== 'begin' && control.verb !== 'savepoint') {
+      throw sqlError(
+        control.verb === 'commit' ? 'cannot commit - no transaction is active' : 'no transaction is active',
+      )
+    }
+    const mode = control.verb === 'begin' && control.mode === 'immediate' ? 'immediate' : 'deferred'
+    if (!this.#foreignKeys) handle.file.setSwitch('foreign_keys', false)
+    try {
+      await beginPatiently(handle, mode)
+      if (control.verb === 'savepoint') handle.file.savepoint('SAVEPOINT', control.name)
+    } catch (error) {
+      handle.file.rollback()
+      handle.file.setSwitch('foreign_keys', true)
+      throw error
+    }
+    await this.#keepPinned(handle, endTurn, control)
+  }
+
+  /** Holds the pool's pin until the transaction ends. */
+  async #keepPinned(handle: Handle, endTurn: EndTurn, control: TransactionVerb): Promise<void> {
+    const pinned = Promise.withResolvers<void>()
+    const held = Promise.withResolvers<void>()
+    const lease = this.#use(() => {
+      held.resolve()
+      return pinned.promise
+    })
+    lease.catch(held.reject)
+    await held.promise
+    this.#open = {
+      handle,
+      endTurn,
+      letGo: pinned.resolve,
+      offFence: handle.onFence((error) => this.#end(error)),
+      timers: {
+        total: this.#clock.after(TRANSACTION_TOTAL_MS, () =>
+          this.#end(expired('lasted longer than', TRANSACTION_TOTAL_MS)),
+        ),
+        idle: undefined,
+      },
+      readonly: control.verb === 'begin' && control.mode === 'readonly',
+      outerSavepoint: control.verb === 'savepoint' ? control.name : undefined,
+      wrote: false,
+    }
+  }
+
+  #armIdleTimer(): void {
+    const open = this.#open
+    if (open === undefined) return
+    open.timers.idle?.cancel()
+    open.timers.idle = this.#clock.after(TRANSACTION_IDLE_MS, () =>
+      this.#end(expired('was idle for', TRANSACTION_IDLE_MS)),
+    )
+  }
+
+  async #runInside(open: OpenTransaction, text: string, bindings: Bindings, onLate: () => void): Promise<SqlResult> {
+    open.timers.idle?.cancel()
+    try {
+      const statement = await open.handle.file.prepare(text)
+      const { parsed } = statement
+      if (parsed.kind === 'transaction') return await this.#control(open, parsed.control)
+      if (open.readonly && !isRead(statement)) {
+        throw new TenaxError('sql_error', 'the transaction is read-only', {
+          details: { sqliteCode: 'SQLITE_READONLY' },
+        })
+      }
+      const { result, wrote } = await answerInTime(open.handle, onLate, () =>
+        runInside(open.handle, statement, bindings),
+      )
+      open.wrote ||= wrote
+      return result
+    } catch (error) {
+      await open.handle.examine(error)
+      throw error
+    } finally {
+      // SQLite may have ended the transaction by itself (LEDGER C1): the stream is in autocommit again.
+      if (this.#open !== undefined && !open.handle.file.inTransaction) await this.#release()
+    }
+  }
+
+  async #control(open: OpenTransaction, control: TransactionVerb): Promise<SqlResult> {
+    const { file } = open.handle
+    if (control.verb === 'begin') throw sqlError('cannot start a transaction within a transaction')
+    if (control.verb === 'rollback') file.rollback()
+    else if (control.verb === 'commit' || (control.verb === 'release' && control.name === open.outerSavepoint)) {
+      await commit(file, open.wrote)
+    } else {
+      const words = { savepoint: 'SAVEPOINT', release: 'RELEASE', rollback_to: 'ROLLBACK TO' } as const
+      file.savepoint(words[control.verb], control.name)
+    }
+    return EMPTY
+  }
+
+  /** Ends the session from outside: a timer, a fence. A statement under way is let end; its transaction is not. */
+  #end(error: TenaxError): void {
+    this.#endedBy ??= error
+    if (!this.#busy) void this.#rollback()
+  }
+
+  /** Ends the session; an open transaction is rolled back. */
+  async close(): Promise<void> {
+    this.#endedBy ??= new TenaxError('baton_invalid', 'the stream is closed')
+    if (!this.#busy) await this.#rollback()
+  }
+
+  async #rollback(): Promise<void> {
+    this.#open?.handle.file.rollback()
+    await this.#release()
+  }
+
+  async #release(): Promise<void> {
+    const open = this.#open
+    if (open === undefined) return
+    this.#open = undefined
+    open.timers.total.cancel()
+    open.timers.idle?.cancel()
+    open.offFence()
+    open.handle.file.rollback()
+    if (!this.#foreignKeys) open.handle.file.setSwitch('foreign_keys', true)
+    await open.handle.endTurn(open.endTurn)
+    open.letGo()
+  }
+}
+
+const EMPTY: SqlResult = { columns: [], rows: [], rowsAffected: 0, lastInsertRowid: undefined }
+
+function expired(what: string, ms: number): TenaxError {
+  return new TenaxError('transaction_expired', `the transaction ${what} ${ms} ms and was rolled back`, {
+    hint: 'keep transactions short, and run the whole transaction again',
+    details: { sqliteCode: 'TRANSACTION_EXPIRED' },
+  })
+}

@@ -1,0 +1,275 @@
+/**
+ * Tenancy: the tenants of one data directory and everything that happens to them. This class holds the parts together and
+ * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
+ */
+import { type Clock, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import { collectClosed, type EngineDriver, makeTemplate, type SqliteFileSettings } from '@tenax/sqlite'
+import type { TenantRecord } from './catalog.ts'
+import { type DataDirectory, openDataDirectory } from './files/data-directory.ts'
+import { Directory, type ListQuery, type TenantPage } from './files/directory.ts'
+import { exportFile, type TenantExport } from './files/export.ts'
+import type { ByteStream } from './files/upload.ts'
+import type { Handle } from './handle.ts'
+import { readLsn } from './identity.ts'
+import { createTenant } from './lifecycle/create.ts'
+import { importTenant } from './lifecycle/import.ts'
+import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
+import { checkMigrations, type Migration } from './migrations.ts'
+import { openHandle, quarantined } from './open-handle.ts'
+import { HandlePool, type PoolSettings, type PoolStats } from './pool.ts'
+import { Session } from './session.ts'
+import { TENANT_SCHEMA } from './tenant-schema.ts'
+
+/** Settings of tenancy: data, not components. */
+export interface TenancySettings {
+  readonly dataPath: string
+  readonly shardCount: number
+  readonly pool: PoolSettings
+  readonly file: SqliteFileSettings
+  readonly importBytesMax: number
+  readonly migrations: readonly Migration[]
+}
+
+/** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
+export interface TenancyComponents {
+  readonly driver: EngineDriver
+  readonly clock: Clock
+  readonly randomId: RandomId
+  readonly pid: number
+  readonly onEvent: (event: TenancyEvent) => void
+}
+
+/** Something that an operator should know. */
+export type TenancyEvent =
+  | { readonly type: 'recovered'; readonly finished: number; readonly undone: number; readonly filesRemoved: number }
+  | { readonly type: 'quarantined'; readonly tenantId: TenantId; readonly reason: string }
+
+/** Sizes and position of one tenant. */
+export interface TenantStats {
+  readonly pageCount: number
+  readonly pageBytes: number
+  readonly freePages: number
+  readonly walBytes: number
+  readonly pageCountMax: number
+  readonly lineage: string
+  readonly lsn: bigint
+  readonly wasOpen: boolean
+}
+
+/** What the lifecycle verbs work with. */
+export interface VerbContext {
+  readonly data: DataDirectory
+  readonly directory: Directory
+  readonly pool: HandlePool<TenantId, Handle>
+  readonly settings: TenancySettings
+  readonly components: TenancyComponents
+  readonly template: Uint8Array
+}
+
+/** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
+export class Tenancy {
+  readonly #context: VerbContext
+  readonly #transitions = new Set<TenantId>()
+
+  private constructor(
+    data: DataDirectory,
+    directory: Directory,
+    settings: TenancySettings,
+    components: TenancyComponents,
+  ) {
+    const { driver, clock } = components
+    const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
+    const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
+    this.#context = { data, directory, pool, settings, components, template }
+  }
+
+  /**
+   * Opens a data directory, recovers what a crash left behind, and serves it.
+   *
+   * @throws TenaxError `data_in_use`, `data_format_newer`, `data_format_invalid`, `config_invalid`
+   */
+  static open(settings: TenancySettings, components: TenancyComponents): Tenancy {
+    checkMigrations(settings.migrations)
+    const { driver, clock, randomId, pid } = components
+    const { dataPath: path, shardCount } = settings
+    const data = openDataDirectory({ path, driver, clock, randomId, shardCount, pid })
+    try {
+      const { directory, recovery } = Directory.open(data, { driver, clock, fileSettings: settings.file })
+      for (const shard of recovery) {
+        if (shard.finished + shard.undone + shard.filesRemoved > 0) components.onEvent({ type: 'recovered', ...shard })
+      }
+      return new Tenancy(data, directory, settings, components)
+    } catch (error) {
+      data.release()
+      throw error
+    }
+  }
+
+  async #open(id: TenantId): Promise<Handle> {
+    const { directory, data, settings, components } = this.#context
+    const record = directory.get(id)
+    refuseUnlessServing(record)
+    const { driver, clock, randomId } = components
+    const quarantine = (at: TenantRecord, reason: string) => this.#quarantine(at, reason)
+    const path = data.layout.tenantFile(directory.catalogOf(id).shard, record)
+    const context = {
+      driver,
+      clock,
+      randomId,
+      quarantine,
+      fileSettings: settings.file,
+      migrations: settings.migrations,
+    }
+    return openHandle(context, record, path)
+  }
+
+  /** Stops one tenant, loudly: its row says why, its handle refuses, its neighbours do not notice. */
+  #quarantine(record: TenantRecord, reason: string): void {
+    const { directory, pool, components } = this.#context
+    directory.catalogOf(record.id).quarantine(record.id, record.incarnation, reason)
+    const handle = pool.peek(record.id)
+    if (handle?.record.incarnation === record.incarnation) {
+      handle.fence(quarantined(record, reason))
+      pool.retire(record.id, 'fenced').catch(() => undefined) // busy for long: it refuses everybody all the same
+    }
+    components.onEvent({ type: 'quarantined', tenantId: record.id, reason })
+  }
+
+  /** Lends a tenant's handle, opened if needed. Throws TenaxError by the tenant's state. */
+  use<T>(id: TenantId, fn: (handle: Handle) => Promise<T>): Promise<T> {
+    return this.#context.pool.use(id, fn)
+  }
+
+  /** A new interactive stream of a tenant, bound to the history that the tenant has now. */
+  async openSession(id: TenantId): Promise<{ session: Session; lineage: string }> {
+    const lineage = await this.use(id, async (handle) => handle.meta.lineage)
+    const use = <T>(fn: (handle: Handle) => Promise<T>): Promise<T> =>
+      this.use(id, (handle) => {
+        if (handle.meta.lineage !== lineage)
+          throw new TenaxError('baton_invalid', 'the tenant is not the one that the stream began on')
+        return fn(handle)
+      })
+    return { session: new Session({ use, clock: this.#context.components.clock }), lineage }
+  }
+
+  get(id: TenantId): TenantRecord {
+    return this.#context.directory.get(id)
+  }
+
+  list(query: ListQuery): TenantPage {
+    return this.#context.directory.list(query)
+  }
+
+  count(): number {
+    return this.#context.directory.count()
+  }
+
+  poolStats(): PoolStats {
+    return this.#context.pool.stats()
+  }
+
+  /** @throws TenaxError `tenant_exists`; `tenant_quarantined` when a migration failed on it */
+  create(id: TenantId): Promise<TenantRecord> {
+    return this.#transition(id, () => createTenant(this.#context, id))
+  }
+
+  delete(id: TenantId): Promise<DeleteReceipt> {
+    return this.#transition(id, () => removeTenant(this.#context, id))
+  }
+
+  /** Makes `body`, an SQLite file, the tenant's database. Throws TenaxError `import_invalid`; nothing has changed then. */
+  import(id: TenantId, body: ByteStream): Promise<{ record: TenantRecord; created: boolean }> {
+    return this.#transition(id, () => importTenant(this.#context, id, body))
+  }
+
+  /** Refuses the tenant's requests until it is resumed. Safe to repeat. */
+  suspend(id: TenantId): Promise<TenantRecord> {
+    return this.#transition(id, async () => {
+      const { directory, pool, components } = this.#context
+      directory.get(id)
+      directory.catalogOf(id).suspend(id, components.clock.nowMs())
+      pool.peek(id)?.fence(suspended(id))
+      await pool.retire(id, 'fenced')
+      return directory.get(id)
+    })
+  }
+
+  /** Lifts suspension and quarantine. Safe to repeat. */
+  resume(id: TenantId): Promise<TenantRecord> {
+    return this.#transition(id, async () => {
+      const { directory, pool } = this.#context
+      directory.get(id)
+      directory.catalogOf(id).resume(id)
+      if (pool.peek(id)?.fencedBy !== undefined) await pool.retire(id, 'fenced')
+      return directory.get(id)
+    })
+  }
+
+  /** Lends a consistent copy of the tenant's file while writes go on. `take` must read it before it resolves. */
+  export<T>(id: TenantId, take: (file: TenantExport) => Promise<T>): Promise<T> {
+    return this.use(id, async (handle) => {
+      const file = await exportFile(handle)
+      try {
+        return await take(file)
+      } finally {
+        file.end()
+      }
+    })
+  }
+
+  async stats(id: TenantId): Promise<TenantStats> {
+    const wasOpen = this.#context.pool.peek(id) !== undefined
+    return this.use(id, (handle) =>
+      handle.exclusively(async () => ({
+        ...handle.file.sizes(),
+        pageCountMax: handle.file.settings.pageCountMax,
+        lineage: handle.meta.lineage,
+        lsn: readLsn(handle.file),
+        wasOpen,
+      })),
+    )
+  }
+
+  async #transition<T>(id: TenantId, verb: () => Promise<T>): Promise<T> {
+    if (this.#transitions.has(id)) {
+      throw new TenaxError('tenant_in_transition', `another operation on tenant "${id}" is under way`, {
+        hint: 'retry when it has ended',
+      })
+    }
+    this.#transitions.add(id)
+    try {
+      return await verb()
+    } finally {
+      this.#transitions.delete(id)
+    }
+  }
+
+  /** Ends uses, checkpoints and closes every file, lets the directory go. What cannot be closed is left to recovery. */
+  async close(): Promise<void> {
+    const { pool, directory, data } = this.#context
+    try {
+      await pool.drain()
+      await directory.close()
+    } finally {
+      await collectClosed()
+      data.release()
+    }
+  }
+}
+
+/** Throws the error that a tenant in this state answers with. */
+function refuseUnlessServing(record: TenantRecord): void {
+  if (record.quarantineReason !== undefined) throw quarantined(record, record.quarantineReason)
+  if (record.suspendedAtMs !== undefined) throw suspended(record.id)
+  if (record.state !== 'warm') {
+    throw new TenaxError('tenant_in_transition', `tenant "${record.id}" is ${record.state}`, {
+      hint: 'retry when that has ended',
+    })
+  }
+}
+
+function suspended(id: TenantId): TenaxError {
+  return new TenaxError('tenant_suspended', `tenant "${id}" is suspended`, {
+    hint: 'POST /v1/tenants/:id/resume lifts it',
+  })
+}

@@ -1,0 +1,30 @@
+/**
+ * The engine's own tables in every tenant file. Tenants read them; only the engine writes them. The text below is the
+ * released format 1, compared to the letter when a file is imported: change it only with a new format number.
+ */
+
+/** Version of the tables below, kept in `tenax_meta.format`. */
+export const TENANT_FORMAT = 1
+
+/** `tenax_meta`: who this file is and how many commits it has seen. An empty incarnation marks a template. */
+export const TENANT_META_SQL = `CREATE TABLE tenax_meta (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  format INTEGER NOT NULL CHECK (format >= 1),
+  incarnation TEXT NOT NULL CHECK (incarnation NOT GLOB '*[^a-z0-9]*'),
+  lineage TEXT NOT NULL CHECK (lineage NOT GLOB '*[^a-z0-9]*'),
+  lsn INTEGER NOT NULL CHECK (lsn >= 0)
+) STRICT`
+
+/** `tenax_migration`: which of the operator's migrations this file has been through. */
+export const TENANT_MIGRATION_SQL = `CREATE TABLE tenax_migration (
+  name TEXT PRIMARY KEY CHECK (name NOT GLOB '*[^A-Za-z0-9._-]*'),
+  hash TEXT NOT NULL CHECK (hash NOT GLOB '*[^0-9a-f]*'),
+  applied_at_ms INTEGER NOT NULL
+) STRICT`
+
+/** Everything a new tenant file holds. */
+export const TENANT_SCHEMA: readonly string[] = [
+  TENANT_META_SQL,
+  TENANT_MIGRATION_SQL,
+  `INSERT INTO tenax_meta VALUES (1, ${TENANT_FORMAT}, '', '', 0)`,
+]
