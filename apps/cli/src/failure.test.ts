@@ -13,6 +13,11 @@ test('a failure of the server shows its code, hint and details', () => {
   expect(exitCodeOf(error)).toBe(1)
 })
 
+test('a hint that speaks of HTTP gives way to the command that helps', () => {
+  const error = new TenaxError('unauthorized', 'no', { hint: 'send a header' })
+  expect(shownFailure(error).hint).toContain('TENAX_ADMIN_KEY')
+})
+
 test('a failure of the file system keeps its code', () => {
   const error = Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' })
   expect(shownFailure(error)).toEqual({ code: 'ENOENT', message: 'ENOENT: no such file' })

@@ -1,5 +1,5 @@
 /** Failures of a command: how they are shown, and the exit code that they end it with. */
-import { isTenaxError, messageOf } from '@tenax/kernel'
+import { type ErrorCode, isTenaxError, messageOf } from '@tenax/kernel'
 
 /** Exit codes. */
 export const EXIT_OK = 0
@@ -45,12 +45,24 @@ export interface ShownFailure {
   readonly details?: Readonly<Record<string, unknown>>
 }
 
+/** The server's hints speak of HTTP; where a command helps, its name says more. */
+const COMMAND_HINTS: Partial<Record<ErrorCode, string>> = {
+  unauthorized: 'set TENAX_ADMIN_KEY to the key of the server, or give it with --key',
+  tenant_not_found: 'see tenax tenants list, or make it with tenax tenants create',
+  tenant_suspended: 'let it work again with tenax tenants resume',
+}
+
 /** What to show of anything that was thrown. */
 export function shownFailure(error: unknown): ShownFailure {
   if (error instanceof CliError) return { code: error.code, message: error.message, ...hintMember(error.hint) }
   if (isTenaxError(error)) {
-    const { code, message, hint, details } = error
-    return { code, message, ...hintMember(hint), ...(Object.keys(details).length === 0 ? {} : { details }) }
+    const { code, message, details } = error
+    return {
+      code,
+      message,
+      ...hintMember(COMMAND_HINTS[code] ?? error.hint),
+      ...(Object.keys(details).length === 0 ? {} : { details }),
+    }
   }
   return { code: systemCodeOf(error) ?? 'internal', message: messageOf(error) }
 }

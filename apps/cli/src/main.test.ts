@@ -51,8 +51,14 @@ test('--help and --version succeed', async () => {
 })
 
 test('settings come from the environment, and empty variables do not count', () => {
-  const set = { TENAX_URL: 'http://a', TENAX_ADMIN_KEY: 'k', TENAX_DATA: '/d', TENAX_HISTORY: '/h' }
-  expect(readSettings(set)).toEqual({ url: 'http://a', adminKey: 'k', dataDir: '/d', historyFile: '/h' })
+  const set = { TENAX_URL: 'http://a', TENAX_ADMIN_KEY: 'k', TENAX_DATA: '/d', TENAX_HISTORY: '/h', TENAX_HANDLES: '9' }
+  expect(readSettings(set)).toEqual({
+    url: 'http://a',
+    adminKey: 'k',
+    dataDir: '/d',
+    historyFile: '/h',
+    handleCount: 9,
+  })
   const empty = readSettings({ TENAX_URL: '', TENAX_ADMIN_KEY: '' })
   expect(empty).toMatchObject({ url: 'http://127.0.0.1:8787', adminKey: undefined, dataDir: './data' })
 })

@@ -25,6 +25,7 @@ interface GlobalOptions {
 }
 
 const PORT_MAX = 65_535
+const HANDLES_MAX = 1_000_000
 const TENANT = 'id of the tenant'
 
 /** The whole program. Parsing throws CommanderError for a command line that makes no sense, and for `--help`. */
@@ -67,14 +68,16 @@ function addServeCommands(program: Command): void {
       .option('--host <host>', 'address to listen on')
       .option('--data <directory>', 'directory of the data')
       .option('--config <file>', 'tenax.config.ts of the project')
+      .option('--handles <count>', 'size of the pool of open tenant files', wholeNumber(1, HANDLES_MAX))
       .action(async (_options: ServeOptions, command: Command) => {
-        const { port, host, data, config, json } = command.optsWithGlobals<ServeOptions>()
+        const { port, host, data, config, handles, json } = command.optsWithGlobals<ServeOptions>()
         const { serve } = await import('./serve-command.ts')
         await serve(mode, {
           ...(port === undefined ? {} : { port }),
           ...(host === undefined ? {} : { host }),
           ...(data === undefined ? {} : { data }),
           ...(config === undefined ? {} : { config }),
+          ...(handles === undefined ? {} : { handles }),
           ...(json === undefined ? {} : { json }),
         })
       })
@@ -173,13 +176,13 @@ function addDoctorCommand(program: Command, options: ProgramOptions): void {
     .command('doctor')
     .description('check this machine, the data directory and the server')
     .option('--data <directory>', 'directory of the data, or TENAX_DATA', options.settings.dataDir)
-    .option('--handles <count>', "size of the server's pool of handles", wholeNumber(1, 1_000_000))
+    .option('--handles <count>', "size of the server's pool of handles, or TENAX_HANDLES", wholeNumber(1, HANDLES_MAX))
     .action(async ({ data, handles }: { data: string; handles?: number }, command: Command) => {
       const { runDoctor, HANDLES_DEFAULT, pauseThread } = await import('./doctor-command.ts')
       await runDoctor(await contextOf(command, options), {
         url: command.optsWithGlobals<GlobalOptions>().url,
         dataDir: data,
-        handleCount: handles ?? HANDLES_DEFAULT,
+        handleCount: handles ?? options.settings.handleCount ?? HANDLES_DEFAULT,
         nodeVersion: process.versions.node,
         clock: systemClock,
         pause: pauseThread,

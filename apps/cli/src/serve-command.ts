@@ -6,6 +6,7 @@ export interface ServeOptions {
   readonly host?: string
   readonly data?: string
   readonly config?: string
+  readonly handles?: number
   readonly json?: boolean
 }
 

@@ -10,6 +10,8 @@ export interface Settings {
   readonly adminKey: string | undefined
   /** `TENAX_DATA`: the directory that `doctor` looks at. */
   readonly dataDir: string
+  /** `TENAX_HANDLES`: size of the pool that `doctor` counts with. */
+  readonly handleCount: number | undefined
   /** What was typed into the SQL shell. */
   readonly historyFile: string
 }
@@ -23,6 +25,12 @@ export function readSettings(env: Readonly<Record<string, string | undefined>> =
     url: env['TENAX_URL'] || URL_DEFAULT,
     adminKey: env['TENAX_ADMIN_KEY'] || undefined,
     dataDir: env['TENAX_DATA'] || DATA_DEFAULT,
+    handleCount: countOf(env['TENAX_HANDLES']),
     historyFile: env['TENAX_HISTORY'] || join(homedir(), '.tenax_history'),
   }
+}
+
+/** The server refuses what is not a count; here it is as good as none. */
+function countOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^[1-9][0-9]{0,6}$/.test(text) ? Number(text) : undefined
 }

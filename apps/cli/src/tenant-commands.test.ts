@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fakeContext } from './fixtures/fake-context.ts'
+import { fakeContext, fakeIo } from './fixtures/fake-context.ts'
 import { createTenant, deleteTenant, listTenants, resumeTenant, showTenant, suspendTenant } from './tenant-commands.ts'
 
 test('create, suspend and resume say what became of the tenant', async () => {
@@ -66,16 +66,17 @@ test('show as JSON keeps a 64-bit LSN exact', async () => {
   expect(JSON.parse(context.io.out())).toMatchObject({ id: 'acme', stats: { lsn: '9223372036854775807' } })
 })
 
-test('show of a tenant that cannot be opened has no numbers', async () => {
+test('show of a suspended tenant goes without the numbers', async () => {
   const context = await fakeContext({ json: true, ids: ['acme'] })
-  const { tenants } = context.client
-  const stats = () => tenants.get('UPPER').then(() => Promise.reject(new Error('not reached')))
-  await expect(
-    showTenant({ ...context, client: { ...context.client, tenants: { ...tenants, stats } } }, 'acme'),
-  ).rejects.toMatchObject({ code: 'tenant_id_invalid' })
-  context.server.answerNext(Response.json(await tenants.get('acme')))
+  await suspendTenant({ ...context, io: fakeIo() }, 'acme')
   await showTenant(context, 'acme')
-  expect(JSON.parse(context.io.out())).toMatchObject({ stats: { open: true } })
+  expect(JSON.parse(context.io.out())).toMatchObject({ state: 'suspended', stats: null })
+})
+
+test('show fails when the server does', async () => {
+  const context = await fakeContext({ ids: ['acme'] })
+  context.server.answerNext(new TypeError('fetch failed'))
+  await expect(showTenant(context, 'acme')).rejects.toMatchObject({ code: 'unavailable' })
 })
 
 test('delete without a terminal needs --yes, and asks nobody', async () => {

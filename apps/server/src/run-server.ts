@@ -1,7 +1,7 @@
 /** Runs a host behind a socket until it is told to stop. */
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer, type ServerType } from '@hono/node-server'
-import { isTenaxError, messageOf, systemClock } from '@tenax/kernel'
+import { isTenaxError, messageOf, systemClock, TenaxError } from '@tenax/kernel'
 import { type Logger, pino } from 'pino'
 import { createTenax, loadMigrations, type Tenax } from 'tenax'
 import { readSettings, type ServerArguments, type ServerSettings } from './settings.ts'
@@ -51,12 +51,28 @@ async function openTenax(settings: ServerSettings, logger: Logger): Promise<Tena
 
 function listen(server: ServerType, { port, host }: ServerSettings): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', reject)
+  const fail = (error: unknown) => reject(listenFailure(error, `port ${port} of ${host}`))
+  server.once('error', fail)
   server.listen(port, host, () => {
-    server.off('error', reject)
+    server.off('error', fail)
     resolve()
   })
   return promise
+}
+
+function listenFailure(error: unknown, where: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') {
+    return new TenaxError('config_invalid', `${where} is in use by another program`, {
+      cause: error,
+      hint: 'stop that program, or choose another port; --port 0 picks a free one',
+    })
+  }
+  if (code !== 'EACCES' && code !== 'EADDRNOTAVAIL') return error
+  return new TenaxError('config_invalid', `this process may not listen on ${where}`, {
+    cause: error,
+    hint: 'name a port from 1024 on, and an address of this machine',
+  })
 }
 
 function announce(mode: 'dev' | 'serve', settings: ServerSettings, server: ServerType): void {

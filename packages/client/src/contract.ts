@@ -168,6 +168,7 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
       tenant.resource = { ...tenant.resource, state: 'warm', suspendedAt: null }
       return Response.json(tenant.resource)
     case 'stats':
+      refuseSuspended(tenant)
       return Response.json(statsOf(id))
     case 'export':
       return new Response(state.file, { headers: { 'content-length': String(state.file.byteLength) } })
@@ -218,6 +219,10 @@ function importTenant(state: FakeState, id: string, bytes: Uint8Array<ArrayBuffe
   return Response.json(addTenant(state, id), { status: existed ? 200 : 201 })
 }
 
+function refuseSuspended({ resource }: FakeTenant): void {
+  if (resource.suspendedAt !== null) throw new TenaxError('tenant_suspended', 'the tenant is suspended')
+}
+
 interface TenantRequest {
   readonly state: FakeState
   readonly route: string
@@ -225,7 +230,7 @@ interface TenantRequest {
 }
 
 function answerTenant(tenant: FakeTenant, { state, route, body }: TenantRequest): Response {
-  if (tenant.resource.suspendedAt !== null) throw new TenaxError('tenant_suspended', 'the tenant is suspended')
+  refuseSuspended(tenant)
   if (route !== 'query') return answerPipeline(tenant, state, body)
   const { sql, args } = parseBody(queryBodySchema, body)
   return Response.json(encodeQueryReply(runSql(tenant.db, sql, decodeJsonArgs(args))))

@@ -1,5 +1,5 @@
 /** `createTenax()`: one host in the caller's process. */
-import { parseTenantId, type SqlArgs, type SqlResult, TenaxError } from '@tenax/kernel'
+import { InvariantError, parseTenantId, type SqlArgs, type SqlResult, type SqlValue, TenaxError } from '@tenax/kernel'
 import { systemRandomId, Tenancy } from '@tenax/tenancy'
 import { createApp } from './http/app.ts'
 import type { HostParts } from './http/environment.ts'
@@ -12,7 +12,7 @@ import { Streams } from './streams.ts'
 export interface EmbeddedTenant {
   /** Creates the tenant. Throws TenaxError `tenant_exists`. */
   create(): Promise<void>
-  /** Runs one statement as a transaction of its own. */
+  /** Runs one statement as a transaction of its own. Whole numbers within 2^53 bind as INTEGER, like over `/query`. */
   query(sql: string, args?: SqlArgs): Promise<SqlResult>
 }
 
@@ -70,19 +70,28 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   }
 }
 
-function embeddedTenant({ tenancy, isServing }: HostParts, text: string): EmbeddedTenant {
+function embeddedTenant({ tenancy, isServing, fail }: HostParts, text: string): EmbeddedTenant {
   const id = parseTenantId(text)
-  const refuseUnlessServing = () => {
+  const whileServing = async <T>(body: () => Promise<T>): Promise<T> => {
     if (!isServing()) throw new TenaxError('unavailable', 'the host is stopping')
+    try {
+      return await body()
+    } catch (error) {
+      if (error instanceof InvariantError) fail(error)
+      throw error
+    }
   }
   return {
-    async create() {
-      refuseUnlessServing()
-      await tenancy.create(id)
-    },
-    async query(sql, args = []) {
-      refuseUnlessServing()
-      return tenancy.use(id, (handle) => handle.execute(sql, bindingsOf(args)))
-    },
+    create: () => whileServing(async () => void (await tenancy.create(id))),
+    query: (sql, args = []) =>
+      whileServing(() => tenancy.use(id, (handle) => handle.execute(sql, bindingsOf(naturally(args))))),
   }
+}
+
+/** Whole numbers as JavaScript writes them are INTEGERs; a REAL that is whole compares equal in SQL all the same. */
+function naturally(args: SqlArgs): SqlArgs {
+  const natural = (value: SqlValue): SqlValue =>
+    typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value
+  if (Array.isArray(args)) return args.map(natural)
+  return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, natural(value)]))
 }

@@ -53,8 +53,7 @@ function addGauges({ tenancy, streams, registry }: { tenancy: Tenancy; streams: 
     })
   gauge('tenax_tenants', 'Tenants in the catalog.', () => tenancy.count())
   gauge('tenax_streams', 'Open Hrana streams.', () => streams.size)
-  gauge('tenax_zombie_files', 'Closed files whose descriptors are not free yet.', zombieCount)
-  gauge('tenax_handles_opened', 'Handles opened since the start.', () => tenancy.poolStats().opened)
+  gauge('tenax_zombie_files', 'Closed connections whose descriptors are not free yet.', zombieCount)
   gauge('tenax_pool_waiting', 'Requests that wait for a place in the pool.', () => tenancy.poolStats().waiting)
   new Gauge({
     name: 'tenax_handles',
@@ -66,13 +65,28 @@ function addGauges({ tenancy, streams, registry }: { tenancy: Tenancy; streams: 
       for (const [state, count] of Object.entries({ idle, pinned, opening, closing })) this.set({ state }, count)
     },
   })
-  new Gauge({
-    name: 'tenax_handles_disposed',
+  addPoolCounters(tenancy, registers)
+}
+
+/** Counted by the pool itself, so they are set to its figures when scraped. */
+function addPoolCounters(tenancy: Tenancy, registers: Registry[]): void {
+  new Counter({
+    name: 'tenax_handles_opened_total',
+    help: 'Handles opened since the start.',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(tenancy.poolStats().opened)
+    },
+  })
+  new Counter({
+    name: 'tenax_handles_disposed_total',
     help: 'Handles closed since the start, by reason.',
     labelNames: ['reason'],
     registers,
     collect() {
-      for (const [reason, count] of Object.entries(tenancy.poolStats().disposed)) this.set({ reason }, count)
+      this.reset()
+      for (const [reason, count] of Object.entries(tenancy.poolStats().disposed)) this.inc({ reason }, count)
     },
   })
 }

@@ -102,7 +102,8 @@ function keyOf(baton: string): string {
   return createHash('sha256').update(baton).digest('base64')
 }
 
-function batonInvalid(): TenaxError {
+/** The refusal of a baton; it does not say what is wrong with it. */
+export function batonInvalid(): TenaxError {
   return new TenaxError('baton_invalid', 'the stream of this baton is closed, expired, or not yours', {
     hint: 'open a new stream and run the transaction again',
   })

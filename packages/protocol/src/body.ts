@@ -47,7 +47,7 @@ export function bodyError(code: ErrorCode, message: string, issues: readonly Bod
   const first = issues[0]
   const where = first === undefined ? '' : `: ${first.path === '' ? '' : `${first.path}: `}${first.message}`
   return new TenaxError(code, `${message}${where}`, {
-    hint: 'see details.issues, and the schema at GET /v1/openapi.json',
+    hint: 'see issues, and the schema at GET /v1/openapi.json',
     details: { issues },
   })
 }

@@ -3,11 +3,11 @@
  * `libsql` passes all of it, `node:sqlite` all but the timeouts.
  */
 import { describe, expect, it } from 'vitest'
-import { type ContractBench, makeBench, runAll } from './contract-bench.ts'
-import { describeErrors, describeTransactions } from './contract-errors.ts'
-import { describeLimits, describeTimeout } from './contract-limits.ts'
-import { describePolicy, describeRecompilation } from './contract-policy.ts'
 import type { EngineDriver } from './driver.ts'
+import { type ContractBench, makeBench, runAll } from './fixtures/contract-bench.ts'
+import { describeErrors, describeTransactions } from './fixtures/contract-errors.ts'
+import { describeEnd, describeLimits, describeTimeout } from './fixtures/contract-limits.ts'
+import { describePolicy, describeRecompilation } from './fixtures/contract-policy.ts'
 
 /** Registers the whole suite for `driver`. `makeDirectory` gives a new, empty directory at each call. */
 export function describeEngineDriver(driver: EngineDriver, makeDirectory: () => string): void {
@@ -21,6 +21,7 @@ export function describeEngineDriver(driver: EngineDriver, makeDirectory: () => 
     describe('policy', () => describePolicy(bench))
     describe('recompilation', () => describeRecompilation(bench))
     describe('limits and files', () => describeLimits(bench))
+    describe('copies and ends', () => describeEnd(bench))
     describe.runIf(driver.queryTimeout)('query timeout', () => describeTimeout(bench))
   })
 }

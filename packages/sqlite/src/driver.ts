@@ -35,6 +35,8 @@ export interface EngineStatement {
 
 /** One open connection. */
 export interface EngineConnection {
+  /** Runs the engine's own statements, separated by semicolons, without keeping them. */
+  script(sql: string): void
   prepare(sql: string): EngineStatement
   /** As `prepare`, off thread: for text so long that compiling it would hold up the event loop. */
   prepareOffThread(sql: string): Promise<EngineStatement>
@@ -42,6 +44,8 @@ export interface EngineConnection {
   setPolicy(policy: AuthorizerPolicy | undefined): void
   /** True between BEGIN and its end, whoever ended it. */
   inTransaction(): boolean
+  /** Statements that the connection keeps although nobody uses them any more, until it is closed. */
+  statementsHeld(): number
   /** Drops the connection. Descriptors may linger until garbage collection: see `release.ts`. */
   close(): void
 }

@@ -20,10 +20,18 @@ import { sqlError } from './core/refusal.ts'
 import { isCreateView, parseStatement } from './core/statement.ts'
 import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
 import { sqlFailure } from './failure.ts'
-import { MAINTENANCE_TIMEOUT_MS, SHORT_PREPARE_MS, SHORT_TIMEOUT_MS, STATEMENTS_MAX, VIEWS_MAX } from './limits.ts'
+import {
+  MAINTENANCE_TIMEOUT_MS,
+  SHORT_PREPARE_MS,
+  SHORT_TIMEOUT_MS,
+  STATEMENTS_HELD_MAX,
+  STATEMENTS_MAX,
+  VIEWS_MAX,
+} from './limits.ts'
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
 import { applyPragmas } from './open-pragmas.ts'
-import { compileTenantStatement, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
+import { compileTenantStatement, keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
+import { mendVectorMetadata } from './vector-index.ts'
 
 /** Settings of one file. Times in milliseconds, sizes in their named unit. */
 export interface SqliteFileSettings {
@@ -41,6 +49,8 @@ export interface FileSizes {
   readonly walBytes: number
 }
 
+const SAVEPOINT_VERBS = { savepoint: 'SAVEPOINT', release: 'RELEASE', rollback_to: 'ROLLBACK TO' } as const
+
 /** An open file. See the head of this module for what its caller must keep. */
 export class SqliteFile {
   readonly path: string
@@ -52,6 +62,7 @@ export class SqliteFile {
   readonly #tenantStatements = new LRUCache<string, TenantStatement>({ max: STATEMENTS_MAX })
   readonly #nowMs: () => number
   #schemaMayHaveChanged = false
+  #mayHaveGrown = false
   #closed = false
 
   private constructor(hold: MainFileHold, connection: EngineConnection, options: OpenOptions) {
@@ -74,6 +85,7 @@ export class SqliteFile {
     try {
       connection = options.driver.open(hold.realPath)
       applyPragmas(connection, options.settings)
+      mendVectorMetadata(connection)
       return new SqliteFile(hold, connection, options)
     } catch (error) {
       connection?.close()
@@ -108,7 +120,15 @@ export class SqliteFile {
   /** Commits. With `synchronous=FULL` the WAL is synced before this resolves, off the event loop. */
   async commit(): Promise<void> {
     await this.engine('COMMIT').getOffThread([], 0)
+    this.#mayHaveGrown = true
     this.#forgetIfChanged()
+  }
+
+  /** True when something was committed since this was last asked: the moment to look at the WAL's size. */
+  takeGrowth(): boolean {
+    const grown = this.#mayHaveGrown
+    this.#mayHaveGrown = false
+    return grown
   }
 
   /** Ends the transaction, if there still is one, without its writes. */
@@ -117,9 +137,13 @@ export class SqliteFile {
     this.#forgetIfChanged()
   }
 
-  /** `SAVEPOINT`, `RELEASE` or `ROLLBACK TO` inside a transaction. The name is quoted, whatever it holds. */
-  savepoint(verb: 'SAVEPOINT' | 'RELEASE' | 'ROLLBACK TO', name: string): void {
-    this.#connection.prepare(`${verb} "${name.replaceAll('"', '""')}"`).get()
+  /** Sets, releases or returns to a savepoint inside a transaction. The name is quoted, whatever it holds. */
+  savepoint(verb: keyof typeof SAVEPOINT_VERBS, name: string): void {
+    try {
+      this.#connection.script(`${SAVEPOINT_VERBS[verb]} "${name.replaceAll('"', '""')}"`)
+    } catch (error) {
+      throw sqlFailure(error)
+    }
     this.#forgetIfChanged()
   }
 
@@ -141,6 +165,11 @@ export class SqliteFile {
   /** Runs a script of the engine's own, statement by statement. */
   script(statements: readonly string[]): void {
     for (const sql of statements) this.#connection.prepare(sql).get()
+  }
+
+  /** The statement of this text, if it is compiled. */
+  prepared(text: string): TenantStatement | undefined {
+    return this.#tenantStatements.get(text)
   }
 
   /**
@@ -190,7 +219,6 @@ export class SqliteFile {
         offThread: !onLoop,
         timeoutMs: onLoop ? SHORT_TIMEOUT_MS : options.timeoutMs,
         limits: this.settings.reply,
-        nowMs: this.#nowMs,
       })
       const { wrote, ...effects } = this.#effects(writes, before)
       const result = { columns: prepared.columns, rows, ...effects }
@@ -198,7 +226,7 @@ export class SqliteFile {
     } catch (error) {
       const failure = sqlFailure(error)
       if (onLoop && failure instanceof TenaxError && failure.code === 'query_timeout') {
-        prepared.short = false
+        keepOffLoop(prepared)
         throw new TooLongForLoop()
       }
       throw failure
@@ -258,13 +286,14 @@ export class SqliteFile {
   /** Sets a number of the file's header; part of the transaction that is open. */
   setHeader(name: string, value: number): void {
     assert(name === 'user_version' || name === 'application_id', 'only two header fields are for tenants')
-    this.#connection.prepare(`PRAGMA ${name} = ${value}`).get()
+    this.#connection.script(`PRAGMA ${name} = ${value}`)
   }
 
   /** VACUUM, outside any transaction, off thread. */
   async vacuum(): Promise<void> {
     assert(!this.inTransaction, 'VACUUM runs outside a transaction')
     await this.#maintain('VACUUM')
+    mendVectorMetadata(this.#connection)
     this.dropTenantStatements()
   }
 
@@ -315,8 +344,16 @@ export class SqliteFile {
 
   /** An estimate of the memory that this handle holds, in bytes: page cache and compiled statements. */
   memoryBytes(): number {
-    const statements = this.#tenantStatements.size + this.#engineStatements.size
+    const statements = Math.max(
+      this.#tenantStatements.size + this.#engineStatements.size,
+      this.#connection.statementsHeld(),
+    )
     return this.settings.cacheKib * 1024 + statements * 5 * 1024
+  }
+
+  /** True when the connection has gathered so many statements that it should be closed and opened anew. */
+  get isWorn(): boolean {
+    return this.#connection.statementsHeld() > STATEMENTS_HELD_MAX
   }
 
   /** Drops the connection and everything compiled on it. Checkpoint first (invariant 5). Closing twice is harmless. */

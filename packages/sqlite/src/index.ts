@@ -25,7 +25,8 @@ export {
   REPLY_BYTES_MAX,
   REPLY_ROWS_MAX,
 } from './limits.ts'
-export { collectClosed, zombieCount } from './main-files.ts'
+export { collectClosed, noteScratchClose, zombieCount } from './main-files.ts'
 export { makeTemplate, rebuildInto, syncDirectory, writeNewFile } from './new-file.ts'
 export { acquireProcessLock, type LockHolder, type ProcessLock } from './process-lock.ts'
 export type { TenantStatement } from './tenant-statement.ts'
+export { isVectorShadow, type VectorIndex, vectorIndexes } from './vector-index.ts'

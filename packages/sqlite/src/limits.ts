@@ -11,10 +11,10 @@ export const QUERY_TIMEOUT_MS = 5_000
 export const MAINTENANCE_TIMEOUT_MS = 120_000
 
 /** How long a statement may hold the event loop before it is stopped and run again off thread. */
-export const SHORT_TIMEOUT_MS = 20
+export const SHORT_TIMEOUT_MS = 10
 
-/** A statement that took no longer than this off thread is tried on the event loop next time. */
-export const SHORT_RUN_MS = 1.5
+/** Off-thread runs of a statement that was stopped on the loop, before it is tried there again: 0.2 ms of stall per run. */
+export const RUNS_BETWEEN_TRIES = 64
 
 /** Rows of one reply: more is a report, and wants paging. */
 export const REPLY_ROWS_MAX = 10_000
@@ -28,14 +28,17 @@ export const CACHE_KIB = 128
 /** Statements kept prepared per connection: a small service has a few dozen, each costs some 5 KiB. */
 export const STATEMENTS_MAX = 48
 
+/** Statements that a connection may have kept before it is worth closing and opening anew: some 2 MiB. */
+export const STATEMENTS_HELD_MAX = 256
+
 /** Pages of one tenant file: 1 GiB of 4 KiB pages. */
 export const PAGE_COUNT_MAX = 262_144
 
 /** Memory that all statements of the process together may hold, so that one cannot end it. */
 export const HEAP_BYTES_MAX = 2048 * MIB_BYTES
 
-/** Compiling may take so long and still be repeated on the event loop, when the engine finds a statement stale. */
-export const SHORT_PREPARE_MS = 5
+/** Compiling may take so long, waits included, and still be repeated on the loop when the engine finds a statement stale. */
+export const SHORT_PREPARE_MS = 25
 
 /** Depth of parentheses: SQLite recurses on them, and 20,000 overrun its stack. */
 export const NESTING_MAX = 250

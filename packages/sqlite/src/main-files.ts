@@ -10,7 +10,6 @@
  * `holdMainFile` enters `live`, `releaseMainFile` leaves it, `sweep` ends zombies.
  */
 import { closeSync, constants, openSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
 import v8 from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { assert } from '@tenax/kernel'
@@ -19,10 +18,13 @@ import { CLOSES_PER_COLLECTION } from './limits.ts'
 interface MainFile {
   readonly descriptor: number
   connections: number
+  /** Closed connections that may still have descriptors: as of the last look at /proc, and all that were closed since. */
+  zombies: number
 }
 
 const files = new Map<string, MainFile>()
 let closesSinceCollection = 0
+let scratchCloses = 0
 
 /** The host's own hold on a main file. `descriptor` is for reading and syncing; nobody closes it but this module. */
 export interface MainFileHold {
@@ -36,7 +38,7 @@ export function holdMainFile(path: string): MainFileHold {
   const known = files.get(realPath)
   if (known === undefined) {
     const descriptor = openSync(realPath, constants.O_RDWR)
-    files.set(realPath, { descriptor, connections: 1 })
+    files.set(realPath, { descriptor, connections: 1, zombies: 0 })
     return { descriptor, realPath }
   }
   known.connections += 1
@@ -48,8 +50,14 @@ export function releaseMainFile(hold: MainFileHold): void {
   const file = files.get(hold.realPath)
   assert(file !== undefined && file.connections > 0, 'a hold is released once')
   file.connections -= 1
+  file.zombies += 1
   closesSinceCollection += 1
   if (closesSinceCollection >= CLOSES_PER_COLLECTION) void collectClosed()
+}
+
+/** Says that a connection to a file that is no tenant's (an upload) was closed: its descriptors hold disk space as well. */
+export function noteScratchClose(): void {
+  scratchCloses += 1
 }
 
 /**
@@ -58,24 +66,26 @@ export function releaseMainFile(hold: MainFileHold): void {
  */
 export async function collectClosed(): Promise<void> {
   closesSinceCollection = 0
-  if (zombieCount() === 0) return
+  if (zombieCount() + scratchCloses === 0) return
+  scratchCloses = 0
   collectGarbage()
-  await setImmediate()
+  await new Promise((resolve) => setImmediate(resolve))
   sweep()
 }
 
-/** Files whose connections are closed and whose descriptors are not yet free. */
+/** Closed connections whose descriptors are not known to be free. Their file may be open again meanwhile. */
 export function zombieCount(): number {
   let count = 0
-  for (const file of files.values()) if (file.connections === 0) count += 1
+  for (const file of files.values()) count += file.zombies
   return count
 }
 
+/** Each connection has one descriptor of the main file, and the host has one: what is more belongs to zombies. */
 function sweep(): void {
   const open = openDescriptors()
   for (const [path, file] of files) {
-    const left = open === undefined ? 0 : (open.get(path) ?? 0) - 1
-    if (file.connections > 0 || left > 0) continue
+    file.zombies = open === undefined ? 0 : Math.max(0, (open.get(path) ?? 0) - 1 - file.connections)
+    if (file.connections + file.zombies > 0) continue
     closeSync(file.descriptor)
     files.delete(path)
   }

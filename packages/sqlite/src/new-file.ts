@@ -1,8 +1,11 @@
 /** How a tenant file comes into being: from nothing, or rebuilt from a stranger's file. Neither path is live yet. */
-import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { assert } from '@tenax/kernel'
 import type { EngineConnection, EngineDriver } from './driver.ts'
 import { MAINTENANCE_TIMEOUT_MS, PAGE_BYTES } from './limits.ts'
+import { noteScratchClose } from './main-files.ts'
+import { rebuildVectorIndexes } from './vector-index.ts'
 
 /** The bytes of an empty tenant file that holds `schema`. `scratchPath` is used for making it and removed again. */
 export function makeTemplate(driver: EngineDriver, scratchPath: string, schema: readonly string[]): Uint8Array {
@@ -14,6 +17,7 @@ export function makeTemplate(driver: EngineDriver, scratchPath: string, schema: 
     return readFileSync(scratchPath)
   } finally {
     connection.close()
+    noteScratchClose()
     for (const suffix of ['', '-wal', '-shm']) rmSync(scratchPath + suffix, { force: true })
   }
 }
@@ -24,15 +28,21 @@ function shape(connection: EngineConnection): void {
   }
 }
 
-/** Writes `bytes` to a path that was never used, and makes both the file and its name durable. */
+/**
+ * Writes `bytes` to a path that was never used, and makes both the file and its name durable. A crash leaves the whole
+ * file or none under that path, and perhaps an unfinished one beside it, which the next try writes over.
+ */
 export function writeNewFile(path: string, bytes: Uint8Array): void {
-  const descriptor = openSync(path, 'wx', 0o600)
+  assert(!existsSync(path), 'a new file has a path that was never used')
+  const unfinished = `${path}.new`
+  const descriptor = openSync(unfinished, 'w', 0o600)
   try {
-    writeSync(descriptor, bytes)
+    writeFileSync(descriptor, bytes)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
   }
+  renameSync(unfinished, path)
   syncDirectory(dirname(path))
 }
 
@@ -69,6 +79,7 @@ export async function rebuildInto(
   const rebuilt = driver.open(target.path)
   try {
     rebuilt.prepare('PRAGMA journal_mode = WAL').get()
+    rebuildVectorIndexes(rebuilt)
     target.finish(rebuilt)
     rebuilt.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
   } finally {

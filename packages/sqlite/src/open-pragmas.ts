@@ -3,27 +3,47 @@ import { assert } from '@tenax/kernel'
 import type { EngineConnection } from './driver.ts'
 import { HEAP_BYTES_MAX, PAGE_BYTES } from './limits.ts'
 
-/** Sets each pragma and reads it back. Throws InvariantError when the engine did not take one. */
+/** What a tenant file is, and what its connection is set to. Read back in one statement. */
+const FILE_PRAGMAS = ['journal_mode', 'page_size', 'auto_vacuum'] as const
+const CONNECTION_PRAGMAS = [
+  'synchronous',
+  'foreign_keys',
+  'trusted_schema',
+  'cell_size_check',
+  'temp_store',
+  'cache_size',
+  'max_page_count',
+  'hard_heap_limit',
+] as const
+
+const READ_FILE = selectOf([...FILE_PRAGMAS, 'page_count'])
+const READ_CONNECTION = selectOf(CONNECTION_PRAGMAS)
+
+function selectOf(names: readonly string[]): string {
+  return `SELECT ${names.map((name) => `(SELECT * FROM pragma_${name})`).join(', ')}`
+}
+
+/** Sets the pragmas and reads them back. Throws InvariantError when the engine did not take one. */
 export function applyPragmas(connection: EngineConnection, settings: { pageCountMax: number; cacheKib: number }): void {
-  const read = (name: string): unknown => connection.prepare(`PRAGMA ${name}`).get()?.[0]
-  const set = (name: string, value: string | number, expected: unknown): void => {
-    connection.prepare(`PRAGMA ${name} = ${value}`).get()
-    const actual = read(name)
-    assert(actual === expected, `pragma ${name} is ${String(expected)}, not ${String(actual)}`)
+  // The first read opens the file, runs SQLite's own recovery, and finds a foreign format.
+  const [journalMode, pageBytes, autoVacuum, pageCount] = connection.prepare(READ_FILE).get() ?? []
+  expectPragmas(FILE_PRAGMAS, [journalMode, pageBytes, autoVacuum], ['wal', BigInt(PAGE_BYTES), 2n])
+  const pagesMax = Math.max(settings.pageCountMax, Number(pageCount))
+  connection.script(
+    `PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
+     PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${settings.cacheKib};
+     PRAGMA max_page_count = ${pagesMax}; PRAGMA hard_heap_limit = ${HEAP_BYTES_MAX}`,
+  )
+  const expected = [2n, 1n, 0n, 1n, 2n, BigInt(-settings.cacheKib), BigInt(pagesMax), BigInt(HEAP_BYTES_MAX)]
+  expectPragmas(CONNECTION_PRAGMAS, connection.prepare(READ_CONNECTION).get() ?? [], expected)
+  // These two have no table-valued function.
+  const others = ['wal_autocheckpoint', 'mmap_size'].map((name) => connection.prepare(`PRAGMA ${name}`).get()?.[0])
+  expectPragmas(['wal_autocheckpoint', 'mmap_size'], others, [0n, 0n])
+}
+
+function expectPragmas(names: readonly string[], actual: readonly unknown[], expected: readonly unknown[]): void {
+  for (const [index, name] of names.entries()) {
+    const [is, should] = [actual[index], expected[index]]
+    assert(is === should, `pragma ${name} is ${String(should)}, not ${String(is)}`)
   }
-  // Reading the journal mode opens the file, runs SQLite's own recovery, and finds a foreign format.
-  assert(read('journal_mode') === 'wal', 'a tenant file is in WAL mode')
-  assert(read('page_size') === BigInt(PAGE_BYTES), `a tenant file has ${PAGE_BYTES}-byte pages`)
-  assert(read('auto_vacuum') === 2n, 'a tenant file has auto_vacuum=INCREMENTAL')
-  set('synchronous', 'FULL', 2n)
-  set('wal_autocheckpoint', 0, 0n)
-  set('foreign_keys', 'ON', 1n)
-  set('trusted_schema', 'OFF', 0n)
-  set('cell_size_check', 'ON', 1n)
-  set('mmap_size', 0, 0n)
-  set('temp_store', 'MEMORY', 2n)
-  set('cache_size', -settings.cacheKib, BigInt(-settings.cacheKib))
-  const pages = Math.max(settings.pageCountMax, Number(read('page_count')))
-  set('max_page_count', pages, BigInt(pages))
-  set('hard_heap_limit', HEAP_BYTES_MAX, BigInt(HEAP_BYTES_MAX))
 }

@@ -6,7 +6,7 @@
  */
 import { assert, type Incarnation, parseIncarnation, parseTenantId, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
-import { REASON_CHARS_MAX } from './limits.ts'
+import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
 
 /** Where a tenant's data is, as the catalog records it. */
 export type PlacementState = 'creating' | 'warm' | 'importing' | 'deleting'
@@ -101,7 +101,7 @@ export class Catalog {
 
   /** Begins a creation: the row, in state `creating` or `importing`, and the intent. */
   beginNew(record: TenantRecord, intent: Intent): void {
-    this.#file.transaction(() => {
+    this.#change(() => {
       this.#insertIntent(intent, record.createdAtMs)
       this.#file
         .engine('INSERT INTO tenant (id, incarnation, file, state, created_at_ms) VALUES (?, ?, ?, ?, ?)')
@@ -111,12 +111,12 @@ export class Catalog {
 
   /** Begins to replace the file of a tenant that goes on serving from the old one. */
   beginReplace(intent: Intent, nowMs: number): void {
-    this.#file.transaction(() => this.#insertIntent(intent, nowMs))
+    this.#change(() => this.#insertIntent(intent, nowMs))
   }
 
   /** Ends a creation or a replacement: from now on the row names this file, and nothing is held against the tenant. */
   finishNew({ tenantId, incarnation, file }: Intent): void {
-    this.#file.transaction(() => {
+    this.#change(() => {
       this.#deleteIntent(tenantId)
       this.#one(
         `UPDATE tenant SET incarnation = ?, file = ?, state = 'warm', quarantine_reason = NULL WHERE id = ? RETURNING id`,
@@ -127,21 +127,21 @@ export class Catalog {
 
   /** Takes a creation back: the row and its intent go. */
   undoNew({ tenantId, incarnation }: Intent): void {
-    this.#file.transaction(() => {
+    this.#change(() => {
       this.#deleteIntent(tenantId)
       this.#file.engine('DELETE FROM tenant WHERE id = ? AND incarnation = ?').get([tenantId, incarnation])
     })
   }
 
   beginDelete(intent: Intent, nowMs: number): void {
-    this.#file.transaction(() => {
+    this.#change(() => {
       this.#insertIntent(intent, nowMs)
       this.#one(`UPDATE tenant SET state = 'deleting' WHERE id = ? RETURNING id`, [intent.tenantId])
     })
   }
 
   finishDelete({ tenantId, incarnation }: Intent, nowMs: number): void {
-    this.#file.transaction(() => {
+    this.#change(() => {
       this.#deleteIntent(tenantId)
       this.#file.engine('DELETE FROM tenant WHERE id = ?').get([tenantId])
       this.#file.engine('INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?)').get([incarnation, tenantId, BigInt(nowMs)])
@@ -177,6 +177,12 @@ export class Catalog {
   /** Moves the catalog's WAL into its file, and closes it if that worked. */
   async close(): Promise<void> {
     if (await this.#file.checkpoint()) this.#file.close()
+  }
+
+  /** One durable change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. */
+  #change(body: () => void): void {
+    this.#file.transaction(body)
+    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.#file.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()
   }
 
   #insertIntent({ tenantId, verb, incarnation, file }: Intent, nowMs: number): void {

@@ -4,7 +4,7 @@
  * States: `open` → `fenced` (refuses everybody, ends transactions and exports) → `closed`. A handle is fenced when its
  * tenant is suspended, deleted, replaced or quarantined; it is closed by the pool, never while in use.
  */
-import { type Clock, isTenaxError, type SqlResult, TenaxError } from '@tenax/kernel'
+import { type Clock, InvariantError, isTenaxError, type SqlResult, TenaxError } from '@tenax/kernel'
 import { type Bindings, isDamage, type SqliteFile } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import type { TenantMeta } from './identity.ts'
@@ -15,7 +15,7 @@ import {
   HANDLE_QUEUE_MAX,
   WAIT_MS_MAX,
 } from './limits.ts'
-import { answerInTime, runAlone, uninterruptible } from './operations.ts'
+import { prepareInTime, runAlone, uninterruptible } from './operations.ts'
 import type { DisposalReason, Poolable } from './pool.ts'
 import { type EndTurn, Turns } from './turns.ts'
 
@@ -55,13 +55,8 @@ export class Handle implements Poolable {
   /** Runs one statement as a transaction of its own. Throws TenaxError by the statement's fault or the tenant's state. */
   execute(text: string, bindings: Bindings): Promise<SqlResult> {
     const { promise, resolve, reject } = Promise.withResolvers<SqlResult>()
-    this.exclusively(() =>
-      answerInTime(
-        this,
-        () => reject(uninterruptible()),
-        async () => runAlone(this, await this.file.prepare(text), bindings),
-      ),
-    ).then(resolve, reject)
+    const context = { file: this.file, clock: this.clock, onLate: () => reject(uninterruptible()) }
+    this.exclusively(async () => runAlone(context, await prepareInTime(context, text), bindings)).then(resolve, reject)
     return promise
   }
 
@@ -71,8 +66,7 @@ export class Handle implements Poolable {
     try {
       return await body()
     } catch (error) {
-      await this.examine(error)
-      throw error
+      throw await this.examine(error)
     } finally {
       await this.endTurn(endTurn)
     }
@@ -95,6 +89,7 @@ export class Handle implements Poolable {
   }
 
   async #tendWal(): Promise<void> {
+    if (!this.file.takeGrowth()) return
     const walBytes = this.file.walBytes()
     if (walBytes < CHECKPOINT_WAL_BYTES || this.file.inTransaction) return
     if (this.#freezes > 0) {
@@ -109,12 +104,26 @@ export class Handle implements Poolable {
     await this.file.checkpoint()
   }
 
-  /** Asks the file itself when the engine speaks of damage: only a file that fails its check is quarantined. */
-  async examine(error: unknown): Promise<void> {
-    if (!isDamage(error)) return
+  /**
+   * Decides what a failure means for the tenant, and gives the error that its caller gets. A broken invariant of this
+   * tenant stops it. When the engine speaks of damage the file itself is asked: only one that fails its check is stopped.
+   */
+  async examine(error: unknown): Promise<unknown> {
+    const reason = error instanceof InvariantError ? error.message : await this.#damageBehind(error)
+    if (reason === undefined) return error
+    this.#onDamage(reason)
+    return this.#fencedBy ?? error
+  }
+
+  async #damageBehind(error: unknown): Promise<string | undefined> {
+    if (!isDamage(error)) return undefined
     const complaint = await this.file.quickCheck().catch((failure: unknown) => String(failure))
-    if (complaint === undefined) return
-    this.#onDamage(`the database file is damaged: ${complaint.split('\n')[0] ?? ''}`)
+    return complaint === undefined ? undefined : `the database file is damaged: ${complaint.split('\n')[0] ?? ''}`
+  }
+
+  /** True while an export reads the main file. */
+  get isFrozen(): boolean {
+    return this.#freezes > 0
   }
 
   /** Keeps the main file as it is: no checkpoint until the returned function is called. `onInterrupt` asks for an end. */
@@ -152,6 +161,10 @@ export class Handle implements Poolable {
     return this.#fencedBy
   }
 
+  get isWorn(): boolean {
+    return this.file.isWorn
+  }
+
   memoryBytes(): number {
     return this.file.memoryBytes()
   }
@@ -164,6 +177,16 @@ export class Handle implements Poolable {
     })
   }
 
+  /** True when nothing is left in the WAL, or when the file is fenced and too damaged for a checkpoint. */
+  async #emptyWal(): Promise<boolean> {
+    try {
+      return this.file.walBytes() === 0 || (await this.file.checkpoint())
+    } catch (error) {
+      if (this.#fencedBy === undefined) throw error
+      return true
+    }
+  }
+
   /**
    * Closes the file after a checkpoint that left nothing in the WAL. A deleted tenant's needs none. False when a lock of
    * another process is in the way: the handle stays open, since a later close would be unsafe (LEDGER K4).
@@ -172,8 +195,7 @@ export class Handle implements Poolable {
     const end = await this.#turns.takeLast().catch(() => undefined)
     if (end === undefined) return false // an operation that cannot be interrupted still runs
     try {
-      const closes = reason === 'delete' || this.file.walBytes() === 0 || (await this.file.checkpoint())
-      if (!closes) return false
+      if (reason !== 'delete' && !(await this.#emptyWal())) return false
       this.file.close()
       this.fence(new TenaxError('unavailable', 'the handle is closed'))
       return true

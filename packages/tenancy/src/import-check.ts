@@ -11,8 +11,11 @@ import {
   type EngineDriver,
   EngineError,
   isReservedName,
+  isVectorShadow,
   MAINTENANCE_TIMEOUT_MS,
+  noteScratchClose,
   parseStatement,
+  vectorIndexes,
 } from '@tenax/sqlite'
 import { readHead } from './files/upload.ts'
 import { TENANT_META_SQL, TENANT_MIGRATION_SQL } from './tenant-schema.ts'
@@ -33,14 +36,15 @@ export async function checkImport(driver: EngineDriver, path: string): Promise<C
   try {
     connection.prepare('PRAGMA trusted_schema = OFF').get()
     connection.prepare('PRAGMA cell_size_check = ON').get()
-    await checkIntegrity(connection)
     const encoding = connection.prepare('PRAGMA encoding').get()?.[0]
     if (encoding !== 'UTF-8') throw invalid('encoding', `the database is ${String(encoding)}; only UTF-8 is taken`)
+    await checkIntegrity(connection)
     const isExport = checkSchema(connection)
     if (isExport) checkEngineRows(connection)
     return { connection, isExport }
   } catch (error) {
     connection.close()
+    noteScratchClose()
     throw error instanceof EngineError
       ? invalid('damaged', `SQLite cannot read the file: ${error.message}`, error)
       : error
@@ -76,7 +80,12 @@ function checkSchema(connection: EngineConnection): boolean {
     )
     .all()
     .map((row) => row.map(strictTextOf))
-  const reserved = rows.filter(([, name = '', table = '']) => isReservedName(name) || isReservedName(table))
+  const vectors = vectorIndexes(connection)
+  const reserved = rows.filter(
+    ([, name = '', table = '']) =>
+      (isReservedName(name) && !isVectorShadow(name, vectors)) ||
+      (isReservedName(table) && !isVectorShadow(table, vectors)),
+  )
   const expected = new Map([
     ['tenax_meta', TENANT_META_SQL],
     ['tenax_migration', TENANT_MIGRATION_SQL],

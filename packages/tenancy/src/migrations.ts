@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { type Clock, isTenaxError, messageOf, TenaxError } from '@tenax/kernel'
-import { type SqliteFile, splitScript } from '@tenax/sqlite'
+import { MAINTENANCE_TIMEOUT_MS, type SqliteFile, splitScript } from '@tenax/sqlite'
 import { beginPatiently, commit, runInside } from './operations.ts'
 
 /** One migration: a file's name, and the script in it. */
@@ -64,7 +64,7 @@ export async function migrate(file: SqliteFile, clock: Clock, migrations: readon
 }
 
 async function applyOne(file: SqliteFile, clock: Clock, { name, sql }: Migration, hash: string): Promise<void> {
-  const context = { file, clock }
+  const context = { file, clock, onLate: () => undefined, timeoutMs: MAINTENANCE_TIMEOUT_MS }
   await beginPatiently(context, 'immediate')
   try {
     for (const text of splitScript(sql)) {

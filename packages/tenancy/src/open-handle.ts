@@ -1,5 +1,5 @@
 /** From a catalog row to an open, identified, migrated handle; or to a tenant that is quarantined with the reason. */
-import { type Clock, InvariantError, isTenaxError, messageOf, type RandomId, TenaxError } from '@tenax/kernel'
+import { type Clock, InvariantError, isTenaxError, type RandomId, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import { Handle } from './handle.ts'
@@ -35,20 +35,38 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
     return new Handle({ record, meta, file, clock: context.clock, onDamage })
   } catch (error) {
     file?.close()
-    const reason = quarantineReasonOf(error)
-    if (reason === undefined) throw error
+    const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
+    if (reason === undefined) throw shortageOf(error) ?? error
     context.quarantine(record, reason)
     throw quarantined(record, reason, error)
   }
 }
 
-/** The reason to stop this tenant, or undefined when the failure is of the moment (a lock, a lack of descriptors). */
+/** Shortages of the process or the machine, which say nothing about the tenant's file. */
+const SHORTAGES: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'SQLITE_NOMEM'])
+
+/** The reason to stop this tenant, without any path; undefined when the failure is of the moment (a lock, a shortage). */
 function quarantineReasonOf(error: unknown): string | undefined {
-  if (error instanceof MigrationError) return error.message
-  if (error instanceof InvariantError) return error.message
-  if (isTenaxError(error, 'internal')) return `the database file cannot be opened: ${error.message}`
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'the database file is missing'
-  return isTenaxError(error) ? undefined : `the database file cannot be opened: ${messageOf(error)}`
+  if (error instanceof MigrationError || error instanceof InvariantError) return error.message
+  if (isTenaxError(error) && error.kind !== 'internal') return undefined
+  const code = systemCodeOf(error)
+  if (code === 'ENOENT') return 'the database file is missing'
+  return `the database file cannot be opened (${code})`
+}
+
+function systemCodeOf(error: unknown): string {
+  if (isTenaxError(error)) return String(error.details['sqliteCode'] ?? error.code)
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown failure'
+}
+
+/** A shortage, as the caller should hear of it. */
+function shortageOf(error: unknown): TenaxError | undefined {
+  const code = systemCodeOf(error)
+  if (!SHORTAGES.has(code)) return undefined
+  return new TenaxError('unavailable', `the host is short of resources (${code})`, {
+    cause: error,
+    hint: 'raise the limit of open files, or lower handlesMax',
+  })
 }
 
 /** The answer to every request for a quarantined tenant. */

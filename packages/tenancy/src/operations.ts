@@ -4,7 +4,7 @@
  * statement, because SQLite ends a transaction by itself on `OR ROLLBACK`, `RAISE(ROLLBACK)`, a timeout of a write, a full
  * disk (LEDGER C1).
  */
-import { type Clock, type SqlResult, sleep, TenaxError } from '@tenax/kernel'
+import { type Clock, isTenaxError, type SqlResult, sleep, TenaxError } from '@tenax/kernel'
 import {
   type Bindings,
   type Executed,
@@ -19,10 +19,18 @@ import { BUSY_WAITS_MS, INTERRUPT_GRACE_MS } from './limits.ts'
 
 const NO_ROWS: SqlResult = { columns: [], rows: [], rowsAffected: 0, lastInsertRowid: undefined }
 
-/** What an operation runs with. */
+/**
+ * What an operation runs with. `onLate` is called when compiling or running a statement has not ended some time after it
+ * should have been interrupted: a few functions of the engine run for minutes inside one step and hear no interrupt
+ * (`instr` over two large blobs). The caller is answered then; the tenant, and nobody else, waits for the step to end,
+ * and what it then still achieves is rolled back.
+ */
 export interface OperationContext {
   readonly file: SqliteFile
   readonly clock: Clock
+  readonly onLate: () => void
+  /** Instead of the file's query timeout: for the operator's migrations. */
+  readonly timeoutMs?: number
 }
 
 /** Runs one statement by itself: a read as it is, a write in a transaction of its own. */
@@ -69,6 +77,7 @@ export async function runInside(
   bindings: Bindings,
 ): Promise<Executed> {
   if (statement.parsed.kind === 'vacuum') throw sqlError('cannot VACUUM from within a transaction')
+  if (statement.shape === 'tagged') return runReturning(context, statement, bindings)
   try {
     return await perform(context, statement, bindings, isRead(statement))
   } catch (error) {
@@ -77,6 +86,27 @@ export async function runInside(
   }
 }
 
+/** A write that returns rows fails as a whole when its reply is over a limit, although its rows were written by then. */
+async function runReturning(
+  context: OperationContext,
+  statement: TenantStatement,
+  bindings: Bindings,
+): Promise<Executed> {
+  const { file } = context
+  file.savepoint('savepoint', STATEMENT_SAVEPOINT)
+  try {
+    return await perform(context, statement, bindings, false)
+  } catch (error) {
+    if (file.inTransaction) file.savepoint('rollback_to', STATEMENT_SAVEPOINT)
+    throw error
+  } finally {
+    if (file.inTransaction) file.savepoint('release', STATEMENT_SAVEPOINT)
+  }
+}
+
+/** No tenant's savepoint has this name while a statement of it runs, whatever the tenant calls its own. */
+const STATEMENT_SAVEPOINT = 'tenax_statement'
+
 /** True for what cannot change the file. */
 export function isRead({ parsed }: TenantStatement): boolean {
   if (parsed.kind === 'pragma') return parsed.pragma.action === 'read' || parsed.pragma.action === 'already'
@@ -84,14 +114,37 @@ export function isRead({ parsed }: TenantStatement): boolean {
 }
 
 async function perform(
-  { file }: OperationContext,
+  context: OperationContext,
   statement: TenantStatement,
   bindings: Bindings,
   mayRunOnLoop: boolean,
 ): Promise<Executed> {
+  const { file } = context
   const { parsed } = statement
   if (parsed.kind === 'pragma' && parsed.pragma.action !== 'read') return performPragma(file, parsed.pragma)
-  return file.execute(statement, bindings, { mayRunOnLoop, timeoutMs: file.settings.queryTimeoutMs })
+  const timeoutMs = context.timeoutMs ?? file.settings.queryTimeoutMs
+  const execute = () => file.execute(statement, bindings, { mayRunOnLoop, timeoutMs })
+  return mayRunOnLoop && statement.short ? execute() : inTime(context, execute)
+}
+
+/** Compiles a tenant's text, or finds it compiled. */
+export async function prepareInTime(context: OperationContext, text: string): Promise<TenantStatement> {
+  return context.file.prepared(text) ?? inTime(context, () => context.file.prepare(text))
+}
+
+async function inTime<T>({ file, clock, onLate, timeoutMs }: OperationContext, body: () => Promise<T>): Promise<T> {
+  let isLate = false
+  const timer = clock.after((timeoutMs ?? file.settings.queryTimeoutMs) + INTERRUPT_GRACE_MS, () => {
+    isLate = true
+    onLate()
+  })
+  try {
+    const result = await body()
+    if (isLate) throw uninterruptible()
+    return result
+  } finally {
+    timer.cancel()
+  }
 }
 
 type SettingPragma = Exclude<Extract<TenantStatement['parsed'], { kind: 'pragma' }>['pragma'], { action: 'read' }>
@@ -124,12 +177,26 @@ async function inTransaction(context: OperationContext, body: () => Promise<Exec
 /** Commits what is open; a failure (deferred foreign keys, a full disk) leaves it open for the caller to roll back. */
 export async function commit(file: SqliteFile, wrote: boolean): Promise<void> {
   if (!file.inTransaction) throw sqlError('the transaction has ended by itself and was rolled back')
+  const walBytes = wrote ? 0 : file.walBytes()
   try {
     if (wrote) bumpLsn(file)
     await file.commit()
+    // INSERT OR IGNORE moves the counter of an AUTOINCREMENT table though it changes no row (LEDGER C3).
+    if (!wrote && file.walBytes() > walBytes) file.transaction(() => bumpLsn(file))
   } catch (error) {
-    throw sqlFailure(error)
+    // A stream may mend its rows and commit again: that commit must not count twice.
+    if (wrote && file.inTransaction) file.engine('UPDATE tenax_meta SET lsn = lsn - 1 WHERE id = 1').get()
+    throw commitFailure(sqlFailure(error))
   }
+}
+
+/** When the disk fails under a COMMIT, what it wrote may or may not be there after a restart. */
+function commitFailure(failure: unknown): unknown {
+  if (!isTenaxError(failure, 'internal')) return failure
+  return new TenaxError('outcome_unknown', 'the disk failed while the transaction was committed', {
+    cause: failure,
+    hint: 'read back whether it is there before repeating it',
+  })
 }
 
 /** Raises the commit number that every commit carries. Inside a transaction. */
@@ -138,7 +205,10 @@ export function bumpLsn(file: SqliteFile): void {
 }
 
 /** BEGIN, tried again while another process (an operator's shell) holds a lock. */
-export async function beginPatiently(context: OperationContext, mode: 'deferred' | 'immediate'): Promise<void> {
+export async function beginPatiently(
+  context: Pick<OperationContext, 'file' | 'clock'>,
+  mode: 'deferred' | 'immediate',
+): Promise<void> {
   await retryBusy(context, async () => {
     try {
       context.file.begin(mode)
@@ -148,7 +218,7 @@ export async function beginPatiently(context: OperationContext, mode: 'deferred'
   })
 }
 
-async function retryBusy<T>({ clock }: OperationContext, body: () => Promise<T>): Promise<T> {
+async function retryBusy<T>({ clock }: Pick<OperationContext, 'clock'>, body: () => Promise<T>): Promise<T> {
   for (const waitMs of BUSY_WAITS_MS) {
     try {
       return await body()
@@ -164,24 +234,6 @@ async function retryBusy<T>({ clock }: OperationContext, body: () => Promise<T>)
 async function vacuum(context: OperationContext): Promise<SqlResult> {
   await retryBusy(context, () => context.file.vacuum())
   return inTransaction(context, async () => ({ result: NO_ROWS, wrote: true }))
-}
-
-/**
- * Calls `onLate` when `body` has not ended some time after its statement should have been interrupted. A few functions of
- * the engine run for minutes inside one step and hear no interrupt (`instr` over two large blobs): the caller is answered
- * then, and the tenant, and nobody else, waits for the step to end.
- */
-export async function answerInTime<T>(
-  { file, clock }: OperationContext,
-  onLate: () => void,
-  body: () => Promise<T>,
-): Promise<T> {
-  const timer = clock.after(file.settings.queryTimeoutMs + INTERRUPT_GRACE_MS, onLate)
-  try {
-    return await body()
-  } finally {
-    timer.cancel()
-  }
 }
 
 /** The answer for a statement that runs on although its time is over. */

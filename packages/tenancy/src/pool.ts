@@ -4,14 +4,17 @@
  * A handle is in exactly one place:
  *
  *     opening → pinned ⇄ idle → closing → gone
+ *                  ↖     ↖ stuck ↙
  *
  *  - `opening`: one flight per key, whoever asks meanwhile waits for it;
  *  - `pinned`: somebody uses it, so nothing closes it (invariant 7);
  *  - `idle`: in the LRU, limited by count, bytes and idle time;
- *  - `closing`: its checkpoint and close are under way; who asks for the key meanwhile waits, then opens anew.
+ *  - `closing`: its checkpoint and close are under way; who asks for the key meanwhile waits, then opens anew;
+ *  - `stuck`: it could not be closed. It can be used again, and the next sweep lets it go back to `idle`, or closes it.
  *
- * All four count against the limit, so open files never exceed it. When every place is pinned, callers wait in a bounded
- * queue, for a bounded time.
+ * All count against the limit, so open files never exceed it. A handle that must go (`retire`) is lent to nobody new: who
+ * asks for its key waits until it is gone, since a second one would be a second connection to the file. When every place
+ * is pinned, callers wait in a bounded queue, for a bounded time.
  */
 import { type Clock, TenaxError, type Timer } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
@@ -23,6 +26,8 @@ export type DisposalReason = 'evict' | 'idle' | 'drain' | 'fenced' | 'delete'
 export interface Poolable {
   /** Estimated memory, in bytes. */
   memoryBytes(): number
+  /** True when the handle should be closed and opened anew at the next occasion. */
+  readonly isWorn: boolean
   /** Closes. False when that cannot be done safely now: the handle then stays open, and is tried again later. */
   close(reason: DisposalReason): Promise<boolean>
   /** Called about once a second while the handle is idle; `idleMs` says for how long it has been. */
@@ -65,11 +70,14 @@ export class HandlePool<K extends string, H extends Poolable> {
   readonly #clock: Clock
   readonly #idle: LRUCache<K, Entry<H>>
   readonly #pinned = new Map<K, Entry<H>>()
+  readonly #stuck = new Map<K, Entry<H>>()
   readonly #opening = new Map<K, Promise<void>>()
   readonly #closing = new Map<K, Promise<void>>()
+  /** Keys that verbs want gone, with their number: nothing is opened for them meanwhile. */
+  readonly #retiring = new Map<K, number>()
   /** Callers that wait for a place; each change wakes one of them. */
   readonly #waiters = new Set<() => void>()
-  /** Verbs that wait for a certain handle to go; each change wakes all of them. */
+  /** Verbs and callers that wait for a certain handle to go; each change wakes all of them. */
   readonly #watchers = new Set<() => void>()
   readonly #disposed: Record<DisposalReason, number> = { evict: 0, idle: 0, drain: 0, fenced: 0, delete: 0 }
   #opened = 0
@@ -115,9 +123,10 @@ export class HandlePool<K extends string, H extends Poolable> {
       if (this.#draining) throw new TenaxError('unavailable', 'the host is shutting down')
       const busy = this.#closing.get(key) ?? this.#opening.get(key)
       if (busy !== undefined) await busy
+      else if (this.#retiring.has(key) || this.peek(key) !== undefined) await this.#queueIn(this.#watchers, deadlineMs)
       else if (this.#hasRoom()) await this.#openAs(key)
       else {
-        await this.#waitIn(this.#waiters, deadlineMs)
+        await this.#queueIn(this.#waiters, deadlineMs)
         waited = true
       }
     }
@@ -125,10 +134,11 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   /** The entry of an open handle, pinned once more; undefined when it is not open, or about to go. */
   #pinReady(key: K): Entry<H> | undefined {
-    const entry = this.#pinned.get(key) ?? this.#idle.get(key)
+    const entry = this.#pinned.get(key) ?? this.#idle.get(key) ?? this.#stuck.get(key)
     if (entry === undefined || entry.retireAs !== undefined) return undefined
     if (entry.pins === 0) {
       this.#idle.delete(key)
+      this.#stuck.delete(key)
       this.#pinned.set(key, entry)
     }
     entry.pins += 1
@@ -136,7 +146,8 @@ export class HandlePool<K extends string, H extends Poolable> {
   }
 
   #hasRoom(): boolean {
-    const total = this.#idle.size + this.#pinned.size + this.#opening.size + this.#closing.size
+    const open = this.#idle.size + this.#pinned.size + this.#stuck.size
+    const total = open + this.#opening.size + this.#closing.size
     if (total < this.#settings.handlesMax) return true
     const oldest = this.#oldestIdle()
     if (oldest !== undefined) this.#dispose(oldest, 'evict')
@@ -172,6 +183,10 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   #setIdle(key: K, entry: Entry<H>): void {
     this.#idle.set(key, entry)
+    this.#armSweep()
+  }
+
+  #armSweep(): void {
     this.#sweep ??= this.#clock.after(this.#settings.sweepMs, () => this.#onSweep())
   }
 
@@ -181,6 +196,7 @@ export class HandlePool<K extends string, H extends Poolable> {
     this.#pinned.delete(key)
     entry.idleSinceMs = this.#clock.monotonicMs()
     if (entry.retireAs !== undefined) this.#close(key, entry, entry.retireAs)
+    else if (entry.handle.isWorn) this.#close(key, entry, 'evict')
     else this.#setIdle(key, entry)
     this.#wake()
   }
@@ -192,7 +208,7 @@ export class HandlePool<K extends string, H extends Poolable> {
     this.#close(key, entry, reason)
   }
 
-  /** Closes an entry that is neither idle nor pinned any more. If it cannot be closed now, it is idle again. */
+  /** Closes an entry that is neither idle nor pinned any more. If it cannot be closed now, it is stuck until the sweep. */
   #close(key: K, entry: Entry<H>, reason: DisposalReason): void {
     const closing = entry.handle
       .close(reason)
@@ -200,17 +216,24 @@ export class HandlePool<K extends string, H extends Poolable> {
       .then((closed) => {
         this.#closing.delete(key)
         if (closed) this.#disposed[reason] += 1
-        else this.#setIdle(key, entry)
+        else {
+          this.#stuck.set(key, entry)
+          this.#armSweep()
+        }
         this.#wake()
       })
     this.#closing.set(key, closing)
   }
 
+  /** As `#waitIn`, for callers, whose number is bounded; verbs always find a place to wait. */
+  #queueIn(set: Set<() => void>, deadlineMs: number): Promise<void> {
+    if (this.#waiters.size + this.#watchers.size >= this.#settings.waitersMax) throw overloaded()
+    return this.#waitIn(set, deadlineMs)
+  }
+
   async #waitIn(set: Set<() => void>, deadlineMs: number): Promise<void> {
-    const overloaded = () =>
-      new TenaxError('overloaded', 'all open handles are in use', { hint: 'retry, or raise handlesMax' })
     const leftMs = deadlineMs - this.#clock.monotonicMs()
-    if (set.size >= this.#settings.waitersMax || leftMs <= 0) throw overloaded()
+    if (leftMs <= 0) throw overloaded()
     await new Promise<void>((resolve, reject) => {
       const woken = () => {
         timer.cancel()
@@ -241,27 +264,59 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   #onSweep(): void {
     this.#sweep = undefined
+    this.#freeStuck()
     const nowMs = this.#clock.monotonicMs()
     for (const [key, entry] of [...this.#idle.entries()]) {
       const idleMs = nowMs - entry.idleSinceMs
       if (idleMs >= this.#settings.idleMs) this.#dispose(key, 'idle')
       else entry.handle.quiet(idleMs)
     }
-    if (this.#idle.size > 0) this.#sweep = this.#clock.after(this.#settings.sweepMs, () => this.#onSweep())
+    if (this.#idle.size + this.#stuck.size > 0) this.#armSweep()
   }
 
-  /** Lets go of the handle of `key`, waiting for whoever uses it. Resolves when it is closed, or was not open. */
-  async retire(key: K, reason: DisposalReason): Promise<void> {
+  /** What could not be closed is closed again if it must go; else it is idle, and whoever waits for a place may try it. */
+  #freeStuck(): void {
+    const stuck = [...this.#stuck]
+    this.#stuck.clear()
+    for (const [key, entry] of stuck) {
+      if (entry.retireAs !== undefined) this.#close(key, entry, entry.retireAs)
+      else if (entry.handle.isWorn) this.#close(key, entry, 'evict')
+      else this.#setIdle(key, entry)
+    }
+    for (const _ of stuck) this.#wakeOne()
+  }
+
+  /**
+   * Lets go of the handle of `key`, waiting for whoever uses it. Resolves when it is closed, or was not open, and
+   * `whenGone` has run; only then is the key opened again.
+   *
+   * @throws TenaxError `overloaded` when it took too long; the handle goes as soon as it can
+   */
+  async retire(key: K, reason: DisposalReason, whenGone: () => void = () => undefined): Promise<void> {
+    this.#retiring.set(key, (this.#retiring.get(key) ?? 0) + 1)
+    try {
+      await this.#letGo(key, reason)
+      whenGone()
+    } finally {
+      const others = (this.#retiring.get(key) ?? 1) - 1
+      if (others > 0) this.#retiring.set(key, others)
+      else this.#retiring.delete(key)
+      this.#wake()
+    }
+  }
+
+  async #letGo(key: K, reason: DisposalReason): Promise<void> {
+    const deadlineMs = this.#clock.monotonicMs() + this.#settings.waitMsMax
     for (;;) {
       const flight = this.#opening.get(key) ?? this.#closing.get(key)
       if (flight !== undefined) {
         await flight
         continue
       }
-      const pinned = this.#pinned.get(key)
-      if (pinned !== undefined) {
-        pinned.retireAs = reason
-        await this.#waitIn(this.#watchers, this.#clock.monotonicMs() + this.#settings.waitMsMax)
+      const held = this.#pinned.get(key) ?? this.#stuck.get(key)
+      if (held !== undefined) {
+        held.retireAs = reason
+        await this.#waitIn(this.#watchers, deadlineMs)
         continue
       }
       if (!this.#idle.has(key)) return
@@ -271,14 +326,16 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   /** The open handle of `key`, if there is one: for looking, not for use. */
   peek(key: K): H | undefined {
-    return (this.#pinned.get(key) ?? this.#idle.peek(key))?.handle
+    return (this.#pinned.get(key) ?? this.#idle.peek(key) ?? this.#stuck.get(key))?.handle
   }
 
-  /** Closes everything: no new uses, those under way end first. */
+  /** Closes everything: no new uses, those under way end first. Who waits for a place is turned away at once. */
   async drain(): Promise<void> {
     this.#draining = true
+    while (this.#waiters.size > 0) this.#wakeOne()
     const deadlineMs = this.#clock.monotonicMs() + this.#settings.waitMsMax
     while (this.#pinned.size + this.#opening.size > 0) await this.#waitIn(this.#watchers, deadlineMs)
+    this.#freeStuck()
     for (const key of [...this.#idle.keys()]) this.#dispose(key, 'drain')
     await Promise.all(this.#closing.values())
     this.#sweep?.cancel()
@@ -287,7 +344,7 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   stats(): PoolStats {
     return {
-      idle: this.#idle.size,
+      idle: this.#idle.size + this.#stuck.size,
       pinned: this.#pinned.size,
       opening: this.#opening.size,
       closing: this.#closing.size,
@@ -296,4 +353,8 @@ export class HandlePool<K extends string, H extends Poolable> {
       disposed: { ...this.#disposed },
     }
   }
+}
+
+function overloaded(): TenaxError {
+  return new TenaxError('overloaded', 'all open handles are in use', { hint: 'retry, or raise handlesMax' })
 }

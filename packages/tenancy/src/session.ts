@@ -9,7 +9,7 @@ import { assert, type Clock, type SqlResult, TenaxError, type Timer } from '@ten
 import { type Bindings, sqlError, type TenantStatement, type TransactionVerb } from '@tenax/sqlite'
 import type { Handle } from './handle.ts'
 import { SCRIPT_STATEMENTS_MAX, TRANSACTION_IDLE_MS, TRANSACTION_TOTAL_MS } from './limits.ts'
-import { answerInTime, beginPatiently, commit, isRead, runAlone, runInside, uninterruptible } from './operations.ts'
+import { beginPatiently, commit, isRead, prepareInTime, runAlone, runInside, uninterruptible } from './operations.ts'
 import type { EndTurn } from './turns.ts'
 
 /** Lends the tenant's handle for as long as `fn` runs; from the pool. */
@@ -18,12 +18,13 @@ export type UseHandle = <T>(fn: (handle: Handle) => Promise<T>) => Promise<T>
 interface OpenTransaction {
   readonly handle: Handle
   readonly endTurn: EndTurn
-  readonly letGo: () => void
+  /** Resolves when the transaction is over: until then it keeps the pool's pin. */
+  readonly over: PromiseWithResolvers<void>
   readonly offFence: () => void
   readonly timers: { readonly total: Timer; idle: Timer | undefined }
   readonly readonly: boolean
-  /** Set when a SAVEPOINT outside a transaction began it: releasing that one commits. */
-  readonly outerSavepoint: string | undefined
+  /** The savepoints, in lower case, when one outside a transaction began it: releasing the first of them commits. */
+  savepoints: readonly string[] | undefined
   wrote: boolean
 }
 
@@ -65,7 +66,7 @@ export class Session {
     }
     this.#once(async () => {
       if (this.#open !== undefined) return this.#runInside(this.#open, text, bindings, onLate)
-      return this.#use((handle) => this.#runOutside(handle, text, bindings, onLate))
+      return this.#borrow((handle) => this.#runOutside(handle, text, bindings, onLate))
     }).then(resolve, reject)
     return promise
   }
@@ -98,11 +99,24 @@ export class Session {
     }
   }
 
+  /** Borrows the handle for one statement. If that begins a transaction, the pool's pin is held until it is over. */
+  #borrow<T>(body: (handle: Handle) => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#use(async (handle) => {
+      const result = await body(handle)
+      const over = this.#open?.over.promise
+      resolve(result)
+      await over
+    }).catch(reject)
+    return promise
+  }
+
   async #runOutside(handle: Handle, text: string, bindings: Bindings, onLate: () => void): Promise<SqlResult> {
     const endTurn = await handle.takeTurn()
     let kept = false
     try {
-      const statement = await handle.file.prepare(text)
+      const context = contextOf(handle, onLate)
+      const statement = await prepareInTime(context, text)
       const { parsed } = statement
       if (parsed.kind === 'transaction') {
         await this.#begin(handle, endTurn, parsed.control)
@@ -113,12 +127,9 @@ export class Session {
         if (parsed.pragma.name === 'foreign_keys') this.#foreignKeys = parsed.pragma.on
         return EMPTY
       }
-      return await this.#withSwitches(handle, () =>
-        answerInTime(handle, onLate, () => runAlone(handle, statement, bindings)),
-      )
+      return await this.#withSwitches(handle, () => runAlone(context, statement, bindings))
     } catch (error) {
-      await handle.examine(error)
-      throw error
+      throw await handle.examine(error)
     } finally {
       if (!kept) await handle.endTurn(endTurn)
     }
@@ -145,29 +156,17 @@ export class Session {
     if (!this.#foreignKeys) handle.file.setSwitch('foreign_keys', false)
     try {
       await beginPatiently(handle, mode)
-      if (control.verb === 'savepoint') handle.file.savepoint('SAVEPOINT', control.name)
+      if (handle.fencedBy !== undefined) throw handle.fencedBy
+      if (control.verb === 'savepoint') handle.file.savepoint('savepoint', control.name)
     } catch (error) {
       handle.file.rollback()
       handle.file.setSwitch('foreign_keys', true)
       throw error
     }
-    await this.#keepPinned(handle, endTurn, control)
-  }
-
-  /** Holds the pool's pin until the transaction ends. */
-  async #keepPinned(handle: Handle, endTurn: EndTurn, control: TransactionVerb): Promise<void> {
-    const pinned = Promise.withResolvers<void>()
-    const held = Promise.withResolvers<void>()
-    const lease = this.#use(() => {
-      held.resolve()
-      return pinned.promise
-    })
-    lease.catch(held.reject)
-    await held.promise
     this.#open = {
       handle,
       endTurn,
-      letGo: pinned.resolve,
+      over: Promise.withResolvers<void>(),
       offFence: handle.onFence((error) => this.#end(error)),
       timers: {
         total: this.#clock.after(TRANSACTION_TOTAL_MS, () =>
@@ -176,7 +175,7 @@ export class Session {
         idle: undefined,
       },
       readonly: control.verb === 'begin' && control.mode === 'readonly',
-      outerSavepoint: control.verb === 'savepoint' ? control.name : undefined,
+      savepoints: control.verb === 'savepoint' ? [control.name.toLowerCase()] : undefined,
       wrote: false,
     }
   }
@@ -193,7 +192,8 @@ export class Session {
   async #runInside(open: OpenTransaction, text: string, bindings: Bindings, onLate: () => void): Promise<SqlResult> {
     open.timers.idle?.cancel()
     try {
-      const statement = await open.handle.file.prepare(text)
+      const context = contextOf(open.handle, onLate)
+      const statement = await prepareInTime(context, text)
       const { parsed } = statement
       if (parsed.kind === 'transaction') return await this.#control(open, parsed.control)
       if (open.readonly && !isRead(statement)) {
@@ -201,14 +201,13 @@ export class Session {
           details: { sqliteCode: 'SQLITE_READONLY' },
         })
       }
-      const { result, wrote } = await answerInTime(open.handle, onLate, () =>
-        runInside(open.handle, statement, bindings),
-      )
-      open.wrote ||= wrote
+      const wroteBefore = open.wrote
+      open.wrote ||= !isRead(statement) // until it succeeds: OR FAIL and RAISE(FAIL) keep what came before a failure
+      const { result, wrote } = await runInside(context, statement, bindings)
+      open.wrote = wroteBefore || wrote
       return result
     } catch (error) {
-      await open.handle.examine(error)
-      throw error
+      throw await open.handle.examine(error)
     } finally {
       // SQLite may have ended the transaction by itself (LEDGER C1): the stream is in autocommit again.
       if (this.#open !== undefined && !open.handle.file.inTransaction) await this.#release()
@@ -219,11 +218,12 @@ export class Session {
     const { file } = open.handle
     if (control.verb === 'begin') throw sqlError('cannot start a transaction within a transaction')
     if (control.verb === 'rollback') file.rollback()
-    else if (control.verb === 'commit' || (control.verb === 'release' && control.name === open.outerSavepoint)) {
-      await commit(file, open.wrote)
-    } else {
-      const words = { savepoint: 'SAVEPOINT', release: 'RELEASE', rollback_to: 'ROLLBACK TO' } as const
-      file.savepoint(words[control.verb], control.name)
+    else if (control.verb === 'commit') await commit(file, open.wrote)
+    else {
+      const savepoints = open.savepoints && savepointsAfter(open.savepoints, control)
+      if (savepoints?.length === 0) await commit(file, open.wrote)
+      else file.savepoint(control.verb, control.name)
+      open.savepoints = savepoints
     }
     return EMPTY
   }
@@ -231,7 +231,8 @@ export class Session {
   /** Ends the session from outside: a timer, a fence. A statement under way is let end; its transaction is not. */
   #end(error: TenaxError): void {
     this.#endedBy ??= error
-    if (!this.#busy) void this.#rollback()
+    const handle = this.#open?.handle
+    if (!this.#busy) this.#rollback().catch((failure: unknown) => handle?.examine(failure))
   }
 
   /** Ends the session; an open transaction is rolled back. */
@@ -255,8 +256,24 @@ export class Session {
     open.handle.file.rollback()
     if (!this.#foreignKeys) open.handle.file.setSwitch('foreign_keys', true)
     await open.handle.endTurn(open.endTurn)
-    open.letGo()
+    open.over.resolve()
   }
+}
+
+function contextOf({ file, clock }: Handle, onLate: () => void) {
+  return { file, clock, onLate }
+}
+
+/** The savepoints that are left; SQLite compares their names without regard to case, and means the innermost. */
+function savepointsAfter(
+  savepoints: readonly string[],
+  { verb, name }: { readonly verb: 'savepoint' | 'release' | 'rollback_to'; readonly name: string },
+): readonly string[] {
+  const key = name.toLowerCase()
+  if (verb === 'savepoint') return [...savepoints, key]
+  const index = savepoints.lastIndexOf(key)
+  if (index === -1) return savepoints
+  return savepoints.slice(0, verb === 'release' ? index : index + 1)
 }
 
 const EMPTY: SqlResult = { columns: [], rows: [], rowsAffected: 0, lastInsertRowid: undefined }

@@ -98,7 +98,9 @@ export class Tenancy {
       for (const shard of recovery) {
         if (shard.finished + shard.undone + shard.filesRemoved > 0) components.onEvent({ type: 'recovered', ...shard })
       }
-      return new Tenancy(data, directory, settings, components)
+      const tenancy = new Tenancy(data, directory, settings, components)
+      void collectClosed() // making catalogs and the template has left descriptors of removed files
+      return tenancy
     } catch (error) {
       data.release()
       throw error

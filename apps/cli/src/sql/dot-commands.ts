@@ -7,7 +7,7 @@ import { escapeControls } from '../table.ts'
 const HELP = `Statements end with a semicolon and may span lines.
 
   .tables          names of tables and views
-  .schema [table]  the SQL that made them
+  .schema [table]  the SQL that made them; tables of Tenax itself (tenax_meta) only by name
   .help            this text
   .quit            leave (also .exit, Ctrl-D)
   Ctrl-C           forget what is typed so far
@@ -16,9 +16,12 @@ A transaction (begin; … commit;) stays open from line to line; the prompt then
 only writer, so the server rolls it back after 5 s without a statement and after 30 s in all. Longer ones belong into a
 script: tenax sql <tenant> < script.sql`
 
-const TABLES_SQL = `select name from sqlite_schema where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\' order by name`
+/** What the tenant made itself: neither SQLite's own tables nor those of Tenax, which have to be named to be shown. */
+const OWN = `tbl_name not glob 'sqlite_*' and tbl_name not glob 'tenax_*'`
 
-const SCHEMA_SQL = `select sql from sqlite_schema where sql is not null and (?1 is null or lower(tbl_name) = lower(?1)) order by tbl_name, type desc, name`
+const TABLES_SQL = `select name from sqlite_schema where type in ('table', 'view') and ${OWN} order by name`
+
+const SCHEMA_SQL = `select sql from sqlite_schema where sql is not null and iif(?1 is null, ${OWN}, lower(tbl_name) = lower(?1)) order by tbl_name, type desc, name`
 
 /** Runs one dot command. The answer tells the shell whether to go on. */
 export async function runDotCommand(

@@ -27,6 +27,7 @@ class Shell {
   readonly #context: CommandContext
   readonly #options: ShellOptions
   readonly #readline: Interface
+  #isClosed = false
   /** Typed, and not a complete statement yet. */
   #pending = ''
   #history: readonly string[]
@@ -51,13 +52,18 @@ class Shell {
       this.#history = [...lines]
     })
     readline.on('SIGINT', () => this.#forget())
+    readline.on('close', () => {
+      this.#isClosed = true
+    })
     this.#tell(`tenant ${this.#options.tenantId}; .help for help, .quit to leave`)
     this.#prompt()
     try {
       for await (const line of readline) {
-        if ((await this.#take(line)) === 'quit') break
+        if ((await this.#take(line)) === 'quit') return
         this.#prompt()
       }
+      // Ctrl-D leaves the cursor behind the prompt.
+      this.#tell('')
     } finally {
       readline.close()
       this.#saveHistory()
@@ -93,7 +99,9 @@ class Shell {
     if (hint !== undefined) this.#tell(`hint: ${hint}`)
   }
 
+  /** Lines that came before the end of stdin are still run, though nobody is asked for more. */
   #prompt(): void {
+    if (this.#isClosed) return
     const { tenantId, session } = this.#options
     const head = `${tenantId}${session.inTransaction ? '*' : ''}> `
     this.#readline.setPrompt(this.#pending === '' ? head : '> '.padStart(head.length, '.'))

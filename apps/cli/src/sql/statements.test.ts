@@ -73,5 +73,9 @@ test('a script runs the same whole and in pieces', () => {
   }
   const pieces = splitStatements(script).statements
   expect(pieces).toHaveLength(4)
-  expect(rowsOf((db) => pieces.forEach((sql) => db.exec(sql)))).toEqual(rowsOf((db) => db.exec(script)))
+  expect(
+    rowsOf((db) => {
+      for (const sql of pieces) db.exec(sql)
+    }),
+  ).toEqual(rowsOf((db) => db.exec(script)))
 })

@@ -1,4 +1,5 @@
 /** `tenax export`. */
+import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 import type { Download } from '@tenax/client'
 import { CliError } from '../failure.ts'
@@ -27,8 +28,7 @@ export async function exportTenant(context: CommandContext, options: ExportOptio
   let bytes = 0
   await writeNewFile({ path: file, force }, async (handle) => {
     const download = await context.client.tenants.export(tenantId)
-    const target = handle.createWriteStream({ autoClose: false })
-    bytes = await receive({ context, tenantId, interrupt }, download, target)
+    bytes = await receive({ context, tenantId, interrupt }, download, (chunks) => handle.writeFile(chunks))
   })
   if (context.json) printJson(context.io, { id: tenantId, file, bytes })
   else print(context.io, `exported ${tenantId} to ${file}, ${formatBytes(bytes)}`)
@@ -38,7 +38,9 @@ async function exportToStdout(context: CommandContext, tenantId: string, interru
   const { stdout } = context.io
   if (stdout.isTTY === true) throw CliError.usage('a database is not for a terminal', 'name a file, or pipe stdout')
   const download = await context.client.tenants.export(tenantId)
-  await receive({ context, tenantId, interrupt }, download, stdout, { end: false })
+  await receive({ context, tenantId, interrupt }, download, async (chunks) => {
+    for await (const chunk of chunks) if (!stdout.write(chunk)) await once(stdout, 'drain')
+  })
 }
 
 interface Receiver {
@@ -51,12 +53,11 @@ interface Receiver {
 async function receive(
   { context, tenantId, interrupt: { signal } }: Receiver,
   download: Download,
-  target: NodeJS.WritableStream,
-  { end = true }: { readonly end?: boolean } = {},
+  write: (chunks: AsyncIterable<Uint8Array>) => Promise<void>,
 ): Promise<number> {
   const progress = await startProgress(context, { label: `export ${tenantId}`, totalBytes: download.bytes })
   try {
-    await pipeline(metered(download.body, progress), target, { signal, end })
+    await pipeline(metered(download.body, progress), write, { signal })
   } catch (error) {
     if (signal.aborted) throw new CliError('interrupted', 'interrupted; no file was left behind')
     throw error

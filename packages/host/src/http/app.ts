@@ -1,5 +1,5 @@
 /** The host's Hono app: guard, routes, failures. */
-import { TenaxError } from '@tenax/kernel'
+import { parseTenantId, TenaxError } from '@tenax/kernel'
 import { openApiDocument } from '@tenax/protocol'
 import { Hono, type MiddlewareHandler } from 'hono'
 import type { AppEnvironment, HostParts } from './environment.ts'
@@ -45,7 +45,10 @@ function addTenantFace(app: Hono<AppEnvironment>, parts: HostParts): void {
   for (const version of ['v1', 'v2', 'v3']) app.all(`/t/${version}/*`, missingSlash)
   app.post('/t/:id/query', (context) => query(parts, context))
   for (const version of ['v2', 'v3']) {
-    app.get(`/t/:id/${version}`, (context) => context.json({ version }))
+    app.get(`/t/:id/${version}`, (context) => {
+      parseTenantId(context.req.param('id'))
+      return context.json({ version })
+    })
     app.post(`/t/:id/${version}/pipeline`, (context) => pipeline(parts, context))
   }
   app.post('/t/:id/v3/cursor', (context) => cursor(parts, context))

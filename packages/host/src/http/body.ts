@@ -7,7 +7,7 @@ import type { AppContext } from './environment.ts'
 export async function readJson(context: AppContext): Promise<unknown> {
   const declared = Number(context.req.header('content-length') ?? Number.NaN)
   if (declared > JSON_BODY_BYTES_MAX) throw tooLarge()
-  const text = Number.isNaN(declared) ? await readBounded(context) : await context.req.text()
+  const text = Number.isNaN(declared) ? await readBounded(context) : await context.req.text().catch(brokeOff)
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -27,15 +27,24 @@ async function readBounded(context: AppContext): Promise<string> {
   return Buffer.concat(pieces).toString('utf8')
 }
 
-/** The body as it arrives. */
+/** The body as it arrives. Throws TenaxError `body_invalid` when it breaks off. */
 export async function* bytesOf(context: AppContext): AsyncGenerator<Uint8Array, void, void> {
   const reader = context.req.raw.body?.getReader()
   if (reader === undefined) return
   try {
-    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) yield piece.value
+    for (;;) {
+      const piece = await reader.read().catch(brokeOff)
+      if (piece.done) return
+      yield piece.value
+    }
   } finally {
-    await reader.cancel()
+    await reader.cancel().catch(() => undefined) // a body that broke off says so again, and has been answered
   }
+}
+
+/** A client that goes away in the middle is no failure of the host. */
+function brokeOff(cause: unknown): never {
+  throw new TenaxError('body_invalid', 'the body broke off', { cause, hint: 'send the whole request again' })
 }
 
 function tooLarge(): TenaxError {

@@ -3,22 +3,34 @@ import type { TenantId } from '@tenax/kernel'
 import type { TenantExport } from '@tenax/tenancy'
 import type { HostParts } from './environment.ts'
 
-/** The response begins once the file is frozen; the tenant's handle stays in use until the last byte or a hang-up. */
-export function streamExport({ tenancy }: HostParts, id: TenantId): Promise<Response> {
+/**
+ * The response begins once the file is frozen; the tenant's handle stays in use until the last byte, a hang-up, or until
+ * the tenant is deleted, replaced or suspended: a download that has stalled must not hold those up. HEAD reads nothing.
+ */
+export function streamExport(
+  { tenancy }: HostParts,
+  { id, method }: { id: TenantId; method: string },
+): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>()
   tenancy
-    .export(id, async (file) => {
-      const done = Promise.withResolvers<void>()
-      resolve(responseOf(id, file, done.resolve))
-      await done.promise
-    })
+    .use(id, (handle) =>
+      tenancy.export(id, async (file) => {
+        const headers = headersOf(id, file)
+        if (method === 'HEAD') return resolve(new Response(null, { headers }))
+        const done = Promise.withResolvers<void>()
+        const offFence = handle.onFence(() => done.resolve())
+        resolve(new Response(bodyOf(file, done.resolve), { headers }))
+        await done.promise
+        offFence()
+      }),
+    )
     .catch(reject)
   return promise
 }
 
-function responseOf(id: TenantId, file: TenantExport, done: () => void): Response {
+function bodyOf(file: TenantExport, done: () => void): ReadableStream<Uint8Array> {
   const chunks = file.chunks[Symbol.asyncIterator]()
-  const body = new ReadableStream<Uint8Array>({
+  return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const next = await chunks.next()
@@ -31,11 +43,12 @@ function responseOf(id: TenantId, file: TenantExport, done: () => void): Respons
     },
     cancel: done,
   })
-  return new Response(body, {
-    headers: {
-      'content-type': 'application/vnd.sqlite3',
-      'content-length': String(file.bytes),
-      'content-disposition': `attachment; filename="${id}.sqlite"`,
-    },
-  })
+}
+
+function headersOf(id: TenantId, { bytes }: TenantExport): Record<string, string> {
+  return {
+    'content-type': 'application/vnd.sqlite3',
+    'content-length': String(bytes),
+    'content-disposition': `attachment; filename="${id}.sqlite"`,
+  }
 }

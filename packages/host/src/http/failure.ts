@@ -15,6 +15,7 @@ export function answerFailure({ settings, fail }: HostParts, error: unknown, con
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': PROBLEM_CONTENT_TYPE, ...headers } })
 }
 
+/** The id is missing where a client URL lacked its final slash; that client reads nothing but Hrana's form either. */
 function isHrana(context: AppContext): boolean {
-  return /^\/t\/[^/]+\/v[23]\/(pipeline|cursor)$/.test(context.req.path)
+  return /^\/t\/([^/]+\/)?v[23]\/(pipeline|cursor)$/.test(context.req.path)
 }

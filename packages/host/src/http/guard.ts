@@ -37,8 +37,8 @@ function keyGuard(adminKey: string): MiddlewareHandler<AppEnvironment> {
   const expected = digest(adminKey)
   return async (context, next) => {
     const header = context.req.header('authorization') ?? ''
-    const [scheme = '', token = ''] = header.split(' ', 2)
-    if (scheme.toLowerCase() !== 'bearer' || !timingSafeEqual(digest(token), expected)) {
+    const token = /^bearer +([^ ]+)$/i.exec(header)?.[1] ?? ''
+    if (!timingSafeEqual(digest(token), expected)) {
       throw new TenaxError('unauthorized', 'a valid key is required', {
         hint: 'send Authorization: Bearer <TENAX_ADMIN_KEY>',
       })

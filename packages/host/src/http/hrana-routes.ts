@@ -5,7 +5,6 @@ import {
   cursorHead,
   encodeCursorLine,
   encodePipelineReply,
-  type HranaBatch,
   parseCursorRequest,
   parsePipelineRequest,
   type StreamResult,
@@ -13,67 +12,74 @@ import {
   stepErrorEntry,
   toHranaError,
 } from '@tenax/protocol'
-import type { Stream } from '../streams.ts'
+import { batonInvalid, type Stream } from '../streams.ts'
 import { readJson } from './body.ts'
 import type { AppContext, HostParts } from './environment.ts'
-import { performRequest, performSteps, type StreamContext } from './hrana-stream.ts'
+import { type PerformedStep, performRequest, performSteps, type StreamContext } from './hrana-stream.ts'
 
 /** `POST …/pipeline`: requests on one stream, answered in order. */
 export async function pipeline(parts: HostParts, context: AppContext): Promise<Response> {
   const { baton, requests } = parsePipelineRequest(await readJson(context))
   const stream = await streamOf(parts, context, baton)
   const results: StreamResult[] = []
-  let kept = false
-  try {
-    for (const request of requests) results.push(await performRequest(streamContext(parts, stream), request))
-    kept = requests.at(-1)?.type !== 'close'
-  } finally {
-    if (!kept) await parts.streams.drop(stream)
-  }
-  return context.json(encodePipelineReply(kept ? parts.streams.park(stream) : undefined, results))
+  const onStream = streamContext(parts, stream)
+  const next = await keep(parts, stream, async () => {
+    for (const request of requests) results.push(await performRequest(onStream, request))
+    return requests.at(-1)?.type !== 'close'
+  })
+  return context.json(encodePipelineReply(next, results))
 }
 
-/** `POST …/v3/cursor`: one batch, its results streamed line by line. */
+/**
+ * `POST …/v3/cursor`: one batch, its results streamed line by line. The first line carries the baton of the *next*
+ * request, so the batch is run before it is sent; what is streamed is the encoding, row by row, of results that the reply
+ * limits keep small.
+ */
 export async function cursor(parts: HostParts, context: AppContext): Promise<Response> {
   const { baton, batch } = parseCursorRequest(await readJson(context))
   const stream = await streamOf(parts, context, baton)
-  const lines = cursorLines(parts, stream, batch)
+  const steps: PerformedStep[] = []
+  const next = await keep(parts, stream, async () => {
+    for await (const step of performSteps(streamContext(parts, stream), batch)) steps.push(step)
+    return true
+  })
+  const lines = cursorLines(next, steps)
   const encoder = new TextEncoder()
   const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await lines.next()
+    pull(controller) {
+      const { done, value } = lines.next()
       if (done === true) controller.close()
       else controller.enqueue(encoder.encode(value))
-    },
-    async cancel() {
-      await lines.return()
     },
   })
   return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } })
 }
 
-/**
- * The first line carries the baton of the *next* request, so the batch is run before it is sent; what is streamed is the
- * encoding, row by row, of results that the reply limits keep small.
- */
-async function* cursorLines(parts: HostParts, stream: Stream, batch: HranaBatch): AsyncGenerator<string, void, void> {
-  const steps = []
-  try {
-    for await (const step of performSteps(streamContext(parts, stream), batch)) steps.push(step)
-  } catch (error) {
-    await parts.streams.drop(stream)
-    throw error
-  }
-  yield encodeCursorLine(cursorHead(parts.streams.park(stream)))
+function* cursorLines(baton: string | undefined, steps: readonly PerformedStep[]): Generator<string, void, void> {
+  yield encodeCursorLine(cursorHead(baton))
   for (const [index, step] of steps.entries()) {
     if (step.outcome === 'error') yield encodeCursorLine(stepErrorEntry(index, toHranaError(step.error)))
-    if (step.outcome === 'ok') for (const entry of stepEntries(index, step.result)) yield encodeCursorLine(entry)
+    if (step.outcome !== 'ok') continue
+    const result = step.wantRows ? step.result : { ...step.result, rows: [] }
+    for (const entry of stepEntries(index, result)) yield encodeCursorLine(entry)
   }
   yield encodeCursorLine(CURSOR_END)
 }
 
+/** Runs `body`, then parks the stream if that says so, and gives its baton. A host that closes keeps no stream. */
+async function keep({ streams, isServing }: HostParts, stream: Stream, body: () => Promise<boolean>) {
+  let kept = false
+  try {
+    kept = (await body()) && isServing()
+  } finally {
+    if (!kept) await streams.drop(stream)
+  }
+  return kept ? streams.park(stream) : undefined
+}
+
 function streamContext({ settings }: HostParts, stream: Stream): StreamContext {
-  return { stream, clock: settings.clock, onError: settings.onError }
+  const budget = { bytesLeft: settings.tenancy.file.reply.bytesMax }
+  return { stream, budget, clock: settings.clock, onError: settings.onError }
 }
 
 /** The stream of the baton, or a new one. */
@@ -87,15 +93,20 @@ async function streamOf(parts: HostParts, context: AppContext, baton: string | u
   return stream
 }
 
-/** A stream whose transaction has expired says so once, as the whole answer; then it is gone. */
+/** A stream whose transaction has expired, or whose tenant is another one now, says so once; then it is gone. */
 async function takeStream(
-  { streams }: HostParts,
+  { streams, tenancy }: HostParts,
   baton: string,
   of: { tenantId: TenantId; principal: string },
 ): Promise<Stream> {
   const stream = streams.take(baton, of)
-  const { endedBy } = stream.session
-  if (endedBy === undefined) return stream
-  await streams.drop(stream)
-  throw endedBy
+  try {
+    if (stream.session.endedBy !== undefined) throw stream.session.endedBy
+    const lineage = await tenancy.use(of.tenantId, async (handle) => handle.meta.lineage)
+    if (lineage !== stream.lineage) throw batonInvalid()
+    return stream
+  } catch (error) {
+    await streams.drop(stream)
+    throw error
+  }
 }

@@ -1,5 +1,5 @@
 /** What a Hrana stream does with each kind of request. A failure is answered in its place; the next request goes on. */
-import { type Clock, isTenaxError, type SqlResult, TenaxError } from '@tenax/kernel'
+import { type Clock, InvariantError, isTenaxError, type SqlResult, type SqlValue, TenaxError } from '@tenax/kernel'
 import {
   type BatchStep,
   encodeBatchResult,
@@ -20,14 +20,18 @@ import {
 import { splitScript } from '@tenax/sqlite'
 import type { Stream } from '../streams.ts'
 
-/** What running requests needs. `onError` hears of failures that are not the caller's. */
+/**
+ * What running the requests of one body needs. `budget` is what their results may hold together, so that a thousand
+ * statements cannot answer a thousand times the limit of one. `onError` hears of failures that are not the caller's.
+ */
 export interface StreamContext {
   readonly stream: Stream
+  readonly budget: { bytesLeft: number }
   readonly clock: Clock
   readonly onError: (error: unknown) => void
 }
 
-/** Performs one request of a pipeline. Never throws. */
+/** Performs one request of a pipeline. Throws nothing but InvariantError. */
 export async function performRequest(context: StreamContext, request: StreamRequest): Promise<StreamResult> {
   try {
     return { type: 'ok', response: await respond(context, request) }
@@ -37,6 +41,7 @@ export async function performRequest(context: StreamContext, request: StreamRequ
 }
 
 function inBand({ onError }: StreamContext, error: unknown) {
+  if (error instanceof InvariantError) throw error
   if (!isTenaxError(error) || error.kind === 'internal') onError(error)
   return toHranaError(error)
 }
@@ -70,12 +75,30 @@ async function respond(context: StreamContext, request: StreamRequest): Promise<
 }
 
 async function timed(
-  { stream, clock }: StreamContext,
+  { stream, clock, budget }: StreamContext,
   statement: HranaStatement,
 ): Promise<{ result: SqlResult; durationMs: number }> {
+  if (budget.bytesLeft < 0) {
+    throw new TenaxError('reply_too_large', 'the results of this request are too large together', {
+      hint: 'ask for fewer rows at a time, or in several requests',
+    })
+  }
   const startMs = clock.monotonicMs()
   const result = await stream.session.run(textOf(stream, statement.source), statement.args)
+  if (statement.wantRows) budget.bytesLeft -= bytesOf(result)
   return { result, durationMs: clock.monotonicMs() - startMs }
+}
+
+/** Bytes of the values in a result, counted as the engine counts them for one reply. */
+function bytesOf({ rows }: SqlResult): number {
+  let bytes = 0
+  for (const row of rows) for (const value of row) bytes += valueBytes(value)
+  return bytes
+}
+
+function valueBytes(value: SqlValue): number {
+  if (typeof value === 'string') return value.length + 8
+  return value instanceof Uint8Array ? value.byteLength + 8 : 8
 }
 
 function textOf(stream: Stream, source: HranaSql): string {

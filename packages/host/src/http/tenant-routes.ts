@@ -36,7 +36,7 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
   app.post('/:id/suspend', async (context) => context.json(resourceOf(await tenancy.suspend(idOf(context)))))
   app.post('/:id/resume', async (context) => context.json(resourceOf(await tenancy.resume(idOf(context)))))
   app.get('/:id/stats', async (context) => context.json(await statsOf(parts, context)))
-  app.get('/:id/export', (context) => streamExport(parts, idOf(context)))
+  app.get('/:id/export', (context) => streamExport(parts, { id: idOf(context), method: context.req.method }))
   app.put('/:id/import', async (context) => {
     refuseOtherTypes(context)
     const { record, created } = await tenancy.import(idOf(context), bytesOf(context))

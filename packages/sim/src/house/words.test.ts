@@ -29,7 +29,7 @@ const BAD: readonly (readonly [rule: string, path: string, sample: string])[] = 
   ['console', 'apps/server/src/listen.ts', "console.log('ready')"],
   ['transaction in SQL', PLAIN, "db.exec('BEGIN IMMEDIATE')"],
   ['transaction in SQL', PLAIN, 'db.exec(`insert into a values (1); COMMIT`)'],
-  ['transaction in SQL', PLAIN, "db.exec('begin')"],
+  ['transaction in SQL', PLAIN, "db.exec('begin immediate')"],
   ['another word for tenant', PLAIN, 'const customerId = 1'],
   ['another word for tenant', PLAIN, 'const { workspaceId } = a'],
   ['another word for position', PLAIN, 'const snapshotId = 1'],

@@ -79,7 +79,8 @@ const PLATFORM_RULES: readonly WordRule[] = [
   },
   {
     rule: 'transaction in SQL',
-    pattern: /(?:^|;)\s*(?:BEGIN|COMMIT|ROLLBACK|SAVEPOINT)\b|^\s*(?:begin|commit|rollback)(?:\s+\w+)?;?\s*$/g,
+    pattern:
+      /(?:^|;)\s*(?:BEGIN|COMMIT|ROLLBACK|SAVEPOINT)\b|^\s*(?:begin|commit|rollback)\s+(?:immediate|deferred|exclusive|transaction|to)\b/g,
     view: 'literals',
     home: (path) => /^packages\/(?:sqlite|sim)\//.test(path) || LOADTEST(path) || isTest(path),
     instead: "use the transaction verbs of @tenax/sqlite's port",

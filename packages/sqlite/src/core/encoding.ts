@@ -8,7 +8,8 @@
  *
  * A value is encoded by its storage class: NULL as null, an INTEGER within 2^53 as a number, all else as a string with a
  * tag in front: `i` 64-bit integer, `t` text, `x` blob in hex, `r` real with 17 digits, `e` real as `mantissa:exponent` of
- * two, for magnitudes at which SQLite's own printing is off by a bit.
+ * two, for magnitudes at which SQLite's own printing is off by a bit. Such magnitudes are rare and their expression is
+ * long, so a statement is first compiled without it; a real that needs it comes as `?`, and the statement is compiled again.
  */
 import type { SqlValue } from '@tenax/kernel'
 
@@ -34,6 +35,21 @@ const EXACT_HIGH = '1e15'
 
 const LN2 = '0.693147180559945309'
 
+/** Which reals a wrapped statement can encode: those of common magnitude, or all. */
+export type RealRange = 'common' | 'all'
+
+/** Thrown while decoding when a real was met that the wrapped statement could not encode. */
+export class UncommonReal extends Error {
+  constructor() {
+    super('a real of uncommon magnitude')
+    this.name = 'UncommonReal'
+  }
+}
+
+function commonRealOf(value: string): string {
+  return `iif(${value}=0.0 or abs(${value}) between ${EXACT_LOW} and ${EXACT_HIGH},'r'||printf('%!.17g',${value}),'?')`
+}
+
 function realOf(value: string): string {
   const exponent = `cast(floor(ln(abs(${value}))/${LN2}) as integer)`
   const shift = `(54-${exponent})`
@@ -46,10 +62,11 @@ function realOf(value: string): string {
 }
 
 /** An SQL expression that encodes the value of `value`, an SQL expression. Integers within 2^53 stay numbers. */
-function jsonOf(value: string): string {
+function jsonOf(value: string, reals: RealRange): string {
   return (
     `case typeof(${value}) when 'integer' then iif(${value} between -9007199254740991 and 9007199254740991,${value},'i'||${value})` +
-    ` when 'text' then 't'||${value} when 'real' then ${realOf(value)} when 'blob' then 'x'||hex(${value}) end`
+    ` when 'text' then 't'||${value} when 'real' then ${reals === 'all' ? realOf(value) : commonRealOf(value)}` +
+    ` when 'blob' then 'x'||hex(${value}) end`
   )
 }
 
@@ -63,13 +80,18 @@ export function taggedBlobOf(value: string): string {
 }
 
 /** Wraps a statement that reads and answers `columnCount` columns. `text` has no comment at its end and no semicolon. */
-export function wrapRead(text: string, columnCount: number, limits: ReplyLimits): string {
+export function wrapRead(
+  text: string,
+  columnCount: number,
+  limits: ReplyLimits & { readonly reals?: RealRange },
+): string {
+  const reals = limits.reals ?? 'all'
   const names = Array.from({ length: columnCount }, (_, index) => `c${index}`)
   const chunks = chunksOf(names)
   const bytes = chunks
     .map((chunk) => `(${chunk.map((name) => `ifnull(octet_length(${name}),0)+8`).join('+')})`)
     .join('+')
-  const arrays = chunks.map((chunk) => `json_array(${chunk.map(jsonOf).join(',')})`)
+  const arrays = chunks.map((chunk) => `json_array(${chunk.map((name) => jsonOf(name, reals)).join(',')})`)
   const row = arrays.length === 1 ? arrays[0] : `json_array(${arrays.join(',')})`
   return (
     `with tenax_rows(${names.join(',')}) as materialized (select * from (${text}\n) limit ${limits.rowsMax + 1}),` +
@@ -86,7 +108,7 @@ function chunksOf(names: readonly string[]): string[][] {
   return chunks
 }
 
-/** The rows in the JSON of a wrapped read. Bytes that are no UTF-8 become U+FFFD. */
+/** The rows in the JSON of a wrapped read. Bytes that are no UTF-8 become U+FFFD. Throws {@link UncommonReal}. */
 export function decodeRows(json: Uint8Array, columnCount: number): SqlValue[][] {
   const text = Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString('utf8')
   const rows: unknown = JSON.parse(text)
@@ -109,6 +131,7 @@ function decodeValue(value: unknown): SqlValue {
   if (tag === 114) return rest === '+' ? Infinity : rest === '-' ? -Infinity : Number(rest)
   if (tag === 105) return BigInt(rest)
   if (tag === 101) return decodeScaled(rest)
+  if (tag === 63) throw new UncommonReal()
   return new Uint8Array(Buffer.from(rest, 'hex'))
 }
 

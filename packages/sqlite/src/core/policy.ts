@@ -60,7 +60,7 @@ const FUNCTIONS = (
   'json_insert jsonb_insert json_object jsonb_object json_patch jsonb_patch json_pretty json_quote json_remove jsonb_remove ' +
   'json_replace jsonb_replace json_set jsonb_set json_type json_valid json_group_array jsonb_group_array json_group_object ' +
   'jsonb_group_object -> ->> match bm25 highlight snippet fts5 fts5_get_locale fts5_locale ' +
-  'fts5_source_id rtreecheck rtreedepth rtreenode geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point ' +
+  'fts5_source_id rtreecheck rtreedepth geopoly_area geopoly_bbox geopoly_blob geopoly_ccw geopoly_contains_point ' +
   'geopoly_debug geopoly_group_bbox geopoly_json geopoly_overlap geopoly_regular geopoly_svg geopoly_within geopoly_xform ' +
   'vector vector8 vector16 vector32 vector64 vectorb16 vector1bit vector_extract vector_distance_cos vector_distance_l2 ' +
   'libsql_vector_idx uuid uuid_str uuid_blob median stdev variance mode lower_quartile upper_quartile ' +
@@ -85,7 +85,7 @@ export const FORBIDDEN_TABLES: readonly string[] = [
 /** DDL asks, through these, about its own work; none of them can be reached from SQL text of a tenant. */
 const RENAME_FUNCTIONS = (
   'sqlite_rename_table sqlite_rename_column sqlite_rename_test sqlite_rename_quotefix sqlite_drop_column sqlite_fail ' +
-  'sqlite_add_constraint sqlite_drop_constraint sqlite_find_constraint libsql_alter_column'
+  'sqlite_add_constraint sqlite_drop_constraint sqlite_find_constraint'
 ).split(' ')
 
 const CHANGES = [
@@ -117,7 +117,7 @@ export const TENANT_POLICY: AuthorizerPolicy = {
     { actions: CHANGES, entity: RESERVED, allow: false },
     // Not UPDATE: ALTER asks for it on its own behalf, and SQLite itself lets nobody update a schema table.
     { actions: ['INSERT', 'DELETE'], table: { names: ['sqlite_temp_master', 'sqlite_temp_schema'] }, allow: false },
-    { actions: ['READ'], table: { names: FORBIDDEN_TABLES }, allow: false },
+    { actions: ['READ', ...CHANGES], table: { names: FORBIDDEN_TABLES }, allow: false },
     { actions: ['READ'], table: { names: readablePragmaTables() }, allow: true },
     { actions: ['READ'], table: { prefix: 'pragma_' }, allow: false },
     { actions: ['CREATE_VTABLE'], entity: { names: MODULES }, allow: true },

@@ -24,6 +24,25 @@ export function findReservedWrite(tokens: readonly Token[]): string | undefined 
 
 /** The first reserved name that the definition in `tokens` would own or write, or undefined. */
 export function findReservedUse(tokens: readonly Token[]): string | undefined {
+  return findDangerousName(tokens) ?? findOwnedOrWritten(tokens)
+}
+
+/** Functions that reach out of the database. The authorizer refuses them when they are used; a definition earlier. */
+const DANGEROUS_FUNCTIONS: ReadonlySet<string> = new Set(
+  'readfile writefile edit load_extension sha3_query sqlite3mc_config sqlite3mc_config_table sqlite3mc_codec_data fts3_tokenizer'.split(
+    ' ',
+  ),
+)
+
+function findDangerousName(tokens: readonly Token[]): string | undefined {
+  return tokens.find((token, index) => {
+    if (!isNameLike(token) || token.type === 'string') return false
+    const name = asciiLowerCase(token.value)
+    return FORBIDDEN_TABLES.includes(name) || (DANGEROUS_FUNCTIONS.has(name) && isSymbol(tokens[index + 1], '('))
+  })?.value
+}
+
+function findOwnedOrWritten(tokens: readonly Token[]): string | undefined {
   if (!isWord(tokens[0], 'create')) return firstReserved(tokens)
   const kindIndex = tokens.findIndex((token) => token.type === 'word' && CREATED.has(token.value))
   const kind = tokens[kindIndex]?.value
@@ -70,7 +89,17 @@ function reservedInTrigger(tokens: readonly Token[]): string | undefined {
   const begin = tokens.findIndex((token) => isWord(token, 'begin'))
   const head = begin === -1 ? tokens : tokens.slice(0, begin)
   const body = begin === -1 ? [] : tokens.slice(begin + 1)
-  return firstReserved(head) ?? findReservedWrite(body)
+  return firstReserved(head) ?? findReservedWrite(body) ?? schemaWrite(body)
+}
+
+/** SQLite itself refuses to write its schema table, but only once the trigger fires. */
+function schemaWrite(tokens: readonly Token[]): string | undefined {
+  return tokens.find((token, index) => isNameLike(token) && isSchemaTable(token.value) && isWriteTarget(tokens, index))
+    ?.value
+}
+
+function isSchemaTable(name: string): boolean {
+  return /^sqlite_(temp_)?(schema|master)$/i.test(name)
 }
 
 function isReserved(token: Token | undefined): boolean {

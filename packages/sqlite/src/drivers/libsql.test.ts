@@ -1,5 +1,5 @@
 import { describeEngineDriver } from '../contract.ts'
-import { directoryMaker } from '../test-bed.ts'
+import { directoryMaker } from '../fixtures/test-bed.ts'
 import { libsqlDriver } from './libsql.ts'
 
 describeEngineDriver(libsqlDriver, directoryMaker())

@@ -28,6 +28,7 @@ interface SyncStatement {
 interface SyncDatabase {
   readonly db: NativeDatabase
   prepare(sql: string): SyncStatement
+  exec(sql: string): void
   defaultSafeIntegers(on: boolean): void
 }
 interface OffThreadStatement {
@@ -65,21 +66,39 @@ export const libsqlDriver: EngineDriver = {
   open: (path) => new LibsqlConnection(path),
 }
 
+/**
+ * Every statement of a connection is kept until the connection is closed: when the collector finalizes one while another
+ * of the same connection runs off thread, SQLite waits for that other one on the event loop, for all tenants (decision 0009).
+ */
 class LibsqlConnection implements EngineConnection {
   readonly #db: SyncDatabase
+  #held: object[] = []
 
   constructor(path: string) {
     this.#db = connected(path)
     this.#db.defaultSafeIntegers(true)
   }
 
+  script(sql: string): void {
+    translated(() => this.#db.exec(sql))
+  }
+
   prepare(sql: string): EngineStatement {
-    return new LibsqlStatement(translated(() => this.#db.prepare(sql)))
+    return this.#hold(translated(() => this.#db.prepare(sql)))
   }
 
   async prepareOffThread(sql: string): Promise<EngineStatement> {
     const prepared = await translatedAsync(() => new offThread.Database(this.#db.db).prepare(sql))
-    return new LibsqlStatement(new (syncStatementClass())(prepared.stmt))
+    return this.#hold(new (syncStatementClass())(prepared.stmt))
+  }
+
+  #hold(statement: SyncStatement): EngineStatement {
+    this.#held.push(statement.stmt)
+    return new LibsqlStatement(statement)
+  }
+
+  statementsHeld(): number {
+    return this.#held.length
   }
 
   setPolicy(policy: AuthorizerPolicy | undefined): void {
@@ -92,6 +111,7 @@ class LibsqlConnection implements EngineConnection {
 
   close(): void {
     this.#db.db.close()
+    this.#held = []
   }
 }
 

@@ -25,6 +25,10 @@ class NodeConnection implements EngineConnection {
     this.#db = translated(() => new DatabaseSync(path, { timeout: 0, enableDoubleQuotedStringLiterals: false }))
   }
 
+  script(sql: string): void {
+    translated(() => this.#db.exec(sql))
+  }
+
   prepare(sql: string): EngineStatement {
     return new NodeStatement(
       translated(() => this.#db.prepare(sql)),
@@ -47,6 +51,10 @@ class NodeConnection implements EngineConnection {
 
   inTransaction(): boolean {
     return this.#db.isTransaction
+  }
+
+  statementsHeld(): number {
+    return 0
   }
 
   close(): void {

@@ -24,7 +24,12 @@ export interface TenantExport {
 export async function exportFile(handle: Handle): Promise<TenantExport> {
   let interruptedBy: TenaxError | undefined
   const thaw = await handle.exclusively(async () => {
-    if (!(await handle.file.checkpoint())) {
+    if (handle.isFrozen && handle.file.walBytes() > 0) {
+      throw new TenaxError('unavailable', 'another export of the tenant is under way, and rows were written since', {
+        hint: 'export again when it has ended',
+      })
+    }
+    if (!handle.isFrozen && !(await handle.file.checkpoint())) {
       throw new TenaxError('unavailable', 'another process reads the live file', {
         hint: 'close it, then export again',
       })

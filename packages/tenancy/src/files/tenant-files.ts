@@ -1,20 +1,47 @@
 /** Making and removing the files of a tenant: never while they are live (a live file is `sqlite`'s alone). */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
+import { mkdir, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseIncarnation } from '@tenax/kernel'
-import { syncDirectory, writeNewFile } from '@tenax/sqlite'
+import { syncDirectory } from '@tenax/sqlite'
 import type { Layout, TenantFileName } from './layout.ts'
 
-/** Writes a new tenant file from the bytes of a template, durably: file, directory, and the directory's own name. */
-export function createTenantFile(layout: Layout, shard: number, name: TenantFileName, template: Uint8Array): void {
-  makeTenantDirectory(layout, shard, name)
-  writeNewFile(layout.tenantFile(shard, name), template)
+/**
+ * Writes a new tenant file from the bytes of a template, durably: file, directory, and the directory's own name. Off the
+ * event loop, because each of the three waits for the disk. A crash leaves the whole file or none under its path.
+ */
+export async function createTenantFile(
+  layout: Layout,
+  shard: number,
+  name: TenantFileName,
+  template: Uint8Array,
+): Promise<void> {
+  await makeTenantDirectory(layout, shard, name)
+  const path = layout.tenantFile(shard, name)
+  const file = await open(`${path}.new`, 'wx', 0o600)
+  try {
+    await file.writeFile(template)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+  await syncOffLoop(layout.tenantDirectory(shard, name.incarnation))
 }
 
 /** Makes the directory that a new file goes into, durably. */
-export function makeTenantDirectory(layout: Layout, shard: number, name: TenantFileName): void {
-  mkdirSync(layout.tenantDirectory(shard, name.incarnation), { recursive: true, mode: 0o700 })
-  syncDirectory(layout.shard(shard))
+export async function makeTenantDirectory(layout: Layout, shard: number, name: TenantFileName): Promise<void> {
+  await mkdir(layout.tenantDirectory(shard, name.incarnation), { recursive: true, mode: 0o700 })
+  await syncOffLoop(layout.shard(shard))
+}
+
+async function syncOffLoop(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
 }
 
 /** Removes a tenant's files and their directory. What is not there any more is fine: the verb may be repeated. */

@@ -1,5 +1,5 @@
 /** Create: intent, file from the template, catalog, then the first open (identity, migrations). */
-import { assert, parseIncarnation, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import { assert, isTenaxError, parseIncarnation, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import type { TenantRecord } from '../catalog.ts'
 import { createTenantFile } from '../files/tenant-files.ts'
 import { undoNew } from '../recovery.ts'
@@ -7,7 +7,7 @@ import type { VerbContext } from '../tenancy.ts'
 
 /** @throws TenaxError `tenant_exists`, `tenant_quarantined` (a migration failed; the tenant is there, stopped) */
 export async function createTenant(context: VerbContext, id: TenantId): Promise<TenantRecord> {
-  const { directory, data, pool, components, template } = context
+  const { directory, data, components, template } = context
   const catalog = directory.catalogOf(id)
   if (catalog.get(id) !== undefined)
     throw new TenaxError('tenant_exists', `tenant "${id}" exists`, { hint: 'choose another id' })
@@ -15,14 +15,23 @@ export async function createTenant(context: VerbContext, id: TenantId): Promise<
   const intent = { tenantId: id, verb: 'create', ...name } as const
   catalog.beginNew(newRecord(id, name, 'creating', components.clock.nowMs()), intent)
   try {
-    createTenantFile(data.layout, catalog.shard, name, template)
+    await createTenantFile(data.layout, catalog.shard, name, template)
     catalog.finishNew(intent)
   } catch (error) {
     undoNew(catalog, data.layout, intent)
     throw error
   }
-  await pool.use(id, async () => undefined)
+  await openOnce(context, id)
   return directory.get(id)
+}
+
+/** Opens a tenant that was just made, so that its migrations run now. When the pool is full they run at its first request. */
+export async function openOnce({ pool }: VerbContext, id: TenantId): Promise<void> {
+  try {
+    await pool.use(id, async () => undefined)
+  } catch (error) {
+    if (!isTenaxError(error, 'overloaded')) throw error
+  }
 }
 
 /** A path that was never used, under an incarnation that never was. */

@@ -3,15 +3,23 @@
  * tenant's file. Until that commit the tenant that is there serves from its old file; after it the old file is waste.
  */
 import { type Incarnation, parseLineage, type TenantId, TenaxError } from '@tenax/kernel'
-import { type EngineConnection, EngineError, rebuildInto } from '@tenax/sqlite'
+import {
+  collectClosed,
+  type EngineConnection,
+  EngineError,
+  noteScratchClose,
+  rebuildInto,
+  SqliteFile,
+} from '@tenax/sqlite'
 import type { Intent, TenantRecord } from '../catalog.ts'
 import { makeTenantDirectory, removeTenantFiles } from '../files/tenant-files.ts'
 import { type ByteStream, removeUpload, saveUpload } from '../files/upload.ts'
 import { checkImport } from '../import-check.ts'
+import { MigrationError, migrate } from '../migrations.ts'
 import { undoNew } from '../recovery.ts'
 import type { VerbContext } from '../tenancy.ts'
 import { TENANT_SCHEMA } from '../tenant-schema.ts'
-import { newFileName, newRecord } from './create.ts'
+import { newFileName, newRecord, openOnce } from './create.ts'
 
 /** @throws TenaxError `import_invalid`, `body_too_large`, `storage_full` */
 export async function importTenant(
@@ -27,6 +35,7 @@ export async function importTenant(
     return { record: context.directory.get(id), created }
   } finally {
     await removeUpload(upload)
+    await collectClosed() // a descriptor of the upload keeps its disk space until it is collected
   }
 }
 
@@ -35,6 +44,11 @@ async function takeFile(context: VerbContext, id: TenantId, upload: string): Pro
   const catalog = directory.catalogOf(id)
   const { connection, isExport } = await checkImport(components.driver, upload)
   const existing = catalog.get(id)
+  if (existing !== undefined && existing.state !== 'warm') {
+    connection.close()
+    noteScratchClose()
+    throw new TenaxError('tenant_in_transition', `tenant "${id}" is ${existing.state}`, { hint: 'delete it first' })
+  }
   const name = newFileName(components.randomId)
   const intent: Intent = { tenantId: id, verb: 'import', ...name }
   const nowMs = components.clock.nowMs()
@@ -43,14 +57,16 @@ async function takeFile(context: VerbContext, id: TenantId, upload: string): Pro
     if (existing === undefined) catalog.beginNew(newRecord(id, name, 'importing', nowMs), intent)
     else catalog.beginReplace(intent, nowMs)
     await rebuild(context, connection, { intent, isExport })
+    await migrateRebuilt(context, intent)
     await swap(context, intent, existing)
   } catch (error) {
     if (catalog.intents().some(({ tenantId }) => tenantId === id)) undoNew(catalog, data.layout, intent)
     throw error instanceof EngineError ? importFailure(error) : error
   } finally {
     connection.close()
+    noteScratchClose()
   }
-  await context.pool.use(id, async () => undefined)
+  if (existing?.suspendedAtMs === undefined) await openOnce(context, id)
   return existing === undefined
 }
 
@@ -72,7 +88,7 @@ async function rebuild(
   { intent, isExport }: { intent: Intent; isExport: boolean },
 ): Promise<void> {
   const { shard } = directory.catalogOf(intent.tenantId)
-  makeTenantDirectory(data.layout, shard, intent)
+  await makeTenantDirectory(data.layout, shard, intent)
   await rebuildInto(connection, components.driver, {
     path: data.layout.tenantFile(shard, intent),
     finish(rebuilt) {
@@ -80,6 +96,26 @@ async function rebuild(
       rewriteIdentity(rebuilt, intent.incarnation, components.randomId())
     },
   })
+}
+
+/** Migrates the copy before it replaces anything: one that cannot be migrated is refused, and nothing has changed. */
+async function migrateRebuilt({ directory, data, components, settings }: VerbContext, intent: Intent): Promise<void> {
+  const { driver, clock } = components
+  const path = data.layout.tenantFile(directory.catalogOf(intent.tenantId).shard, intent)
+  const file = SqliteFile.open(path, { driver, settings: settings.file, nowMs: () => clock.monotonicMs() })
+  try {
+    await migrate(file, clock, settings.migrations)
+    await file.checkpoint()
+  } catch (error) {
+    if (!(error instanceof MigrationError)) throw error
+    throw new TenaxError('import_invalid', error.message, {
+      cause: error,
+      details: { reason: 'migration' },
+      hint: 'the migrations of this server do not fit the file; nothing was changed',
+    })
+  } finally {
+    file.close()
+  }
 }
 
 /** The copy gets a creation and a history of its own; its commits are counted on from where they were. */
@@ -97,14 +133,14 @@ async function swap(
   existing: TenantRecord | undefined,
 ): Promise<void> {
   const catalog = directory.catalogOf(intent.tenantId)
-  if (existing !== undefined) {
+  if (existing === undefined) catalog.finishNew(intent)
+  else {
     pool
       .peek(intent.tenantId)
       ?.fence(new TenaxError('tenant_in_transition', 'the tenant is being replaced by an import', { hint: 'retry' }))
-    await pool.retire(intent.tenantId, 'fenced')
+    await pool.retire(intent.tenantId, 'fenced', () => catalog.finishNew(intent))
+    removeTenantFiles(data.layout, catalog.shard, existing.incarnation)
   }
-  catalog.finishNew(intent)
-  if (existing !== undefined) removeTenantFiles(data.layout, catalog.shard, existing.incarnation)
 }
 
 function importFailure(error: EngineError): TenaxError {

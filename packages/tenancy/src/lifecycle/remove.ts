@@ -13,10 +13,11 @@ export interface DeleteReceipt {
 /** @throws TenaxError `tenant_not_found` */
 export async function removeTenant(context: VerbContext, id: TenantId): Promise<DeleteReceipt> {
   const { directory, data, pool, components } = context
-  const { incarnation, file } = directory.get(id)
+  const { incarnation, file, state } = directory.get(id)
   const catalog = directory.catalogOf(id)
   const intent = { tenantId: id, verb: 'delete', incarnation, file } as const
-  catalog.beginDelete(intent, components.clock.nowMs())
+  // A deletion that could not end, because a user of the handle would not, is taken up again.
+  if (state !== 'deleting') catalog.beginDelete(intent, components.clock.nowMs())
   pool.peek(id)?.fence(new TenaxError('tenant_not_found', `tenant "${id}" was deleted`))
   await pool.retire(id, 'delete')
   finishDelete(catalog, data.layout, intent, components.clock)

@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process'
+import { homedir } from 'node:os'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { createTenant, query, scratchDirectory, watch } from './fixtures/child-server.ts'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+
+test('SIGTERM reaches the server through `npm start`: a query under way is answered and the exit code is 0', async () => {
+  using scratch = scratchDirectory()
+  const env = {
+    PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
+    HOME: homedir(),
+    CI: 'true',
+    npm_config_offline: 'true', // whoever runs this has run the setup: npm finds pnpm, and pnpm its packages, on disk
+    npm_config_update_notifier: 'false',
+  }
+  const args = ['start', '--', '--port', '0', '--data', scratch.path]
+  await using npm = watch(spawn('npm', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] }))
+  const { port } = await npm.ready
+  await createTenant(port, 'acme')
+  const slow = query(
+    port,
+    'acme',
+    'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT count(*) FROM n',
+  )
+  await createTenant(port, 'later')
+  npm.kill('SIGTERM')
+  expect(await slow).toMatchObject({ status: 200, body: { rows: [[1_000_000]] } })
+  expect(await npm.ended).toMatchObject({ code: 0 })
+})

@@ -1,0 +1,62 @@
+/** Real processes for the tests that kill them: started on a file, spoken to by lines, ended by a signal. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { assert } from '@tenax/kernel'
+
+/** How a process ended: by itself with a code, or by a signal. */
+export interface Ending {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** Everything that it wrote to stderr. */
+  readonly stderr: string
+}
+
+/** A process that runs a script of ours. */
+export interface Child {
+  readonly pid: number
+  kill(signal: NodeJS.Signals): void
+  /** Resolves when the process is gone and everything that it wrote was heard. */
+  readonly ended: Promise<Ending>
+}
+
+/** What to start. `onLine` hears each complete line of stdout. */
+export interface ChildOptions {
+  readonly script: URL
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly onLine: (line: string, child: Child) => void
+}
+
+/** Starts Node on a script, never through a shim: a signal must reach the process itself. */
+export function startChild({ script, args, env = {}, onLine }: ChildOptions): Child {
+  const process_ = spawn(process.execPath, [fileURLToPath(script), ...args], {
+    env: { ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const { pid } = process_
+  assert(pid !== undefined, 'the process was started')
+  const { promise, resolve, reject } = Promise.withResolvers<Ending>()
+  const child: Child = { pid, kill: (signal) => void process_.kill(signal), ended: promise }
+  const stderr = gather(process_)
+  listen(process_, (line) => onLine(line, child))
+  process_.once('error', reject)
+  process_.once('close', (code, signal) => resolve({ code, signal, stderr: stderr() }))
+  return child
+}
+
+function gather(process_: ChildProcess): () => string {
+  const chunks: Buffer[] = []
+  process_.stderr?.on('data', (chunk: Buffer) => chunks.push(chunk))
+  return () => Buffer.concat(chunks).toString('utf8')
+}
+
+/** Complete lines only: a killed process may leave half of one. */
+function listen(process_: ChildProcess, onLine: (line: string) => void): void {
+  let rest = ''
+  process_.stdout?.setEncoding('utf8')
+  process_.stdout?.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) onLine(line)
+  })
+}

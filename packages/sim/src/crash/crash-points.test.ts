@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest'
+import { faultsOfPoints } from './point-claims.ts'
+
+/** The verbs of the fast tier; importing as a new tenant, the start of a data directory and recovery are in the long one. */
+const VERBS = ['create', 'delete', 'import_over', 'suspend', 'resume', 'migrate'] as const
+
+for (const verb of VERBS) {
+  test(`${verb}: at every crash point the restart finishes or undoes it`, async () => {
+    expect(await faultsOfPoints(verb)).toEqual([])
+  })
+}

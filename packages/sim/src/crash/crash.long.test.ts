@@ -1,0 +1,15 @@
+import { test } from 'vitest'
+import { runCrashRound } from './crash-round.ts'
+
+/** Rounds of the long tier; their seeds go on from where the fast tier's end. */
+const ROUND_COUNT = 160
+const FIRST_SEED = 101
+
+for (let seed = FIRST_SEED; seed < FIRST_SEED + ROUND_COUNT; seed += 1) {
+  test.concurrent(`seed ${seed}: what was acknowledged before SIGKILL is there after it`, async ({ expect }) => {
+    const { faults, lookCount } = await runCrashRound(seed)
+    const repeat = `npx vitest run --project long packages/sim/src/crash/crash.long.test.ts -t 'seed ${seed}:'`
+    expect(faults.join('\n'), `repeat with: ${repeat}`).toBe('')
+    expect(lookCount).toBeGreaterThan(0)
+  })
+}
