@@ -94,10 +94,9 @@ export function wrapRead(
   const arrays = chunks.map((chunk) => `json_array(${chunk.map((name) => jsonOf(name, reals)).join(',')})`)
   const row = arrays.length === 1 ? arrays[0] : `json_array(${arrays.join(',')})`
   return (
-    `with tenax_rows(${names.join(',')}) as materialized (select * from (${text}\n) limit ${limits.rowsMax + 1}),` +
-    `tenax_size(n,b) as materialized (select count(*),ifnull(sum(${bytes}),0) from tenax_rows) ` +
-    `select n,b,case when n<=${limits.rowsMax} and b<=${limits.bytesMax} then ` +
-    `(select cast(json_group_array(${row}) as blob) from tenax_rows) end from tenax_size`
+    `with tenax_rows(${names.join(',')}) as (select * from (${text}\n) limit ${limits.rowsMax + 1}) ` +
+    `select count(*),ifnull(sum(${bytes}),0),case when count(*)<=${limits.rowsMax} and ifnull(sum(${bytes}),0)<=${limits.bytesMax} ` +
+    `then cast(json_group_array(${row}) as blob) end from tenax_rows`
   )
 }
 
