@@ -4,8 +4,15 @@ import { faultsOfPoints } from './point-claims.ts'
 /** The verbs of the fast tier; importing as a new tenant, the start of a data directory and recovery are in the long one. */
 const VERBS = ['create', 'delete', 'import_over', 'suspend', 'resume', 'migrate'] as const
 
+/** Each verb dies in dozens of processes, one after another, on a machine that may be busy. */
+const TIMEOUT_MS = 240_000
+
 for (const verb of VERBS) {
-  test(`${verb}: at every crash point the restart finishes or undoes it`, async () => {
-    expect(await faultsOfPoints(verb)).toEqual([])
-  })
+  test(
+    `${verb}: at every crash point the restart finishes or undoes it`,
+    async () => {
+      expect(await faultsOfPoints(verb)).toEqual([])
+    },
+    TIMEOUT_MS,
+  )
 }
