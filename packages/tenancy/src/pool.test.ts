@@ -35,6 +35,24 @@ describe('use()', () => {
     expect(bench.pool.stats()).toMatchObject({ opening: 0, idle: 0, opened: 0 })
   })
 
+  it('asks the handle that was pinned longest without a pause to make room when others wait, but not a frozen one', async () => {
+    const bench = new PoolBench({ handlesMax: 2 })
+    const frozen = await bench.hold('frozen')
+    if (frozen.handle !== undefined) frozen.handle.isFrozen = true
+    const busy = await bench.hold('busy')
+    bench.clock.advance(1_000)
+    const waiting = await bench.hold('waiting')
+    const late = await bench.hold('busy')
+    expect([waiting.handle, late.handle]).toEqual([undefined, undefined])
+    busy.end()
+    await settled()
+    expect(waiting.handle?.key).toBe('waiting')
+    expect(busy.handle?.isClosed).toBe(true)
+    for (const use of [waiting, late, frozen]) use.end()
+    await settled()
+    expect(bench.complaints).toEqual([])
+  })
+
   it('evicts the least recently used idle handle when there is no place', async () => {
     const bench = new PoolBench()
     for (const key of ['a', 'b', 'a', 'c']) await bench.touch(key)

@@ -28,6 +28,8 @@ export interface Poolable {
   memoryBytes(): number
   /** True when the handle should be closed and opened anew at the next occasion. */
   readonly isWorn: boolean
+  /** True while something long, an export, needs the handle to stay: it is not asked to make room. */
+  readonly isFrozen: boolean
   /** Closes. False when that cannot be done safely now: the handle then stays open, and is tried again later. */
   close(reason: DisposalReason): Promise<boolean>
   /** Called about once a second while the handle is idle; `idleMs` says for how long it has been. */
@@ -40,6 +42,8 @@ export interface PoolSettings {
   readonly bytesMax: number
   readonly idleMs: number
   readonly sweepMs: number
+  /** How long a handle may be pinned without a pause while others wait for a place. */
+  readonly pinnedMsMax: number
   readonly waitersMax: number
   readonly waitMsMax: number
 }
@@ -48,6 +52,7 @@ interface Entry<H> {
   readonly handle: H
   pins: number
   idleSinceMs: number
+  pinnedSinceMs: number
   /** Set when the handle must go as soon as nobody uses it. */
   retireAs: DisposalReason | undefined
 }
@@ -77,6 +82,8 @@ export class HandlePool<K extends string, H extends Poolable> {
   readonly #retiring = new Map<K, number>()
   /** Callers that wait for a place; each change wakes one of them. */
   readonly #waiters = new Set<() => void>()
+  /** Callers that were woken and have not looked yet: a place that is free is theirs, not a newcomer's. */
+  #woken = 0
   /** Verbs and callers that wait for a certain handle to go; each change wakes all of them. */
   readonly #watchers = new Set<() => void>()
   readonly #disposed: Record<DisposalReason, number> = { evict: 0, idle: 0, drain: 0, fenced: 0, delete: 0 }
@@ -124,9 +131,10 @@ export class HandlePool<K extends string, H extends Poolable> {
       const busy = this.#closing.get(key) ?? this.#opening.get(key)
       if (busy !== undefined) await busy
       else if (this.#retiring.has(key) || this.peek(key) !== undefined) await this.#queueIn(this.#watchers, deadlineMs)
-      else if (this.#hasRoom()) await this.#openAs(key)
+      else if ((waited || this.#waiters.size + this.#woken === 0) && this.#hasRoom()) await this.#openAs(key)
       else {
         await this.#queueIn(this.#waiters, deadlineMs)
+        this.#woken -= 1
         waited = true
       }
     }
@@ -140,6 +148,7 @@ export class HandlePool<K extends string, H extends Poolable> {
       this.#idle.delete(key)
       this.#stuck.delete(key)
       this.#pinned.set(key, entry)
+      entry.pinnedSinceMs = this.#clock.monotonicMs()
     }
     entry.pins += 1
     return entry
@@ -151,7 +160,19 @@ export class HandlePool<K extends string, H extends Poolable> {
     if (total < this.#settings.handlesMax) return true
     const oldest = this.#oldestIdle()
     if (oldest !== undefined) this.#dispose(oldest, 'evict')
+    else this.#askForPlace()
     return false
+  }
+
+  /** When every place is pinned, whoever was pinned without a pause for longest goes at the next one: nobody starves. */
+  #askForPlace(): void {
+    const latestMs = this.#clock.monotonicMs() - this.#settings.pinnedMsMax
+    for (const entry of this.#pinned.values()) {
+      if (entry.pinnedSinceMs > latestMs) return // in order of pinning
+      if (entry.retireAs !== undefined || entry.handle.isFrozen) continue
+      entry.retireAs = 'evict'
+      return
+    }
   }
 
   /** The least recently used idle key. */
@@ -163,7 +184,13 @@ export class HandlePool<K extends string, H extends Poolable> {
   async #openAs(key: K): Promise<void> {
     const flight = this.#open(key).then((handle) => {
       this.#opened += 1
-      this.#setIdle(key, { handle, pins: 0, idleSinceMs: this.#clock.monotonicMs(), retireAs: undefined })
+      this.#setIdle(key, {
+        handle,
+        pins: 0,
+        idleSinceMs: this.#clock.monotonicMs(),
+        pinnedSinceMs: 0,
+        retireAs: undefined,
+      })
     })
     const settled = flight.then(
       () => this.#opening.delete(key),
@@ -247,16 +274,18 @@ export class HandlePool<K extends string, H extends Poolable> {
     })
   }
 
+  /** Who waited for a place comes before who waits for a handle to go, and might take that place. */
   #wake(): void {
+    this.#wakeOne()
     const watchers = [...this.#watchers]
     this.#watchers.clear()
     for (const watcher of watchers) watcher()
-    this.#wakeOne()
   }
 
   #wakeOne(): void {
     for (const waiter of this.#waiters) {
       this.#waiters.delete(waiter)
+      this.#woken += 1
       waiter()
       return
     }
