@@ -48,6 +48,25 @@ describe('migrations', () => {
     expect(await sql(idOf('b'), 'SELECT count(*) FROM note')).toEqual([[1n]])
   })
 
+  it('that fail on an imported file refuse it, and the tenant that is there stays as it is', async () => {
+    const id = idOf('acme')
+    const before = newTenancy({ migrations: [] })
+    await before.tenancy.create(idOf('other'))
+    await before.sql(idOf('other'), 'CREATE TABLE note(something_else)')
+    const bytes = await before.tenancy.export(idOf('other'), async ({ chunks }) =>
+      Buffer.concat(await gathered(chunks)),
+    )
+    const { tenancy, sql } = newTenancy({ migrations: [FIRST, SECOND] })
+    await tenancy.create(id)
+    await expect(tenancy.import(id, streamOf(bytes))).rejects.toMatchObject({
+      code: 'import_invalid',
+      details: { reason: 'migration' },
+    })
+    expect(await codeOf(tenancy.import(idOf('new'), streamOf(bytes)))).toBe('import_invalid')
+    expect(await sql(id, 'SELECT body FROM note')).toEqual([['x;y']])
+    expect(await codeOf(sql(idOf('new'), 'SELECT 1'))).toBe('tenant_not_found')
+  })
+
   it('that fail quarantine that tenant alone, leave nothing of themselves, and can be mended', async () => {
     const [sound, late] = [idOf('sound'), idOf('late')]
     const first = newTenancy({ migrations: [FIRST, SECOND] })
