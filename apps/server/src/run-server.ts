@@ -95,16 +95,25 @@ function announce(mode: 'dev' | 'serve', settings: ServerSettings, server: Serve
   )
 }
 
-/** The first signal drains; a second one does not wait. */
+/** A terminal's Ctrl-C reaches the server twice when npm stands between: once directly, once handed on. */
+const SAME_SIGNAL_MS = 1_000
+
+/** The first signal drains; a second one, given on purpose, does not wait. */
 function stopOnSignal({ server, tenax, logger }: { server: ServerType; tenax: Tenax; logger: Logger }): void {
-  let stopping = false
+  let stoppingSinceMs: number | undefined
   const stop = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(1)
-    stopping = true
+    const nowMs = systemClock.monotonicMs()
+    if (stoppingSinceMs !== undefined) {
+      if (nowMs - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1)
+      return
+    }
+    stoppingSinceMs = nowMs
     logger.info({ signal }, 'draining')
     drain(server, tenax).then(
       () => process.exit(0),
       (error: unknown) => {
+        // What hears no interrupt is ended with the process; nothing that was acknowledged is lost.
+        if (isTenaxError(error, 'unavailable')) process.exit(0)
         logger.error({ err: error, message: messageOf(error), known: isTenaxError(error) }, 'the drain failed')
         process.exit(1)
       },

@@ -208,9 +208,17 @@ test('the OpenAPI document lists every route of the app, and no other', async ()
   const { driver, clock, onEvent } = settings
   const components = { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid }
   const tenancy = Tenancy.open(settings.tenancy, components)
-  const streams = new Streams(clock)
+  const streams = new Streams({ clock, onError: settings.onError })
   const metrics = createMetrics(tenancy, streams)
-  const app = createApp({ tenancy, streams, settings, metrics, isServing: () => true, fail: settings.onFatal })
+  const app = createApp({
+    tenancy,
+    streams,
+    settings,
+    metrics,
+    bodies: { bytesLeft: 1_000_000 },
+    isServing: () => true,
+    fail: settings.onFatal,
+  })
   const served = app.routes
     .filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => `${method} ${path.replaceAll(':id', '{id}')}`)

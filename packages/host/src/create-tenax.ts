@@ -4,6 +4,7 @@ import { systemRandomId, Tenancy } from '@tenax/tenancy'
 import { createApp } from './http/app.ts'
 import type { HostParts } from './http/environment.ts'
 import { bindingsOf } from './http/query-route.ts'
+import { JSON_BODIES_BYTES_MAX } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { readOptions, type TenaxOptions } from './options.ts'
 import { Streams } from './streams.ts'
@@ -40,13 +41,14 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const settings = readOptions(options)
   const { driver, clock, onEvent } = settings
   const tenancy = Tenancy.open(settings.tenancy, { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid })
-  const streams = new Streams(clock)
+  const streams = new Streams({ clock, onError: settings.onError })
   let state: 'serving' | 'closing' | 'failed' = 'serving'
   const parts: HostParts = {
     tenancy,
     streams,
     settings,
     metrics: createMetrics(tenancy, streams),
+    bodies: { bytesLeft: JSON_BODIES_BYTES_MAX },
     isServing: () => state === 'serving',
     fail(error) {
       if (state === 'failed') return

@@ -1,8 +1,17 @@
 /** Limits of a host's HTTP face. Each has its unit in its name and its reason beside it. */
 import { MIB_BYTES } from '@tenax/kernel'
 
-/** Body of a JSON request: room for a batch of a few thousand rows; larger data goes through import. */
-export const JSON_BODY_BYTES_MAX = 16 * MIB_BYTES
+/** Body of a JSON request: parsing more holds up the event loop; larger data goes through import. */
+export const JSON_BODY_BYTES_MAX = 4 * MIB_BYTES
+
+/** JSON bodies of all requests that are being read or run, together: slow senders must not fill the memory. */
+export const JSON_BODIES_BYTES_MAX = 256 * MIB_BYTES
+
+/** SQL texts stored on one stream, in bytes. */
+export const STORED_SQL_BYTES_MAX = MIB_BYTES
+
+/** SQL texts stored on all streams of a host, in bytes. */
+export const ALL_STORED_SQL_BYTES_MAX = 128 * MIB_BYTES
 
 /** Open Hrana streams of a host: each is some 2 KiB. */
 export const STREAMS_MAX = 20_000

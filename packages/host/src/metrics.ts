@@ -61,8 +61,8 @@ function addGauges({ tenancy, streams, registry }: { tenancy: Tenancy; streams: 
     labelNames: ['state'],
     registers,
     collect() {
-      const { idle, pinned, opening, closing } = tenancy.poolStats()
-      for (const [state, count] of Object.entries({ idle, pinned, opening, closing })) this.set({ state }, count)
+      const { idle, stuck, pinned, opening, closing } = tenancy.poolStats()
+      for (const [state, count] of Object.entries({ idle, stuck, pinned, opening, closing })) this.set({ state }, count)
     },
   })
   addPoolCounters(tenancy, registers)

@@ -5,7 +5,14 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Clock, type TenantId, TenaxError, type Timer } from '@tenax/kernel'
 import type { Session } from '@tenax/tenancy'
-import { STREAM_IDLE_MS, STREAM_SWEEP_MS, STREAMS_MAX, STREAMS_PER_TENANT_MAX } from './limits.ts'
+import {
+  ALL_STORED_SQL_BYTES_MAX,
+  STREAM_IDLE_MS,
+  STREAM_SWEEP_MS,
+  STREAMS_MAX,
+  STREAMS_PER_TENANT_MAX,
+} from './limits.ts'
+import type { ByteBudget, StoredTexts } from './stored-texts.ts'
 
 /** One stream: a session and the SQL texts stored on it. */
 export interface Stream {
@@ -13,7 +20,7 @@ export interface Stream {
   readonly lineage: string
   readonly principal: string
   readonly session: Session
-  readonly storedSql: Map<number, string>
+  readonly storedSql: StoredTexts
 }
 
 interface Parked {
@@ -24,13 +31,17 @@ interface Parked {
 /** All open streams of a host. */
 export class Streams {
   readonly #clock: Clock
+  readonly #onError: (error: unknown) => void
   readonly #parked = new Map<string, Parked>()
   readonly #perTenant = new Map<TenantId, number>()
+  /** What the stored SQL of all streams may still take. */
+  readonly textBudget: ByteBudget = { bytesLeft: ALL_STORED_SQL_BYTES_MAX }
   #count = 0
   #sweep: Timer | undefined
 
-  constructor(clock: Clock) {
-    this.#clock = clock
+  constructor(options: { clock: Clock; onError: (error: unknown) => void }) {
+    this.#clock = options.clock
+    this.#onError = options.onError
   }
 
   /** Streams that are open, in use or parked. */
@@ -74,6 +85,7 @@ export class Streams {
     const left = (this.#perTenant.get(stream.tenantId) ?? 1) - 1
     if (left > 0) this.#perTenant.set(stream.tenantId, left)
     else this.#perTenant.delete(stream.tenantId)
+    stream.storedSql.clear()
     await stream.session.close()
   }
 
@@ -83,7 +95,7 @@ export class Streams {
     for (const [key, { stream, parkedAtMs }] of this.#parked) {
       if (parkedAtMs > oldestMs) break // in order of parking
       this.#parked.delete(key)
-      void this.drop(stream)
+      this.drop(stream).catch(this.#onError)
     }
     if (this.#parked.size > 0) this.#sweep = this.#clock.after(STREAM_SWEEP_MS, () => this.#onSweep())
   }

@@ -234,7 +234,7 @@ test('a refusal names each wrong member of the body', async () => {
   ])
 })
 
-test('a body over 16 MiB is refused, declared or not, and not read to its end', async () => {
+test('a body over 4 MiB is refused, declared or not, and not read to its end', async () => {
   const headers = { 'content-type': 'application/json', 'content-length': String(17 * 1024 * 1024) }
   expect(await failure('POST /v1/tenants', { body: '{}', headers })).toEqual([413, 'body_too_large'])
   let pulled = 0

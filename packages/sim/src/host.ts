@@ -44,7 +44,6 @@ export function openHost(options: HostOptions): Tenancy {
         handlesMax,
         bytesMax: HANDLE_BYTES_MAX,
         idleMs: HANDLE_IDLE_MS,
-        pinnedMsMax: 1_000,
         sweepMs: POOL_SWEEP_MS,
         waitersMax: POOL_WAITERS_MAX,
         waitMsMax,

@@ -46,7 +46,7 @@ export interface EngineConnection {
   inTransaction(): boolean
   /** Statements that the connection keeps although nobody uses them any more, until it is closed. */
   statementsHeld(): number
-  /** Drops the connection. Descriptors may linger until garbage collection: see `release.ts`. */
+  /** Drops the connection. Descriptors may linger until garbage collection: see `main-files.ts`. */
   close(): void
 }
 

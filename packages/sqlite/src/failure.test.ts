@@ -10,7 +10,7 @@ const CODES = [
   ['SQLITE_BUSY', 'unavailable'],
   ['SQLITE_BUSY_SNAPSHOT', 'unavailable'],
   ['SQLITE_LOCKED', 'unavailable'],
-  ['SQLITE_NOMEM', 'sql_error'],
+  ['SQLITE_NOMEM', 'overloaded'],
   ['SQLITE_CORRUPT', 'internal'],
   ['SQLITE_NOTADB', 'internal'],
   ['SQLITE_IOERR_WRITE', 'internal'],

@@ -28,7 +28,12 @@ export function sqlFailure(error: unknown): unknown {
     return new TenaxError('unavailable', 'another process holds a lock on the database file', { cause: error, details })
   }
   if (code === 'SQLITE_NOMEM') {
-    return new TenaxError('sql_error', 'the statement needs more memory than it may have', { cause: error, details })
+    const hint = 'retry; statements of other tenants share the memory'
+    return new TenaxError('overloaded', 'the engine has no memory left for the statement', {
+      cause: error,
+      hint,
+      details,
+    })
   }
   if (isDamage(error) || code.startsWith('SQLITE_IOERR') || code === 'SQLITE_CANTOPEN') {
     return new TenaxError('internal', 'the database file cannot be read or written', { cause: error, details })

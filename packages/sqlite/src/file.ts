@@ -11,43 +11,26 @@
  *     linger, and a late close by the collector may checkpoint again.
  */
 import { statSync } from 'node:fs'
-import { assert, type SqlResult, TenaxError } from '@tenax/kernel'
+import { assert, TenaxError } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
-import type { ReplyLimits } from './core/encoding.ts'
 import { type Bindings, bindValues } from './core/parameters.ts'
 import { TENANT_POLICY } from './core/policy.ts'
-import { sqlError } from './core/refusal.ts'
-import { isCreateView, parseStatement } from './core/statement.ts'
+import { parseStatement } from './core/statement.ts'
 import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
 import { sqlFailure } from './failure.ts'
+import type { Executed, ExecuteOptions, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
 import {
   MAINTENANCE_TIMEOUT_MS,
   SHORT_PREPARE_MS,
   SHORT_TIMEOUT_MS,
   STATEMENTS_HELD_MAX,
   STATEMENTS_MAX,
-  VIEWS_MAX,
 } from './limits.ts'
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
 import { applyPragmas } from './open-pragmas.ts'
+import { isCheapDefinition, refuseLargeSchema, SCHEMA_SIZE_SQL } from './schema-size.ts'
 import { compileTenantStatement, keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
 import { mendVectorMetadata } from './vector-index.ts'
-
-/** Settings of one file. Times in milliseconds, sizes in their named unit. */
-export interface SqliteFileSettings {
-  readonly queryTimeoutMs: number
-  readonly pageCountMax: number
-  readonly cacheKib: number
-  readonly reply: ReplyLimits
-}
-
-/** Sizes of a file, in pages and bytes. */
-export interface FileSizes {
-  readonly pageCount: number
-  readonly pageBytes: number
-  readonly freePages: number
-  readonly walBytes: number
-}
 
 const SAVEPOINT_VERBS = { savepoint: 'SAVEPOINT', release: 'RELEASE', rollback_to: 'ROLLBACK TO' } as const
 
@@ -63,6 +46,7 @@ export class SqliteFile {
   readonly #nowMs: () => number
   #schemaMayHaveChanged = false
   #mayHaveGrown = false
+  #cheapDefinitions: boolean | undefined
   #closed = false
 
   private constructor(hold: MainFileHold, connection: EngineConnection, options: OpenOptions) {
@@ -210,7 +194,7 @@ export class SqliteFile {
    */
   async execute(prepared: TenantStatement, bindings: Bindings, options: ExecuteOptions): Promise<Executed> {
     const values = bindValues(prepared.parsed.parameters, bindings)
-    const onLoop = options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout
+    const onLoop = options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout && this.#definitionsAreCheap()
     const writes = prepared.parsed.kind === 'write' || prepared.parsed.kind === 'schema'
     const before = writes ? this.#totalChanges() : 0n
     try {
@@ -235,12 +219,17 @@ export class SqliteFile {
     }
   }
 
+  /** Asked once per schema: whether its triggers, views, defaults and the like call only what may run on the loop. */
+  #definitionsAreCheap(): boolean {
+    this.#cheapDefinitions ??= this.engine('SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL')
+      .all()
+      .every(([sql]) => sql instanceof Uint8Array && isCheapDefinition(Buffer.from(sql).toString('utf8')))
+    return this.#cheapDefinitions
+  }
+
   async #compileLate(prepared: TenantStatement): Promise<TenantStatement> {
     assert(this.inTransaction, 'the schema changes inside a transaction')
-    const [views] = this.engine("SELECT count(*) FROM sqlite_schema WHERE type = 'view'").get() ?? []
-    if (typeof views === 'bigint' && views >= VIEWS_MAX && isCreateView(prepared.parsed)) {
-      throw sqlError(`a database has at most ${VIEWS_MAX} views`)
-    }
+    refuseLargeSchema(this.engine(SCHEMA_SIZE_SQL), prepared.parsed)
     return { ...prepared, statement: await this.#sandboxed(prepared.parsed.text), shape: 'none' }
   }
 
@@ -275,6 +264,7 @@ export class SqliteFile {
 
   /** Forgets all compiled statements of the tenant. */
   dropTenantStatements(): void {
+    this.#cheapDefinitions = undefined
     this.#tenantStatements.clear()
   }
 
@@ -293,8 +283,8 @@ export class SqliteFile {
   async vacuum(): Promise<void> {
     assert(!this.inTransaction, 'VACUUM runs outside a transaction')
     await this.#maintain('VACUUM')
-    mendVectorMetadata(this.#connection)
     this.dropTenantStatements()
+    mendVectorMetadata(this.#connection)
   }
 
   /** `PRAGMA optimize`, inside a transaction or not. */
@@ -316,8 +306,12 @@ export class SqliteFile {
    */
   async checkpoint(): Promise<boolean> {
     assert(!this.inTransaction, 'a checkpoint runs outside a transaction')
-    const row = await this.engine('PRAGMA wal_checkpoint(TRUNCATE)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
-    return row?.[0] === 0n && this.walBytes() === 0
+    try {
+      const row = await this.engine('PRAGMA wal_checkpoint(TRUNCATE)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
+      return row?.[0] === 0n && this.walBytes() === 0
+    } catch (error) {
+      throw sqlFailure(error)
+    }
   }
 
   /** `PRAGMA quick_check`: undefined when sound, else the first complaint. */
@@ -365,25 +359,6 @@ export class SqliteFile {
     this.#connection.close()
     releaseMainFile(this.#hold)
   }
-}
-
-/** What opening needs besides the path. `nowMs` measures statements; it is monotonic. */
-export interface OpenOptions {
-  readonly driver: EngineDriver
-  readonly settings: SqliteFileSettings
-  readonly nowMs: () => number
-}
-
-/** What a statement answered, and whether it changed the file (so that the transaction around it is worth a commit). */
-export interface Executed {
-  readonly result: SqlResult
-  readonly wrote: boolean
-}
-
-/** How one statement runs. */
-export interface ExecuteOptions {
-  readonly mayRunOnLoop: boolean
-  readonly timeoutMs: number
 }
 
 /** A statement that was let onto the event loop and did not end in time. If it wrote, its transaction is gone. */

@@ -4,18 +4,13 @@ export type { PragmaCall } from './core/pragmas.ts'
 export { refused, sqlError } from './core/refusal.ts'
 export { isReservedName } from './core/reserved.ts'
 export { type ParsedStatement, parseStatement, splitScript, type TransactionVerb } from './core/statement.ts'
+export { asciiLowerCase } from './core/tokens.ts'
 export { type EngineConnection, type EngineDriver, EngineError, type EngineStatement } from './driver.ts'
 export { libsqlDriver } from './drivers/libsql.ts'
 export { nodeSqliteDriver } from './drivers/node-sqlite.ts'
 export { isBusy, isDamage, sqlFailure } from './failure.ts'
-export {
-  type Executed,
-  type FileSizes,
-  type OpenOptions,
-  SqliteFile,
-  type SqliteFileSettings,
-  TooLongForLoop,
-} from './file.ts'
+export { SqliteFile, TooLongForLoop } from './file.ts'
+export type { Executed, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
 export {
   CACHE_KIB,
   MAINTENANCE_TIMEOUT_MS,
@@ -24,9 +19,12 @@ export {
   QUERY_TIMEOUT_MS,
   REPLY_BYTES_MAX,
   REPLY_ROWS_MAX,
+  SCHEMA_BYTES_MAX,
+  VIEWS_MAX,
 } from './limits.ts'
 export { collectClosed, noteScratchClose, zombieCount } from './main-files.ts'
 export { makeTemplate, rebuildInto, syncDirectory, writeNewFile } from './new-file.ts'
 export { acquireProcessLock, type LockHolder, type ProcessLock } from './process-lock.ts'
+export { SCHEMA_SIZE_SQL } from './schema-size.ts'
 export type { TenantStatement } from './tenant-statement.ts'
 export { isVectorShadow, type VectorIndex, vectorIndexes } from './vector-index.ts'

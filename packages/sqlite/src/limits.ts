@@ -20,7 +20,7 @@ export const RUNS_BETWEEN_TRIES = 64
 export const REPLY_ROWS_MAX = 10_000
 
 /** Bytes of values of one reply, before encoding. */
-export const REPLY_BYTES_MAX = 16 * MIB_BYTES
+export const REPLY_BYTES_MAX = 8 * MIB_BYTES
 
 /** Page cache of one connection: 100 handles at 128 KiB stay below the budget of 300 KiB each. */
 export const CACHE_KIB = 128
@@ -45,6 +45,9 @@ export const NESTING_MAX = 250
 
 /** SELECTs in one statement, SQLite's own limit for compounds; chains of common tables recurse as well. */
 export const SELECTS_MAX = 500
+
+/** SQL of all definitions of a tenant: SQLite parses them at each open, some 10 ms per MiB. */
+export const SCHEMA_BYTES_MAX = MIB_BYTES
 
 /** Views of one tenant: a chain of some 10,000, each over the one before, overruns the stack when it is compiled. */
 export const VIEWS_MAX = 1_000

@@ -1,6 +1,8 @@
 /** A tenant's statement, compiled under the sandbox and ready to run many times. */
+
 import type { SqlColumn, SqlResult, SqlValue } from '@tenax/kernel'
 import { assert, TenaxError } from '@tenax/kernel'
+import { isCheap } from './core/cost.ts'
 import {
   decodeRows,
   decodeTaggedBlob,
@@ -37,6 +39,8 @@ export interface TenantStatement {
   short: boolean
   /** False when compiling took so long that the engine, which may do it again, must not do it on the event loop. */
   quickToCompile: boolean
+  /** False when it calls functions whose cost its steps do not bound. */
+  readonly cheap: boolean
   /** Off-thread runs to come before it is tried on the loop. */
   runsBeforeTry: number
 }
@@ -62,7 +66,14 @@ export async function compileTenantStatement(
   compile: Compilers,
   limits: ReplyLimits,
 ): Promise<TenantStatement> {
-  const base = { parsed, short: false, quickToCompile: false, runsBeforeTry: 1, compileForAllReals: undefined }
+  const base = {
+    parsed,
+    cheap: isCheap(parsed.tokens),
+    short: false,
+    quickToCompile: false,
+    runsBeforeTry: 1,
+    compileForAllReals: undefined,
+  }
   if (isVerb(parsed)) return { ...base, columns: [], statement: undefined, shape: 'verb' }
   if (parsed.kind === 'schema') return { ...base, columns: [], statement: undefined, shape: 'late' }
   if (parsed.kind === 'pragma' && parsed.pragma.action === 'read') {
@@ -116,7 +127,7 @@ export async function runTenantStatement(
   const rows = await readAnyReals(prepared, values, options)
   if (options.offThread) {
     prepared.runsBeforeTry -= 1
-    prepared.short = prepared.runsBeforeTry <= 0 && prepared.quickToCompile
+    prepared.short = prepared.runsBeforeTry <= 0 && prepared.quickToCompile && prepared.cheap
   }
   return rows
 }

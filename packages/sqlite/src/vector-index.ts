@@ -21,11 +21,15 @@ export function mendVectorMetadata(connection: EngineConnection): void {
   // Read as blobs: the name of an index in a stranger's file may be anything.
   const rows = connection.prepare(`SELECT CAST(name AS BLOB), metadata FROM ${META_TABLE}`).all()
   const byName = new Map(rows.map((row) => [nameKey(row[0]), row]))
-  connection.prepare('BEGIN IMMEDIATE').get()
-  connection.prepare(`DELETE FROM ${META_TABLE}`).get()
-  const insert = connection.prepare(`INSERT INTO ${META_TABLE} (name, metadata) VALUES (CAST(? AS TEXT), ?)`)
-  for (const row of byName.values()) insert.get(row)
-  connection.prepare('COMMIT').get()
+  connection.script('BEGIN IMMEDIATE')
+  try {
+    connection.script(`DELETE FROM ${META_TABLE}`)
+    const insert = connection.prepare(`INSERT INTO ${META_TABLE} (name, metadata) VALUES (CAST(? AS TEXT), ?)`)
+    for (const row of byName.values()) insert.get(row)
+    connection.script('COMMIT')
+  } finally {
+    if (connection.inTransaction()) connection.script('ROLLBACK')
+  }
 }
 
 function nameKey(name: SqlValue | undefined): string {

@@ -149,15 +149,19 @@ export class Catalog {
   }
 
   suspend(id: TenantId, nowMs: number): void {
-    this.#one('UPDATE tenant SET suspended_at_ms = coalesce(suspended_at_ms, ?) WHERE id = ? RETURNING id', [
-      BigInt(nowMs),
-      id,
-    ])
+    this.#file.transaction(() =>
+      this.#one('UPDATE tenant SET suspended_at_ms = coalesce(suspended_at_ms, ?) WHERE id = ? RETURNING id', [
+        BigInt(nowMs),
+        id,
+      ]),
+    )
   }
 
   /** Lifts suspension and quarantine. */
   resume(id: TenantId): void {
-    this.#one('UPDATE tenant SET suspended_at_ms = NULL, quarantine_reason = NULL WHERE id = ? RETURNING id', [id])
+    this.#file.transaction(() =>
+      this.#one('UPDATE tenant SET suspended_at_ms = NULL, quarantine_reason = NULL WHERE id = ? RETURNING id', [id]),
+    )
   }
 
   quarantine(id: TenantId, incarnation: Incarnation, reason: string): void {

@@ -4,7 +4,7 @@
  * States: `open` → `fenced` (refuses everybody, ends transactions and exports) → `closed`. A handle is fenced when its
  * tenant is suspended, deleted, replaced or quarantined; it is closed by the pool, never while in use.
  */
-import { type Clock, InvariantError, isTenaxError, type SqlResult, TenaxError } from '@tenax/kernel'
+import { type Clock, InvariantError, type SqlResult, TenaxError } from '@tenax/kernel'
 import { type Bindings, isDamage, type SqliteFile } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import type { TenantMeta } from './identity.ts'
@@ -16,7 +16,7 @@ import {
   WAIT_MS_MAX,
 } from './limits.ts'
 import { prepareInTime, runAlone, uninterruptible } from './operations.ts'
-import type { DisposalReason, Poolable } from './pool.ts'
+import type { DisposalReason, Poolable } from './pool-port.ts'
 import { type EndTurn, Turns } from './turns.ts'
 
 /** What a handle is made of. `onDamage` is told once, with a reason fit for an operator. */
@@ -172,9 +172,8 @@ export class Handle implements Poolable {
   /** The pool's word that nobody used the handle for `idleMs`: the moment to move the WAL into the main file. */
   quiet(idleMs: number): void {
     if (idleMs < CHECKPOINT_IDLE_MS || this.#freezes > 0 || this.file.walBytes() === 0) return
-    this.exclusively(async () => void (await this.file.checkpoint())).catch((error: unknown) => {
-      if (!isTenaxError(error)) this.#onDamage(`the checkpoint failed: ${String(error)}`)
-    })
+    // A failure was examined by then; if it is of the moment (a full disk, a lock), the next look tries again.
+    this.exclusively(async () => void (await this.file.checkpoint())).catch(() => undefined)
   }
 
   /** True when nothing is left in the WAL, or when the file is fenced and too damaged for a checkpoint. */
@@ -199,6 +198,9 @@ export class Handle implements Poolable {
       this.file.close()
       this.fence(new TenaxError('unavailable', 'the handle is closed'))
       return true
+    } catch (error) {
+      await this.examine(error)
+      return false
     } finally {
       end()
     }

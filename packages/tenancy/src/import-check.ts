@@ -15,6 +15,10 @@ import {
   MAINTENANCE_TIMEOUT_MS,
   noteScratchClose,
   parseStatement,
+  SCHEMA_BYTES_MAX,
+  SCHEMA_SIZE_SQL,
+  type VectorIndex,
+  VIEWS_MAX,
   vectorIndexes,
 } from '@tenax/sqlite'
 import { readHead } from './files/upload.ts'
@@ -38,8 +42,10 @@ export async function checkImport(driver: EngineDriver, path: string): Promise<C
     connection.prepare('PRAGMA cell_size_check = ON').get()
     const encoding = connection.prepare('PRAGMA encoding').get()?.[0]
     if (encoding !== 'UTF-8') throw invalid('encoding', `the database is ${String(encoding)}; only UTF-8 is taken`)
-    await checkIntegrity(connection)
+    // Definitions first: integrity_check asks the modules of virtual tables, and a module may read files.
+    checkSchemaSize(connection)
     const isExport = checkSchema(connection)
+    await checkIntegrity(connection)
     if (isExport) checkEngineRows(connection)
     return { connection, isExport }
   } catch (error) {
@@ -98,7 +104,7 @@ function checkSchema(connection: EngineConnection): boolean {
     const foreign = reserved.find((row) => !own.includes(row) && !automatic.includes(row)) ?? reserved[0]
     throw invalid('reserved_name', `the file has an object "${foreign?.[1] ?? ''}", a name that belongs to the engine`)
   }
-  for (const row of rows) if (!reserved.includes(row)) checkDefinition(row)
+  for (const row of rows) if (!reserved.includes(row)) checkDefinition(row, vectors)
   return own.length > 0
 }
 
@@ -106,13 +112,20 @@ function isAutomaticIndex(type: string | undefined, name: string): boolean {
   return type === 'index' && name.startsWith('sqlite_autoindex_')
 }
 
-/** Triggers and views of a stranger get the same look as a tenant's own, since they would run later, unseen. */
-function checkDefinition([type, name = '', , sql]: readonly string[]): void {
-  if (sql === undefined || sql === '' || (type !== 'trigger' && type !== 'view')) return
+/** Every definition of a stranger gets the same look as a tenant's own, since none is looked at when it is used. */
+function checkDefinition([type, name = '', , sql]: readonly string[], vectors: readonly VectorIndex[]): void {
+  if (sql === undefined || sql === '' || isVectorShadow(name, vectors)) return
   try {
-    parseStatement(sql)
+    if (parseStatement(sql).kind !== 'schema') throw invalid('definition', `the ${type} "${name}" has no definition`)
   } catch (error) {
     throw invalid('definition', `the ${type} "${name}" is not allowed`, error)
+  }
+}
+
+function checkSchemaSize(connection: EngineConnection): void {
+  const [bytes = 0n, views = 0n] = connection.prepare(SCHEMA_SIZE_SQL).get() ?? []
+  if (Number(bytes) > SCHEMA_BYTES_MAX || Number(views) > VIEWS_MAX) {
+    throw invalid('definition', `the definitions have more than ${SCHEMA_BYTES_MAX} bytes, or ${VIEWS_MAX} views`)
   }
 }
 

@@ -9,7 +9,6 @@ export {
   HANDLE_IDLE_MS,
   HANDLES_MAX,
   IMPORT_BYTES_MAX,
-  POOL_PINNED_MS_MAX,
   POOL_SWEEP_MS,
   POOL_WAITERS_MAX,
   SHARD_COUNT,
@@ -18,7 +17,7 @@ export {
   WAIT_MS_MAX,
 } from './limits.ts'
 export type { Migration } from './migrations.ts'
-export type { DisposalReason, PoolSettings, PoolStats } from './pool.ts'
+export type { DisposalReason, PoolSettings, PoolStats } from './pool-port.ts'
 export type { Session } from './session.ts'
 export { systemRandomId } from './system-ids.ts'
 export {

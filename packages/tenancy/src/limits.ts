@@ -19,9 +19,6 @@ export const POOL_SWEEP_MS = 1_000
 /** A handle that was quiet for so long, with pages in its WAL, is checkpointed. */
 export const CHECKPOINT_IDLE_MS = 2_000
 
-/** How long a tenant may be used without a pause while others wait for its place in the pool. */
-export const POOL_PINNED_MS_MAX = 1_000
-
 /** Requests that may wait for a place in the pool; beyond, they are turned away at once. */
 export const POOL_WAITERS_MAX = 10_000
 

@@ -1,5 +1,5 @@
 /** From a catalog row to an open, identified, migrated handle; or to a tenant that is quarantined with the reason. */
-import { type Clock, InvariantError, isTenaxError, type RandomId, TenaxError } from '@tenax/kernel'
+import { type Clock, InvariantError, isTenaxError, type RandomId, sleep, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import { Handle } from './handle.ts'
@@ -24,11 +24,7 @@ export interface OpeningContext {
 export async function openHandle(context: OpeningContext, record: TenantRecord, path: string): Promise<Handle> {
   let file: SqliteFile | undefined
   try {
-    file = SqliteFile.open(path, {
-      driver: context.driver,
-      settings: context.fileSettings,
-      nowMs: () => context.clock.monotonicMs(),
-    })
+    file = await openPatiently(context, path)
     const meta = identify(file, record.incarnation, context.randomId)
     await migrate(file, context.clock, context.migrations)
     const onDamage = (reason: string) => context.quarantine(record, reason)
@@ -42,8 +38,35 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
   }
 }
 
+/** Waits between tries to open a file, in milliseconds. */
+const OPEN_WAITS_MS: readonly number[] = [5, 20, 50, 100, 200]
+
+/**
+ * Opens the file, again if need be: a connection of ours that was closed earlier ends only when it is collected, and takes
+ * `-wal` and `-shm` with it; who opens at that very moment is told SQLITE_CANTOPEN.
+ */
+async function openPatiently({ driver, fileSettings, clock }: OpeningContext, path: string): Promise<SqliteFile> {
+  const open = () => SqliteFile.open(path, { driver, settings: fileSettings, nowMs: () => clock.monotonicMs() })
+  for (const waitMs of OPEN_WAITS_MS) {
+    try {
+      return open()
+    } catch (error) {
+      if (!isTenaxError(error) || systemCodeOf(error) !== 'SQLITE_CANTOPEN') throw error
+      await sleep(clock, waitMs)
+    }
+  }
+  return open()
+}
+
 /** Shortages of the process or the machine, which say nothing about the tenant's file. */
-const SHORTAGES: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'SQLITE_NOMEM'])
+const SHORTAGES: ReadonlySet<string> = new Set([
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'EAGAIN',
+  'SQLITE_NOMEM',
+  'SQLITE_CANTOPEN',
+])
 
 /** The reason to stop this tenant, without any path; undefined when the failure is of the moment (a lock, a shortage). */
 function quarantineReasonOf(error: unknown): string | undefined {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type HeldUse, PoolBench, settled } from './fixtures/fake-handles.ts'
-import type { DisposalReason } from './pool.ts'
+import type { DisposalReason } from './pool-port.ts'
 
 const KEYS = ['a', 'b', 'c', 'd', 'e'] as const
 const REASONS = ['fenced', 'delete'] as const
@@ -38,7 +38,7 @@ class Scene {
     const stats = bench.pool.stats()
     expect(bench.complaints).toEqual([])
     expect(bench.places()).toBeLessThanOrEqual(bench.settings.handlesMax)
-    expect(stats.idle + stats.pinned + stats.opening + stats.closing).toBe(bench.places())
+    expect(stats.idle + stats.stuck + stats.pinned + stats.opening + stats.closing).toBe(bench.places())
     expect(stats.waiting).toBeLessThanOrEqual(bench.settings.waitersMax)
     expect(stats.closing).toBe(this.closing().length)
   }

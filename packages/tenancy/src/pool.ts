@@ -18,54 +18,14 @@
  */
 import { type Clock, TenaxError, type Timer } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
-
-/** Why a handle was closed. */
-export type DisposalReason = 'evict' | 'idle' | 'drain' | 'fenced' | 'delete'
-
-/** What the pool needs to know of a handle. */
-export interface Poolable {
-  /** Estimated memory, in bytes. */
-  memoryBytes(): number
-  /** True when the handle should be closed and opened anew at the next occasion. */
-  readonly isWorn: boolean
-  /** True while something long, an export, needs the handle to stay: it is not asked to make room. */
-  readonly isFrozen: boolean
-  /** Closes. False when that cannot be done safely now: the handle then stays open, and is tried again later. */
-  close(reason: DisposalReason): Promise<boolean>
-  /** Called about once a second while the handle is idle; `idleMs` says for how long it has been. */
-  quiet(idleMs: number): void
-}
-
-/** Settings of a pool. */
-export interface PoolSettings {
-  readonly handlesMax: number
-  readonly bytesMax: number
-  readonly idleMs: number
-  readonly sweepMs: number
-  /** How long a handle may be pinned without a pause while others wait for a place. */
-  readonly pinnedMsMax: number
-  readonly waitersMax: number
-  readonly waitMsMax: number
-}
+import type { DisposalReason, Poolable, PoolSettings, PoolStats } from './pool-port.ts'
 
 interface Entry<H> {
   readonly handle: H
   pins: number
   idleSinceMs: number
-  pinnedSinceMs: number
   /** Set when the handle must go as soon as nobody uses it. */
   retireAs: DisposalReason | undefined
-}
-
-/** Counters for metrics: places by state, and disposals by reason since the start. */
-export interface PoolStats {
-  readonly idle: number
-  readonly pinned: number
-  readonly opening: number
-  readonly closing: number
-  readonly waiting: number
-  readonly opened: number
-  readonly disposed: Readonly<Record<DisposalReason, number>>
 }
 
 /** A bounded pool of handles by key. `open` makes a handle that is not there. */
@@ -82,8 +42,6 @@ export class HandlePool<K extends string, H extends Poolable> {
   readonly #retiring = new Map<K, number>()
   /** Callers that wait for a place; each change wakes one of them. */
   readonly #waiters = new Set<() => void>()
-  /** Callers that were woken and have not looked yet: a place that is free is theirs, not a newcomer's. */
-  #woken = 0
   /** Verbs and callers that wait for a certain handle to go; each change wakes all of them. */
   readonly #watchers = new Set<() => void>()
   readonly #disposed: Record<DisposalReason, number> = { evict: 0, idle: 0, drain: 0, fenced: 0, delete: 0 }
@@ -129,12 +87,13 @@ export class HandlePool<K extends string, H extends Poolable> {
       }
       if (this.#draining) throw new TenaxError('unavailable', 'the host is shutting down')
       const busy = this.#closing.get(key) ?? this.#opening.get(key)
+      const mustWait = this.#retiring.has(key) || this.peek(key) !== undefined
+      if (waited && (busy !== undefined || mustWait)) this.#wakeOne() // as above: somebody else may need the place
       if (busy !== undefined) await busy
-      else if (this.#retiring.has(key) || this.peek(key) !== undefined) await this.#queueIn(this.#watchers, deadlineMs)
-      else if ((waited || this.#waiters.size + this.#woken === 0) && this.#hasRoom()) await this.#openAs(key)
+      else if (mustWait) await this.#queueIn(this.#watchers, deadlineMs)
+      else if (this.#hasRoom()) await this.#openAs(key)
       else {
         await this.#queueIn(this.#waiters, deadlineMs)
-        this.#woken -= 1
         waited = true
       }
     }
@@ -148,7 +107,6 @@ export class HandlePool<K extends string, H extends Poolable> {
       this.#idle.delete(key)
       this.#stuck.delete(key)
       this.#pinned.set(key, entry)
-      entry.pinnedSinceMs = this.#clock.monotonicMs()
     }
     entry.pins += 1
     return entry
@@ -160,19 +118,7 @@ export class HandlePool<K extends string, H extends Poolable> {
     if (total < this.#settings.handlesMax) return true
     const oldest = this.#oldestIdle()
     if (oldest !== undefined) this.#dispose(oldest, 'evict')
-    else this.#askForPlace()
     return false
-  }
-
-  /** When every place is pinned, whoever was pinned without a pause for longest goes at the next one: nobody starves. */
-  #askForPlace(): void {
-    const latestMs = this.#clock.monotonicMs() - this.#settings.pinnedMsMax
-    for (const entry of this.#pinned.values()) {
-      if (entry.pinnedSinceMs > latestMs) return // in order of pinning
-      if (entry.retireAs !== undefined || entry.handle.isFrozen) continue
-      entry.retireAs = 'evict'
-      return
-    }
   }
 
   /** The least recently used idle key. */
@@ -188,7 +134,7 @@ export class HandlePool<K extends string, H extends Poolable> {
         handle,
         pins: 0,
         idleSinceMs: this.#clock.monotonicMs(),
-        pinnedSinceMs: 0,
+
         retireAs: undefined,
       })
     })
@@ -239,7 +185,7 @@ export class HandlePool<K extends string, H extends Poolable> {
   #close(key: K, entry: Entry<H>, reason: DisposalReason): void {
     const closing = entry.handle
       .close(reason)
-      .catch(() => true) // a handle that fails to close has said so itself (quarantine); its place is free
+      .catch(() => false) // it is still open: tried again by the sweep
       .then((closed) => {
         this.#closing.delete(key)
         if (closed) this.#disposed[reason] += 1
@@ -285,7 +231,6 @@ export class HandlePool<K extends string, H extends Poolable> {
   #wakeOne(): void {
     for (const waiter of this.#waiters) {
       this.#waiters.delete(waiter)
-      this.#woken += 1
       waiter()
       return
     }
@@ -363,17 +308,28 @@ export class HandlePool<K extends string, H extends Poolable> {
     this.#draining = true
     while (this.#waiters.size > 0) this.#wakeOne()
     const deadlineMs = this.#clock.monotonicMs() + this.#settings.waitMsMax
-    while (this.#pinned.size + this.#opening.size > 0) await this.#waitIn(this.#watchers, deadlineMs)
+    try {
+      while (this.#pinned.size + this.#opening.size > 0) {
+        this.#disposeIdle()
+        await this.#waitIn(this.#watchers, deadlineMs)
+      }
+    } finally {
+      this.#disposeIdle()
+      await Promise.all(this.#closing.values())
+      this.#sweep?.cancel()
+      this.#sweep = undefined
+    }
+  }
+
+  #disposeIdle(): void {
     this.#freeStuck()
     for (const key of [...this.#idle.keys()]) this.#dispose(key, 'drain')
-    await Promise.all(this.#closing.values())
-    this.#sweep?.cancel()
-    this.#sweep = undefined
   }
 
   stats(): PoolStats {
     return {
-      idle: this.#idle.size + this.#stuck.size,
+      idle: this.#idle.size,
+      stuck: this.#stuck.size,
       pinned: this.#pinned.size,
       opening: this.#opening.size,
       closing: this.#closing.size,

@@ -6,7 +6,7 @@
  * States: `autocommit` ⇄ `transaction` → `ended` (closed, expired, or its handle was fenced).
  */
 import { assert, type Clock, type SqlResult, TenaxError, type Timer } from '@tenax/kernel'
-import { type Bindings, sqlError, type TenantStatement, type TransactionVerb } from '@tenax/sqlite'
+import { asciiLowerCase, type Bindings, sqlError, type TenantStatement, type TransactionVerb } from '@tenax/sqlite'
 import type { Handle } from './handle.ts'
 import { SCRIPT_STATEMENTS_MAX, TRANSACTION_IDLE_MS, TRANSACTION_TOTAL_MS } from './limits.ts'
 import { beginPatiently, commit, isRead, prepareInTime, runAlone, runInside, uninterruptible } from './operations.ts'
@@ -59,15 +59,20 @@ export class Session {
 
   /** Runs one statement. */
   run(text: string, bindings: Bindings): Promise<SqlResult> {
-    const { promise, resolve, reject } = Promise.withResolvers<SqlResult>()
+    return this.#answeredInTime(async (onLate) => {
+      if (this.#open !== undefined) return this.#runInside(this.#open, text, bindings, onLate)
+      return this.#borrow((handle) => this.#runOutside(handle, text, bindings, onLate))
+    })
+  }
+
+  /** Runs `body` as the one thing that the session does. When it is late, the caller is answered and the session over. */
+  #answeredInTime<T>(body: (onLate: () => void) => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
     const onLate = () => {
       this.#endedBy ??= uninterruptible()
       reject(this.#endedBy)
     }
-    this.#once(async () => {
-      if (this.#open !== undefined) return this.#runInside(this.#open, text, bindings, onLate)
-      return this.#borrow((handle) => this.#runOutside(handle, text, bindings, onLate))
-    }).then(resolve, reject)
+    this.#once(() => body(onLate)).then(resolve, reject)
     return promise
   }
 
@@ -79,10 +84,14 @@ export class Session {
   }
 
   /** Compiles one statement without running it. */
-  async describe(text: string): Promise<TenantStatement> {
-    return this.#once(async () => {
-      if (this.#open !== undefined) return this.#open.handle.file.prepare(text)
-      return this.#use((handle) => handle.exclusively(() => handle.file.prepare(text)))
+  describe(text: string): Promise<TenantStatement> {
+    return this.#answeredInTime(async (onLate) => {
+      const open = this.#open
+      if (open === undefined) {
+        return this.#use((handle) => handle.exclusively(() => prepareInTime(contextOf(handle, onLate), text)))
+      }
+      open.timers.idle?.cancel()
+      return prepareInTime(contextOf(open.handle, onLate), text)
     })
   }
 
@@ -175,7 +184,7 @@ export class Session {
         idle: undefined,
       },
       readonly: control.verb === 'begin' && control.mode === 'readonly',
-      savepoints: control.verb === 'savepoint' ? [control.name.toLowerCase()] : undefined,
+      savepoints: control.verb === 'savepoint' ? [asciiLowerCase(control.name)] : undefined,
       wrote: false,
     }
   }
@@ -242,7 +251,6 @@ export class Session {
   }
 
   async #rollback(): Promise<void> {
-    this.#open?.handle.file.rollback()
     await this.#release()
   }
 
@@ -253,10 +261,13 @@ export class Session {
     open.timers.total.cancel()
     open.timers.idle?.cancel()
     open.offFence()
-    open.handle.file.rollback()
-    if (!this.#foreignKeys) open.handle.file.setSwitch('foreign_keys', true)
-    await open.handle.endTurn(open.endTurn)
-    open.over.resolve()
+    try {
+      open.handle.file.rollback()
+      if (!this.#foreignKeys) open.handle.file.setSwitch('foreign_keys', true)
+    } finally {
+      await open.handle.endTurn(open.endTurn)
+      open.over.resolve()
+    }
   }
 }
 

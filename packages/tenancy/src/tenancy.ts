@@ -3,7 +3,14 @@
  * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
  */
 import { type Clock, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
-import { collectClosed, type EngineDriver, makeTemplate, type SqliteFileSettings } from '@tenax/sqlite'
+import {
+  collectClosed,
+  type EngineDriver,
+  EngineError,
+  makeTemplate,
+  type SqliteFileSettings,
+  sqlFailure,
+} from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import { type DataDirectory, openDataDirectory } from './files/data-directory.ts'
 import { Directory, type ListQuery, type TenantPage } from './files/directory.ts'
@@ -16,7 +23,8 @@ import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { checkMigrations, type Migration } from './migrations.ts'
 import { openHandle, quarantined } from './open-handle.ts'
-import { HandlePool, type PoolSettings, type PoolStats } from './pool.ts'
+import { HandlePool } from './pool.ts'
+import type { PoolSettings, PoolStats } from './pool-port.ts'
 import { Session } from './session.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
 
@@ -42,7 +50,7 @@ export interface TenancyComponents {
 /** Something that an operator should know. */
 export type TenancyEvent =
   | { readonly type: 'recovered'; readonly finished: number; readonly undone: number; readonly filesRemoved: number }
-  | { readonly type: 'quarantined'; readonly tenantId: TenantId; readonly reason: string }
+  | { readonly type: 'quarantined'; readonly tenantId: TenantId; readonly reason: string; readonly recorded: boolean }
 
 /** Sizes and position of one tenant. */
 export interface TenantStats {
@@ -92,7 +100,7 @@ export class Tenancy {
     checkMigrations(settings.migrations)
     const { driver, clock, randomId, pid } = components
     const { dataPath: path, shardCount } = settings
-    const data = openDataDirectory({ path, driver, clock, randomId, shardCount, pid })
+    const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
     try {
       const { directory, recovery } = Directory.open(data, { driver, clock, fileSettings: settings.file })
       for (const shard of recovery) {
@@ -103,7 +111,7 @@ export class Tenancy {
       return tenancy
     } catch (error) {
       data.release()
-      throw error
+      throw sqlFailure(error)
     }
   }
 
@@ -127,14 +135,25 @@ export class Tenancy {
 
   /** Stops one tenant, loudly: its row says why, its handle refuses, its neighbours do not notice. */
   #quarantine(record: TenantRecord, reason: string): void {
-    const { directory, pool, components } = this.#context
-    directory.catalogOf(record.id).quarantine(record.id, record.incarnation, reason)
+    const { pool, components } = this.#context
+    const recorded = this.#recordQuarantine(record, reason)
     const handle = pool.peek(record.id)
     if (handle?.record.incarnation === record.incarnation) {
       handle.fence(quarantined(record, reason))
       pool.retire(record.id, 'fenced').catch(() => undefined) // busy for long: it refuses everybody all the same
     }
-    components.onEvent({ type: 'quarantined', tenantId: record.id, reason })
+    components.onEvent({ type: 'quarantined', tenantId: record.id, reason, recorded })
+  }
+
+  /** On a full disk the catalog cannot be written; the tenant is stopped all the same, for the life of this process. */
+  #recordQuarantine(record: TenantRecord, reason: string): boolean {
+    try {
+      this.#context.directory.catalogOf(record.id).quarantine(record.id, record.incarnation, reason)
+      return true
+    } catch (error) {
+      if (error instanceof EngineError) return false
+      throw error
+    }
   }
 
   /** Lends a tenant's handle, opened if needed. Throws TenaxError by the tenant's state. */
@@ -246,16 +265,34 @@ export class Tenancy {
     }
   }
 
-  /** Ends uses, checkpoints and closes every file, lets the directory go. What cannot be closed is left to recovery. */
+  /**
+   * Ends uses, checkpoints and closes every file, lets the directory go. While a file cannot be closed (a download that
+   * stalls, a statement that hears no interrupt) the directory stays locked, and this throws TenaxError `unavailable`.
+   */
   async close(): Promise<void> {
     const { pool, directory, data } = this.#context
-    try {
-      await pool.drain()
-      await directory.close()
-    } finally {
-      await collectClosed()
-      data.release()
+    const drained = await pool.drain().then(
+      () => true,
+      () => false,
+    )
+    const { pinned, stuck, opening } = pool.stats()
+    await collectClosed()
+    if (!drained || pinned + stuck + opening > 0) {
+      throw new TenaxError('unavailable', `${pinned + stuck + opening} tenants are still in use`, {
+        hint: 'the data directory stays locked until the process ends; nothing is lost',
+      })
     }
+    await directory.close()
+    data.release()
+  }
+}
+
+/** A full disk, for example, speaks as itself also at the start. */
+function translated<T>(body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    throw sqlFailure(error)
   }
 }
 

@@ -1,18 +1,58 @@
 /** JSON bodies, read with a limit. */
-import { TenaxError } from '@tenax/kernel'
+import { SQL_ARGS_MAX, TenaxError } from '@tenax/kernel'
+import { BATCH_STEPS_MAX, PIPELINE_REQUESTS_MAX } from '@tenax/protocol'
 import { JSON_BODY_BYTES_MAX } from '../limits.ts'
-import type { AppContext } from './environment.ts'
+import type { AppContext, HostParts } from './environment.ts'
 
-/** The JSON value in the body. Throws TenaxError `body_too_large`, `body_invalid`. */
-export async function readJson(context: AppContext): Promise<unknown> {
+/**
+ * The JSON value in the body. While it arrives it counts against what all bodies together may take.
+ *
+ * @throws TenaxError `body_too_large`, `body_invalid`, `overloaded`
+ */
+export async function readJson({ bodies }: Pick<HostParts, 'bodies'>, context: AppContext): Promise<unknown> {
   const declared = Number(context.req.header('content-length') ?? Number.NaN)
   if (declared > JSON_BODY_BYTES_MAX) throw tooLarge()
-  const text = Number.isNaN(declared) ? await readBounded(context) : await context.req.text().catch(brokeOff)
+  const bytes = Number.isNaN(declared) ? JSON_BODY_BYTES_MAX : declared
+  if (bytes > bodies.bytesLeft)
+    throw new TenaxError('overloaded', 'too many large bodies are being read', { hint: 'retry' })
+  bodies.bytesLeft -= bytes
+  try {
+    return parseJson(Number.isNaN(declared) ? await readBounded(context) : await context.req.text().catch(brokeOff))
+  } finally {
+    bodies.bytesLeft += bytes
+  }
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
     throw new TenaxError('body_invalid', 'the body is not JSON', { cause: error })
   }
+}
+
+/** Counts what a body lists before a schema looks at each piece of it: a million wrong pieces take seconds. */
+export function refuseTooMany(body: unknown): unknown {
+  const counted: [string, unknown, number][] = [
+    ['args', memberOf(body, 'args'), SQL_ARGS_MAX],
+    ['requests', memberOf(body, 'requests'), PIPELINE_REQUESTS_MAX],
+    ['steps', memberOf(memberOf(body, 'batch'), 'steps'), BATCH_STEPS_MAX],
+  ]
+  for (const [name, list, max] of counted) {
+    const count = Array.isArray(list)
+      ? list.length
+      : typeof list === 'object' && list !== null
+        ? Object.keys(list).length
+        : 0
+    if (count > max) {
+      throw new TenaxError('body_invalid', `${name} has more than ${max} members`)
+    }
+  }
+  return body
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 }
 
 /** A body without a declared length is read piece by piece, so that the limit holds for it too. */

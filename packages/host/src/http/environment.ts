@@ -3,6 +3,7 @@ import type { Tenancy } from '@tenax/tenancy'
 import type { Context } from 'hono'
 import type { Metrics } from '../metrics.ts'
 import type { HostSettings } from '../options.ts'
+import type { ByteBudget } from '../stored-texts.ts'
 import type { Streams } from '../streams.ts'
 
 /** The parts of a host that its routes use. */
@@ -11,6 +12,8 @@ export interface HostParts {
   readonly streams: Streams
   readonly settings: HostSettings
   readonly metrics: Metrics
+  /** What JSON bodies that are being read may still take. */
+  readonly bodies: ByteBudget
   /** False once the host is closing or has failed: everything but `/healthz` is refused then. */
   readonly isServing: () => boolean
   readonly fail: (error: unknown) => void

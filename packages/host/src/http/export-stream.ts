@@ -13,17 +13,13 @@ export function streamExport(
 ): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>()
   tenancy
-    .use(id, (handle) =>
-      tenancy.export(id, async (file) => {
-        const headers = headersOf(id, file)
-        if (method === 'HEAD') return resolve(new Response(null, { headers }))
-        const done = Promise.withResolvers<void>()
-        const offFence = handle.onFence(() => done.resolve())
-        resolve(new Response(bodyOf(file, done.resolve), { headers }))
-        await done.promise
-        offFence()
-      }),
-    )
+    .export(id, async (file) => {
+      const headers = headersOf(id, file)
+      if (method === 'HEAD') return resolve(new Response(null, { headers }))
+      const done = Promise.withResolvers<void>()
+      resolve(new Response(bodyOf(file, done.resolve), { headers }))
+      await Promise.race([done.promise, file.interrupted])
+    })
     .catch(reject)
   return promise
 }

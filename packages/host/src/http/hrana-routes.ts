@@ -12,14 +12,16 @@ import {
   stepErrorEntry,
   toHranaError,
 } from '@tenax/protocol'
+import type { Tenancy } from '@tenax/tenancy'
+import { StoredTexts } from '../stored-texts.ts'
 import { batonInvalid, type Stream } from '../streams.ts'
-import { readJson } from './body.ts'
+import { readJson, refuseTooMany } from './body.ts'
 import type { AppContext, HostParts } from './environment.ts'
 import { type PerformedStep, performRequest, performSteps, type StreamContext } from './hrana-stream.ts'
 
 /** `POST …/pipeline`: requests on one stream, answered in order. */
 export async function pipeline(parts: HostParts, context: AppContext): Promise<Response> {
-  const { baton, requests } = parsePipelineRequest(await readJson(context))
+  const { baton, requests } = parsePipelineRequest(refuseTooMany(await readJson(parts, context)))
   const stream = await streamOf(parts, context, baton)
   const results: StreamResult[] = []
   const onStream = streamContext(parts, stream)
@@ -36,7 +38,7 @@ export async function pipeline(parts: HostParts, context: AppContext): Promise<R
  * limits keep small.
  */
 export async function cursor(parts: HostParts, context: AppContext): Promise<Response> {
-  const { baton, batch } = parseCursorRequest(await readJson(context))
+  const { baton, batch } = parseCursorRequest(refuseTooMany(await readJson(parts, context)))
   const stream = await streamOf(parts, context, baton)
   const steps: PerformedStep[] = []
   const next = await keep(parts, stream, async () => {
@@ -88,7 +90,7 @@ async function streamOf(parts: HostParts, context: AppContext, baton: string | u
   const principal = context.get('principal')
   if (baton !== undefined) return takeStream(parts, baton, { tenantId, principal })
   const { session, lineage } = await parts.tenancy.openSession(tenantId)
-  const stream: Stream = { tenantId, lineage, principal, session, storedSql: new Map() }
+  const stream: Stream = { tenantId, lineage, principal, session, storedSql: new StoredTexts(parts.streams.textBudget) }
   parts.streams.add(stream)
   return stream
 }
@@ -102,11 +104,16 @@ async function takeStream(
   const stream = streams.take(baton, of)
   try {
     if (stream.session.endedBy !== undefined) throw stream.session.endedBy
-    const lineage = await tenancy.use(of.tenantId, async (handle) => handle.meta.lineage)
-    if (lineage !== stream.lineage) throw batonInvalid()
+    // A stream inside a transaction holds its handle, and is ended with it; asking for the handle again could wait for itself.
+    if (stream.session.isAutocommit) await refuseOtherLineage(tenancy, stream)
     return stream
   } catch (error) {
     await streams.drop(stream)
     throw error
   }
+}
+
+async function refuseOtherLineage(tenancy: Tenancy, stream: Stream): Promise<void> {
+  const lineage = await tenancy.use(stream.tenantId, async (handle) => handle.meta.lineage)
+  if (lineage !== stream.lineage) throw batonInvalid()
 }

@@ -9,7 +9,6 @@ import {
   type HranaBatch,
   type HranaSql,
   type HranaStatement,
-  STORED_SQL_MAX,
   type StepOutcome,
   type StepResult,
   type StreamRequest,
@@ -62,7 +61,7 @@ async function respond(context: StreamContext, request: StreamRequest): Promise<
     case 'describe':
       return { type: 'describe', result: await describe(stream, request.source) }
     case 'store_sql':
-      storeSql(stream, request.sqlId, request.sql)
+      stream.storedSql.set(request.sqlId, request.sql)
       return { type: 'store_sql' }
     case 'close_sql':
       stream.storedSql.delete(request.sqlId)
@@ -110,15 +109,6 @@ function textOf(stream: Stream, source: HranaSql): string {
   })
 }
 
-function storeSql(stream: Stream, sqlId: number, sql: string): void {
-  if (stream.storedSql.size >= STORED_SQL_MAX && !stream.storedSql.has(sqlId)) {
-    throw new TenaxError('argument_invalid', `a stream stores at most ${STORED_SQL_MAX} SQL texts`, {
-      hint: 'close_sql what is not needed',
-    })
-  }
-  stream.storedSql.set(sqlId, sql)
-}
-
 async function describe(stream: Stream, source: HranaSql) {
   const { parsed, columns } = await stream.session.describe(textOf(stream, source))
   const isReadonly =
@@ -153,6 +143,9 @@ export type PerformedStep =
   | { readonly outcome: 'error'; readonly error: unknown }
   | { readonly outcome: 'skipped' }
 
+/** Steps that fail at once never wait for anything; after so many the event loop gets its turn. */
+const STEPS_PER_TURN = 32
+
 /** Performs the steps of a batch and yields each when it is done. */
 export async function* performSteps(
   context: StreamContext,
@@ -163,6 +156,7 @@ export async function* performSteps(
     const performed = await performStep(context, step, outcomes)
     outcomes.push(performed.outcome)
     if (performed.outcome === 'error') inBand(context, performed.error)
+    if (outcomes.length % STEPS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
     yield performed
   }
 }

@@ -2,15 +2,15 @@
 import { parseTenantId, type SqlArgs, type SqlValue } from '@tenax/kernel'
 import { decodeJsonArgs, encodeQueryReply, parseBody, queryBodySchema } from '@tenax/protocol'
 import type { Bindings } from '@tenax/sqlite'
-import { readJson } from './body.ts'
+import { readJson, refuseTooMany } from './body.ts'
 import type { AppContext, HostParts } from './environment.ts'
 
 /** Runs the statement in the body. */
-export async function query({ tenancy }: HostParts, context: AppContext): Promise<Response> {
+export async function query(parts: HostParts, context: AppContext): Promise<Response> {
   const id = parseTenantId(context.req.param('id'))
-  const { sql, args } = parseBody(queryBodySchema, await readJson(context))
+  const { sql, args } = parseBody(queryBodySchema, refuseTooMany(await readJson(parts, context)))
   const bindings = bindingsOf(decodeJsonArgs(args))
-  const result = await tenancy.use(id, (handle) => handle.execute(sql, bindings))
+  const result = await parts.tenancy.use(id, (handle) => handle.execute(sql, bindings))
   return context.json(encodeQueryReply(result))
 }
 

@@ -22,7 +22,7 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
   const { tenancy } = parts
   const app = new Hono<AppEnvironment>()
   app.post('/', async (context) => {
-    const { id } = parseBody(createTenantBodySchema, await readJson(context))
+    const { id } = parseBody(createTenantBodySchema, await readJson(parts, context))
     const record = await tenancy.create(parseTenantId(id))
     return context.json(resourceOf(record), 201, { location: `/v1/tenants/${record.id}` })
   })

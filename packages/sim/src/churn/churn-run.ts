@@ -61,9 +61,9 @@ class Samples {
   creating = 0
 
   take(dataPath: string, tenancy: Tenancy): void {
-    const { idle, pinned, opening, closing } = tenancy.poolStats()
+    const { idle, stuck, pinned, opening, closing } = tenancy.poolStats()
     const zombies = zombieCount()
-    const live = idle + pinned + opening + closing + 1 // the one that is being opened
+    const live = idle + stuck + pinned + opening + closing + 1 // the one that is being opened
     const accounted = (live + zombies) * DESCRIPTORS_PER_HANDLE + this.creating
     this.count += 1
     this.beyondMax = Math.max(this.beyondMax, descriptorsBelow(dataPath) - accounted)

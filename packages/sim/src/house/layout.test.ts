@@ -19,7 +19,7 @@ describe('checkText()', () => {
     ['.npmrc', 'audit=false\n//npm.pkg.github.com/:a=b'],
     ['docs/a.md', 'open\n`/home/ann/acme.sqlite`'],
     ['packages/a/src/a.ts', "f(\n'/tmp/tenax')"],
-    ['.ci/run', 'cd x\ncd /work/main'],
+    ['.ci/run', 'cd x\ncd /home/ann/tenax'],
   ])('refuses in %s: %s', (path, text) => {
     expect(checkText({ path, text }).map((finding) => finding.line)).toEqual([2])
   })

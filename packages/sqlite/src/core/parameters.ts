@@ -58,14 +58,24 @@ export function bindValues(parameters: Parameters, bindings: Bindings): SqlValue
     )
   }
   const values: (SqlValue | undefined)[] = names.map((_, index) => bindings.positional[index])
+  const indexes = indexesByName(names)
   for (const { name, value } of bindings.named) {
-    const index = names.findIndex(
-      (candidate) => candidate !== null && (candidate === name || candidate.slice(1) === name),
-    )
-    if (index === -1) throw new TenaxError('argument_invalid', `the statement has no parameter "${name}"`)
+    const index = indexes.get(name)
+    if (index === undefined) throw new TenaxError('argument_invalid', `the statement has no parameter "${name}"`)
     values[index] = value
   }
   return values.map((value, index) => valueOrThrow(value, index, names))
+}
+
+/** With its prefix and without; where two parameters differ in the prefix only, the bare name is the first one's. */
+function indexesByName(names: readonly (string | null)[]): ReadonlyMap<string, number> {
+  const indexes = new Map<string, number>()
+  for (const [index, name] of names.entries()) {
+    if (name === null) continue
+    indexes.set(name, index)
+    if (!indexes.has(name.slice(1))) indexes.set(name.slice(1), index)
+  }
+  return indexes
 }
 
 function valueOrThrow(value: SqlValue | undefined, index: number, names: readonly (string | null)[]): SqlValue {

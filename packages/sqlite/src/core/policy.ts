@@ -67,8 +67,21 @@ const FUNCTIONS = (
   'square cot coth atn2 unistr unistr_quote'
 ).split(' ')
 
+/**
+ * Functions of the engine that are not for tenants. Definitions are searched for them, because SQLite does not ask the
+ * authorizer about a DEFAULT, and runs one that it holds harmless.
+ */
+export const DENIED_FUNCTIONS: ReadonlySet<string> = new Set(
+  (
+    'readfile writefile edit fsdir load_extension sha3 sha3_agg sha3_query lsmode regexp regexpi replicate charindex padl padr ' +
+    'padc strfilter proper leftstr rightstr reverse difference fts3_tokenizer matchinfo offsets optimize sqlite_log ' +
+    'sqlite_compileoption_get sqlite_compileoption_used sqlite3mc_config sqlite3mc_config_table sqlite3mc_codec_data ' +
+    'sqlite3mc_version rtreenode last_rows_affected'
+  ).split(' '),
+)
+
 /** Virtual table modules that a tenant may make tables of. FTS3 and FTS4 call any function by name (`compress=readfile`). */
-const MODULES = ['fts5', 'fts5vocab', 'rtree', 'rtree_i32', 'geopoly']
+export const MODULES: readonly string[] = ['fts5', 'fts5vocab', 'rtree', 'rtree_i32', 'geopoly']
 
 /** Tables that exist without being made, and show more than the tenant's rows: pages, statements, files, memory. */
 export const FORBIDDEN_TABLES: readonly string[] = [

@@ -4,7 +4,7 @@
  * runs; this module guards what a definition would do *later* (a trigger's body, a foreign key, a rename), which the
  * authorizer does not see when the definition is made.
  */
-import { FORBIDDEN_TABLES } from './policy.ts'
+import { DENIED_FUNCTIONS, FORBIDDEN_TABLES, MODULES } from './policy.ts'
 import { asciiLowerCase, isNameLike, isSymbol, isWord, type Token } from './tokens.ts'
 
 /**
@@ -24,22 +24,23 @@ export function findReservedWrite(tokens: readonly Token[]): string | undefined 
 
 /** The first reserved name that the definition in `tokens` would own or write, or undefined. */
 export function findReservedUse(tokens: readonly Token[]): string | undefined {
-  return findDangerousName(tokens) ?? findOwnedOrWritten(tokens)
+  return findDangerousName(tokens) ?? findForeignModule(tokens) ?? findOwnedOrWritten(tokens)
 }
-
-/** Functions that reach out of the database. The authorizer refuses them when they are used; a definition earlier. */
-const DANGEROUS_FUNCTIONS: ReadonlySet<string> = new Set(
-  'readfile writefile edit load_extension sha3_query sqlite3mc_config sqlite3mc_config_table sqlite3mc_codec_data fts3_tokenizer'.split(
-    ' ',
-  ),
-)
 
 function findDangerousName(tokens: readonly Token[]): string | undefined {
   return tokens.find((token, index) => {
     if (!isNameLike(token) || token.type === 'string') return false
     const name = asciiLowerCase(token.value)
-    return FORBIDDEN_TABLES.includes(name) || (DANGEROUS_FUNCTIONS.has(name) && isSymbol(tokens[index + 1], '('))
+    return FORBIDDEN_TABLES.includes(name) || (DENIED_FUNCTIONS.has(name) && isSymbol(tokens[index + 1], '('))
   })?.value
+}
+
+/** The module of a CREATE VIRTUAL TABLE, when it is not one that tenants may use. */
+function findForeignModule(tokens: readonly Token[]): string | undefined {
+  if (!isWord(tokens[1], 'virtual')) return undefined
+  const using = tokens.findIndex((token) => isWord(token, 'using'))
+  const module = using === -1 ? undefined : tokens[using + 1]
+  return isNameLike(module) && MODULES.includes(asciiLowerCase(module.value)) ? undefined : (module?.value ?? 'USING')
 }
 
 function findOwnedOrWritten(tokens: readonly Token[]): string | undefined {

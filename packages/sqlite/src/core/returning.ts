@@ -30,13 +30,15 @@ export function rewriteReturning(source: ReturningSource): string {
   const at = findReturning(source.tokens)
   const clause = source.tokens[at]
   if (clause === undefined) throw sqlError('the statement returns nothing')
+  refuseRandom(source.tokens.slice(at + 1))
   const items = splitItems(source.tokens.slice(at + 1))
+  const numbers = numbersByToken(source)
   const stars = items.filter(isStar).length
   const starWidth = stars === 0 ? 0 : (source.columnNames.length - (items.length - stars)) / stars
   const expressions: string[] = []
   for (const item of items) {
     if (!isStar(item)) {
-      expressions.push(expressionText(source, withoutAlias(item)))
+      expressions.push(expressionText(source, withoutAlias(item), numbers))
       continue
     }
     const names = source.columnNames.slice(expressions.length, expressions.length + starWidth)
@@ -89,14 +91,32 @@ function endsValue(token: Token): boolean {
   return token.type !== 'word' || !OPERATORS.has(token.value)
 }
 
+/** A returned expression is evaluated more than once, which only one that gives the same value each time bears. */
+function refuseRandom(tokens: readonly Token[]): void {
+  const random = tokens.find(
+    (token, index) => (isWord(token, 'random') || isWord(token, 'randomblob')) && isSymbol(tokens[index + 1], '('),
+  )
+  if (random !== undefined) {
+    throw sqlError(`RETURNING cannot call ${random.value}()`, 'store the value in a column, and return that')
+  }
+}
+
+function numbersByToken({ tokens, numbers }: ReturningSource): ReadonlyMap<Token, number> {
+  const variables = tokens.filter((token) => token.type === 'variable')
+  return new Map(variables.map((token, index) => [token, numbers[index] ?? 0]))
+}
+
 /** The source of an expression with every `?` numbered, because the wrapped expression stands several times. */
-function expressionText(source: ReturningSource, tokens: readonly Token[]): string {
+function expressionText(
+  source: ReturningSource,
+  tokens: readonly Token[],
+  numbers: ReadonlyMap<Token, number>,
+): string {
   if (tokens.length === 0) throw unreadable()
   const start = source.tokens[0]?.startIndex ?? 0
-  const variables = source.tokens.filter((token) => token.type === 'variable')
   return tokens
     .map((token) => {
-      if (token.type === 'variable' && token.value === '?') return `?${source.numbers[variables.indexOf(token)]}`
+      if (token.type === 'variable' && token.value === '?') return `?${numbers.get(token)}`
       return source.text.slice(token.startIndex - start, token.endIndex - start)
     })
     .join(' ')

@@ -100,10 +100,15 @@ function sourceOf(source: string, tokens: readonly Token[]): string {
   return source.slice(tokens[0]?.startIndex ?? 0, tokens.at(-1)?.endIndex ?? 0)
 }
 
-/** EXPLAIN prints blob constants as raw text, which can end the process (decision 0002), so it takes none. */
+/**
+ * EXPLAIN prints constants of the program as raw text, also those of views and defaults behind it; one that is no UTF-8
+ * ends the process (decision 0002). EXPLAIN QUERY PLAN prints names only.
+ */
 function explainOf(source: string, tokens: readonly Token[]): 'explain' {
-  const skip = isWord(tokens[1], 'query') ? 3 : 1
-  const inner = tokens.slice(skip)
+  if (!isWord(tokens[1], 'query') || !isWord(tokens[2], 'plan')) {
+    throw refused('EXPLAIN is not allowed', 'use EXPLAIN QUERY PLAN')
+  }
+  const inner = tokens.slice(3)
   if (inner.length === 0) throw sqlError('EXPLAIN of nothing')
   if (inner.some((token) => token.type === 'blob'))
     throw refused('EXPLAIN of a statement with a blob literal is not allowed')

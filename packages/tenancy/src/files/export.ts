@@ -17,11 +17,14 @@ const JOURNAL_OFFSET = 18
 export interface TenantExport {
   readonly bytes: number
   readonly chunks: AsyncIterable<Uint8Array>
+  /** Resolves when the export must end: its tenant goes, or is written too fast. Reading on fails from then on. */
+  readonly interrupted: Promise<void>
   end(): void
 }
 
 /** Freezes the file of `handle` and gives its bytes. The caller keeps the handle in use until the chunks have ended. */
 export async function exportFile(handle: Handle): Promise<TenantExport> {
+  const interrupted = Promise.withResolvers<void>()
   let interruptedBy: TenaxError | undefined
   const thaw = await handle.exclusively(async () => {
     if (handle.isFrozen && handle.file.walBytes() > 0) {
@@ -36,12 +39,13 @@ export async function exportFile(handle: Handle): Promise<TenantExport> {
     }
     return handle.freeze((error) => {
       interruptedBy = error
-      thaw()
+      interrupted.resolve()
     })
   })
   const { descriptor } = handle.file
   const bytes = fstatSync(descriptor).size
-  return { bytes, chunks: chunksOf({ descriptor, bytes, interruptedBy: () => interruptedBy }), end: thaw }
+  const chunks = chunksOf({ descriptor, bytes, interruptedBy: () => interruptedBy })
+  return { bytes, chunks, interrupted: interrupted.promise, end: thaw }
 }
 
 async function* chunksOf(source: {
