@@ -17,9 +17,13 @@ export interface ProcessLock {
   release(): void
 }
 
+/** How long a starter waits for others that start at the same time. */
+const STARTERS_WAIT_MS = 300
+
 /** Takes the lock on the file at `path`, made if needed; or says who has it. */
 export function acquireProcessLock(driver: EngineDriver, path: string, self: LockHolder): ProcessLock | LockHolder {
   const connection = driver.open(path)
+  connection.script(`PRAGMA busy_timeout = ${STARTERS_WAIT_MS}`) // several may start at once, each for a moment
   try {
     writeHolder(connection, self)
     connection.prepare('BEGIN IMMEDIATE').get()
