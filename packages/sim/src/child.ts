@@ -1,5 +1,6 @@
 /** Real processes for the tests that kill them: started on a file, spoken to by lines, ended by a signal. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { assert } from '@tenax/kernel'
 
@@ -25,6 +26,14 @@ export interface ChildOptions {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly onLine: (line: string, child: Child) => void
+}
+
+/**
+ * The child's side: says one line, which is with the kernel when this returns. `process.stdout` would keep lines in the
+ * process while its reader is slow, and a killed process takes those with it.
+ */
+export function sayLine(line: string): void {
+  writeSync(1, `${line}\n`)
 }
 
 /** Starts Node on a script, never through a shim: a signal must reach the process itself. */

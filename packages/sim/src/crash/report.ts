@@ -1,4 +1,5 @@
 /** What a process under load says, one JSON line each: before a deed, after its acknowledgement, and what it finds. */
+import { sayLine } from '../child.ts'
 
 /** A lifecycle verb or a write on a mortal tenant: one after another, so that each leaves exactly one state or the next. */
 export type Deed =
@@ -38,9 +39,9 @@ export type Report =
   | { readonly type: 'looked' }
   | { readonly type: 'violation'; readonly text: string }
 
-/** Says one line. A write to a pipe is synchronous: what was said is with the kernel before anything else happens. */
+/** Says one line. What was said is with the kernel before anything else happens. */
 export function say(report: Report): void {
-  process.stdout.write(`${JSON.stringify(report)}\n`)
+  sayLine(JSON.stringify(report))
 }
 
 /** A line as it was said. Only for the output of our own worker. */
