@@ -207,7 +207,7 @@ test('the OpenAPI document lists every route of the app, and no other', async ()
   const settings = readOptions({ data: newDirectory(), shardCount: 1 })
   const { driver, clock, onEvent } = settings
   const components = { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid }
-  const tenancy = Tenancy.open(settings.tenancy, components)
+  const tenancy = await Tenancy.open(settings.tenancy, components)
   const streams = new Streams({ clock, onError: settings.onError })
   const metrics = createMetrics(tenancy, streams)
   const app = createApp({

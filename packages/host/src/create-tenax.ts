@@ -40,7 +40,8 @@ export interface Tenax extends AsyncDisposable {
 export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const settings = readOptions(options)
   const { driver, clock, onEvent } = settings
-  const tenancy = Tenancy.open(settings.tenancy, { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid })
+  const components = { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid }
+  const tenancy = await Tenancy.open(settings.tenancy, components)
   const streams = new Streams({ clock, onError: settings.onError })
   let state: 'serving' | 'closing' | 'failed' = 'serving'
   const parts: HostParts = {

@@ -35,7 +35,7 @@ export interface HostOptions {
 }
 
 /** Recovers and serves the data directory of `options`. */
-export function openHost(options: HostOptions): Tenancy {
+export function openHost(options: HostOptions): Promise<Tenancy> {
   const { dataPath, handlesMax, shardCount, migrations = [], driver = libsqlDriver, waitMsMax = 60_000 } = options
   return Tenancy.open(
     {

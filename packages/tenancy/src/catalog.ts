@@ -66,14 +66,23 @@ export const CATALOG_SCHEMA: readonly string[] = [
 
 const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms'
 
-/** One shard's catalog. All methods are synchronous and durable when they return. */
+/**
+ * One shard's catalog.
+ *
+ * A change is made before its method returns, so that nobody who asks later misses it; its promise resolves when it is
+ * durable. It rejects when the change was not made, and also when it was made and `durable` failed: then it may outlive a
+ * crash or not, and whoever must know which asks the catalog.
+ */
 export class Catalog {
   readonly shard: number
   readonly #file: SqliteFile
+  readonly #durable: () => Promise<void>
 
-  constructor(shard: number, file: SqliteFile) {
-    this.shard = shard
-    this.#file = file
+  /** `durable` resolves when every change of `file` so far would outlive a crash. */
+  constructor(options: { shard: number; file: SqliteFile; durable: () => Promise<void> }) {
+    this.shard = options.shard
+    this.#file = options.file
+    this.#durable = options.durable
   }
 
   get(id: TenantId): TenantRecord | undefined {
@@ -99,9 +108,15 @@ export class Catalog {
     return this.#file.engine('SELECT tenant_id, verb, incarnation, file FROM intent').all().map(readIntent)
   }
 
+  /** True while this intent is here: it was begun, and neither finished nor undone. */
+  isBegun({ tenantId, incarnation }: Intent): boolean {
+    const sql = 'SELECT 1 FROM intent WHERE tenant_id = ? AND incarnation = ?'
+    return this.#file.engine(sql).get([tenantId, incarnation]) !== undefined
+  }
+
   /** Begins a creation: the row, in state `creating` or `importing`, and the intent. */
-  beginNew(record: TenantRecord, intent: Intent): void {
-    this.#change(() => {
+  beginNew(record: TenantRecord, intent: Intent): Promise<void> {
+    return this.#change(() => {
       this.#insertIntent(intent, record.createdAtMs)
       this.#file
         .engine('INSERT INTO tenant (id, incarnation, file, state, created_at_ms) VALUES (?, ?, ?, ?, ?)')
@@ -110,13 +125,13 @@ export class Catalog {
   }
 
   /** Begins to replace the file of a tenant that goes on serving from the old one. */
-  beginReplace(intent: Intent, nowMs: number): void {
-    this.#change(() => this.#insertIntent(intent, nowMs))
+  beginReplace(intent: Intent, nowMs: number): Promise<void> {
+    return this.#change(() => this.#insertIntent(intent, nowMs))
   }
 
   /** Ends a creation or a replacement: from now on the row names this file, and nothing is held against the tenant. */
-  finishNew({ tenantId, incarnation, file }: Intent): void {
-    this.#change(() => {
+  finishNew({ tenantId, incarnation, file }: Intent): Promise<void> {
+    return this.#change(() => {
       this.#deleteIntent(tenantId)
       this.#one(
         `UPDATE tenant SET incarnation = ?, file = ?, state = 'warm', quarantine_reason = NULL WHERE id = ? RETURNING id`,
@@ -126,30 +141,30 @@ export class Catalog {
   }
 
   /** Takes a creation back: the row and its intent go. */
-  undoNew({ tenantId, incarnation }: Intent): void {
-    this.#change(() => {
+  undoNew({ tenantId, incarnation }: Intent): Promise<void> {
+    return this.#change(() => {
       this.#deleteIntent(tenantId)
       this.#file.engine('DELETE FROM tenant WHERE id = ? AND incarnation = ?').get([tenantId, incarnation])
     })
   }
 
-  beginDelete(intent: Intent, nowMs: number): void {
-    this.#change(() => {
+  beginDelete(intent: Intent, nowMs: number): Promise<void> {
+    return this.#change(() => {
       this.#insertIntent(intent, nowMs)
       this.#one(`UPDATE tenant SET state = 'deleting' WHERE id = ? RETURNING id`, [intent.tenantId])
     })
   }
 
-  finishDelete({ tenantId, incarnation }: Intent, nowMs: number): void {
-    this.#change(() => {
+  finishDelete({ tenantId, incarnation }: Intent, nowMs: number): Promise<void> {
+    return this.#change(() => {
       this.#deleteIntent(tenantId)
       this.#file.engine('DELETE FROM tenant WHERE id = ?').get([tenantId])
       this.#file.engine('INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?)').get([incarnation, tenantId, BigInt(nowMs)])
     })
   }
 
-  suspend(id: TenantId, nowMs: number): void {
-    this.#file.transaction(() =>
+  suspend(id: TenantId, nowMs: number): Promise<void> {
+    return this.#change(() =>
       this.#one('UPDATE tenant SET suspended_at_ms = coalesce(suspended_at_ms, ?) WHERE id = ? RETURNING id', [
         BigInt(nowMs),
         id,
@@ -158,16 +173,23 @@ export class Catalog {
   }
 
   /** Lifts suspension and quarantine. */
-  resume(id: TenantId): void {
-    this.#file.transaction(() =>
+  resume(id: TenantId): Promise<void> {
+    return this.#change(() =>
       this.#one('UPDATE tenant SET suspended_at_ms = NULL, quarantine_reason = NULL WHERE id = ? RETURNING id', [id]),
     )
   }
 
-  quarantine(id: TenantId, incarnation: Incarnation, reason: string): void {
-    this.#file
-      .engine('UPDATE tenant SET quarantine_reason = ? WHERE id = ? AND incarnation = ?')
-      .get([reason.slice(0, REASON_CHARS_MAX), id, incarnation])
+  quarantine(id: TenantId, incarnation: Incarnation, reason: string): Promise<void> {
+    return this.#change(() => {
+      this.#file
+        .engine('UPDATE tenant SET quarantine_reason = ? WHERE id = ? AND incarnation = ?')
+        .get([reason.slice(0, REASON_CHARS_MAX), id, incarnation])
+    })
+  }
+
+  /** Resolves when every change so far is durable: for who goes on from a change that somebody else made. */
+  whenDurable(): Promise<void> {
+    return this.#durable()
   }
 
   /** File name by incarnation, of every tenant and every intent: what may lie in the shard's directory. */
@@ -183,10 +205,11 @@ export class Catalog {
     if (await this.#file.checkpoint()) this.#file.close()
   }
 
-  /** One durable change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. */
-  #change(body: () => void): void {
+  /** One change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. Resolves when durable. */
+  async #change(body: () => void): Promise<void> {
     this.#file.transaction(body)
     if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.#file.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()
+    await this.#durable()
   }
 
   #insertIntent({ tenantId, verb, incarnation, file }: Intent, nowMs: number): void {

@@ -5,7 +5,7 @@ import { codeOf, gathered, tenancyMaker, until } from './fixtures/test-bed.ts'
 import { EXPORT_WAL_BYTES_MAX } from './limits.ts'
 
 const newTenancy = tenancyMaker()
-const open = newTenancy({ file: { pageCountMax: 65_536 } })
+const open = await newTenancy({ file: { pageCountMax: 65_536 } })
 const { tenancy, sql } = open
 
 /** A tenant of some 2 MiB, so that its export has several pieces. Counter and log move together or not at all. */

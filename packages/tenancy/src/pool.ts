@@ -304,15 +304,15 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   /**
    * Lets go of the handle of `key`, waiting for whoever uses it. Resolves when it is closed, or was not open, and
-   * `whenGone` has run; only then is the key opened again.
+   * `whenGone` has ended; only then is the key opened again.
    *
    * @throws TenaxError `overloaded` when it took too long; the handle goes as soon as it can
    */
-  async retire(key: K, reason: DisposalReason, whenGone: () => void = () => undefined): Promise<void> {
+  async retire(key: K, reason: DisposalReason, whenGone?: () => Promise<void> | void): Promise<void> {
     this.#retiring.set(key, (this.#retiring.get(key) ?? 0) + 1)
     try {
       await this.#letGo(key, reason)
-      whenGone()
+      await whenGone?.()
     } finally {
       const others = (this.#retiring.get(key) ?? 1) - 1
       if (others > 0) this.#retiring.set(key, others)

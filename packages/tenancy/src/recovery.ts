@@ -22,15 +22,15 @@ export interface ShardRecovery {
 }
 
 /** Finishes or undoes every intent of a shard, then removes what no row names. Before the shard serves anybody. */
-export function recoverShard(catalog: Catalog, layout: Layout, clock: Clock): ShardRecovery {
+export async function recoverShard(catalog: Catalog, layout: Layout, clock: Clock): Promise<ShardRecovery> {
   let finished = 0
   let undone = 0
   for (const intent of catalog.intents()) {
     if (intent.verb === 'delete') {
-      finishDelete(catalog, layout, intent, clock)
+      await finishDelete(catalog, layout, intent, clock)
       finished += 1
     } else {
-      undoNew(catalog, layout, intent)
+      await undoNew(catalog, layout, intent)
       undone += 1
     }
   }
@@ -39,13 +39,17 @@ export function recoverShard(catalog: Catalog, layout: Layout, clock: Clock): Sh
 }
 
 /** Removes the tenant's files, then its row. Safe to repeat from any point. */
-export function finishDelete(catalog: Catalog, layout: Layout, intent: Intent, clock: Clock): void {
+export async function finishDelete(catalog: Catalog, layout: Layout, intent: Intent, clock: Clock): Promise<void> {
   removeTenantFiles(layout, catalog.shard, intent.incarnation)
-  catalog.finishDelete(intent, clock.nowMs())
+  await catalog.finishDelete(intent, clock.nowMs())
 }
 
-/** Removes the files that a creation or an import has made so far, then what the catalog says of it. Safe to repeat. */
-export function undoNew(catalog: Catalog, layout: Layout, intent: Intent): void {
+/**
+ * Removes the files that a creation or an import has made so far, then what the catalog says of it. Safe to repeat. When
+ * the catalog has its end already, the files are the tenant's, and they stay.
+ */
+export async function undoNew(catalog: Catalog, layout: Layout, intent: Intent): Promise<void> {
+  if (!catalog.isBegun(intent)) return
   removeTenantFiles(layout, catalog.shard, intent.incarnation)
-  catalog.undoNew(intent)
+  await catalog.undoNew(intent)
 }

@@ -2,7 +2,7 @@
  * Tenancy: the tenants of one data directory and everything that happens to them. This class holds the parts together and
  * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
  */
-import { type Clock, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import { type Clock, isTenaxError, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import {
   collectClosed,
   type EngineDriver,
@@ -96,13 +96,13 @@ export class Tenancy {
    *
    * @throws TenaxError `data_in_use`, `data_format_newer`, `data_format_invalid`, `config_invalid`
    */
-  static open(settings: TenancySettings, components: TenancyComponents): Tenancy {
+  static async open(settings: TenancySettings, components: TenancyComponents): Promise<Tenancy> {
     checkMigrations(settings.migrations)
     const { driver, clock, randomId, pid } = components
     const { dataPath: path, shardCount } = settings
     const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
     try {
-      const { directory, recovery } = Directory.open(data, { driver, clock, fileSettings: settings.file })
+      const { directory, recovery } = await Directory.open(data, { driver, clock, fileSettings: settings.file })
       for (const shard of recovery) {
         if (shard.finished + shard.undone + shard.filesRemoved > 0) components.onEvent({ type: 'recovered', ...shard })
       }
@@ -133,25 +133,33 @@ export class Tenancy {
     return openHandle(context, record, path)
   }
 
-  /** Stops one tenant, loudly: its row says why, its handle refuses, its neighbours do not notice. */
+  /**
+   * Stops one tenant, loudly: its row says why, its handle refuses, its neighbours do not notice. It is stopped when this
+   * returns; the event waits until it is known whether the row outlives a crash.
+   */
   #quarantine(record: TenantRecord, reason: string): void {
     const { pool, components } = this.#context
-    const recorded = this.#recordQuarantine(record, reason)
+    const recording = this.#recordQuarantine(record, reason)
     const handle = pool.peek(record.id)
     if (handle?.record.incarnation === record.incarnation) {
       handle.fence(quarantined(record, reason))
       pool.retire(record.id, 'fenced').catch(() => undefined) // busy for long: it refuses everybody all the same
     }
-    components.onEvent({ type: 'quarantined', tenantId: record.id, reason, recorded })
+    void recording.then((recorded) => {
+      components.onEvent({ type: 'quarantined', tenantId: record.id, reason, recorded })
+    })
   }
 
-  /** On a full disk the catalog cannot be written; the tenant is stopped all the same, for the life of this process. */
-  #recordQuarantine(record: TenantRecord, reason: string): boolean {
+  /**
+   * On a full disk the catalog cannot be written; the tenant is stopped all the same, for the life of this process. A broken
+   * invariant of the catalog has no caller to tell: it ends the process as an unhandled rejection.
+   */
+  async #recordQuarantine(record: TenantRecord, reason: string): Promise<boolean> {
     try {
-      this.#context.directory.catalogOf(record.id).quarantine(record.id, record.incarnation, reason)
+      await this.#context.directory.catalogOf(record.id).quarantine(record.id, record.incarnation, reason)
       return true
     } catch (error) {
-      if (error instanceof EngineError) return false
+      if (error instanceof EngineError || isTenaxError(error)) return false
       throw error
     }
   }
@@ -208,7 +216,7 @@ export class Tenancy {
     return this.#transition(id, async () => {
       const { directory, pool, components } = this.#context
       directory.get(id)
-      directory.catalogOf(id).suspend(id, components.clock.nowMs())
+      await directory.catalogOf(id).suspend(id, components.clock.nowMs())
       pool.peek(id)?.fence(suspended(id))
       await pool.retire(id, 'fenced')
       return directory.get(id)
@@ -220,7 +228,7 @@ export class Tenancy {
     return this.#transition(id, async () => {
       const { directory, pool } = this.#context
       directory.get(id)
-      directory.catalogOf(id).resume(id)
+      await directory.catalogOf(id).resume(id)
       if (pool.peek(id)?.fencedBy !== undefined) await pool.retire(id, 'fenced')
       return directory.get(id)
     })

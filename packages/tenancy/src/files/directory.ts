@@ -31,10 +31,14 @@ export class Directory {
   }
 
   /** Opens every shard's catalog and finishes or undoes what a crash cut short there. */
-  static open(data: DataDirectory, options: DirectoryOptions): { directory: Directory; recovery: ShardRecovery[] } {
+  static async open(
+    data: DataDirectory,
+    options: DirectoryOptions,
+  ): Promise<{ directory: Directory; recovery: ShardRecovery[] }> {
     const catalogs: Catalog[] = []
     for (let shard = 0; shard < data.identity.shardCount; shard += 1) catalogs.push(openCatalog(data, shard, options))
-    const recovery = catalogs.map((catalog) => recoverShard(catalog, data.layout, options.clock))
+    const recovery: ShardRecovery[] = []
+    for (const catalog of catalogs) recovery.push(await recoverShard(catalog, data.layout, options.clock))
     return { directory: new Directory(catalogs), recovery }
   }
 
@@ -116,5 +120,6 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
       hint: 'put the shard directories back',
     })
   }
-  return new Catalog(shard, file)
+  const durable = async () => undefined // a commit of a catalog is synced before it returns
+  return new Catalog({ shard, file, durable })
 }

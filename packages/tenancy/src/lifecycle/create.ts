@@ -13,12 +13,12 @@ export async function createTenant(context: VerbContext, id: TenantId): Promise<
     throw new TenaxError('tenant_exists', `tenant "${id}" exists`, { hint: 'choose another id' })
   const name = newFileName(components.randomId)
   const intent = { tenantId: id, verb: 'create', ...name } as const
-  catalog.beginNew(newRecord(id, name, 'creating', components.clock.nowMs()), intent)
   try {
+    await catalog.beginNew(newRecord(id, name, 'creating', components.clock.nowMs()), intent)
     await createTenantFile(data.layout, catalog.shard, name, template)
-    catalog.finishNew(intent)
+    await catalog.finishNew(intent)
   } catch (error) {
-    undoNew(catalog, data.layout, intent)
+    await undoNew(catalog, data.layout, intent)
     throw error
   }
   await openOnce(context, id)

@@ -54,13 +54,13 @@ async function takeFile(context: VerbContext, id: TenantId, upload: string): Pro
   const nowMs = components.clock.nowMs()
   try {
     refuseIfTooLarge(connection, context)
-    if (existing === undefined) catalog.beginNew(newRecord(id, name, 'importing', nowMs), intent)
-    else catalog.beginReplace(intent, nowMs)
+    if (existing === undefined) await catalog.beginNew(newRecord(id, name, 'importing', nowMs), intent)
+    else await catalog.beginReplace(intent, nowMs)
     await rebuild(context, connection, { intent, isExport })
     await migrateRebuilt(context, intent)
     await swap(context, intent, existing)
   } catch (error) {
-    if (catalog.intents().some(({ tenantId }) => tenantId === id)) undoNew(catalog, data.layout, intent)
+    await undoNew(catalog, data.layout, intent)
     throw error instanceof EngineError ? importFailure(error) : error
   } finally {
     connection.close()
@@ -133,7 +133,7 @@ async function swap(
   existing: TenantRecord | undefined,
 ): Promise<void> {
   const catalog = directory.catalogOf(intent.tenantId)
-  if (existing === undefined) catalog.finishNew(intent)
+  if (existing === undefined) await catalog.finishNew(intent)
   else {
     pool
       .peek(intent.tenantId)

@@ -17,9 +17,9 @@ export async function removeTenant(context: VerbContext, id: TenantId): Promise<
   const catalog = directory.catalogOf(id)
   const intent = { tenantId: id, verb: 'delete', incarnation, file } as const
   // A deletion that could not end, because a user of the handle would not, is taken up again.
-  if (state !== 'deleting') catalog.beginDelete(intent, components.clock.nowMs())
+  await (state === 'deleting' ? catalog.whenDurable() : catalog.beginDelete(intent, components.clock.nowMs()))
   pool.peek(id)?.fence(new TenaxError('tenant_not_found', `tenant "${id}" was deleted`))
   await pool.retire(id, 'delete')
-  finishDelete(catalog, data.layout, intent, components.clock)
+  await finishDelete(catalog, data.layout, intent, components.clock)
   return { id, incarnation, deletedAtMs: components.clock.nowMs() }
 }
