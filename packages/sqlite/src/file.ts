@@ -10,7 +10,8 @@
  *  5. `close()` is called only after a TRUNCATE checkpoint that left the WAL at 0 bytes (LEDGER K4), because descriptors
  *     linger, and a late close by the collector may checkpoint again.
  */
-import { statSync } from 'node:fs'
+import { fdatasync, statSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { assert, TenaxError } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
 import { type Bindings, bindValues } from './core/parameters.ts'
@@ -18,19 +19,22 @@ import { TENANT_POLICY } from './core/policy.ts'
 import { parseStatement } from './core/statement.ts'
 import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
 import { sqlFailure } from './failure.ts'
-import type { Executed, ExecuteOptions, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
+import type { CommitHooks, Executed, ExecuteOptions, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
 import {
   MAINTENANCE_TIMEOUT_MS,
+  PAGE_BYTES,
   SHORT_PREPARE_MS,
   SHORT_TIMEOUT_MS,
   STATEMENTS_HELD_MAX,
   STATEMENTS_MAX,
 } from './limits.ts'
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
-import { applyPragmas } from './open-pragmas.ts'
+import { applyPragmas, type Synchronous } from './open-pragmas.ts'
 import { isCheapDefinition, refuseLargeSchema, SCHEMA_SIZE_SQL } from './schema-size.ts'
 import { compileTenantStatement, keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
 import { mendVectorMetadata } from './vector-index.ts'
+
+const syncDescriptor = promisify(fdatasync)
 
 const SAVEPOINT_VERBS = { savepoint: 'SAVEPOINT', release: 'RELEASE', rollback_to: 'ROLLBACK TO' } as const
 
@@ -44,6 +48,8 @@ export class SqliteFile {
   readonly #engineStatements = new Map<string, EngineStatement>()
   readonly #tenantStatements = new LRUCache<string, TenantStatement>({ max: STATEMENTS_MAX })
   readonly #nowMs: () => number
+  readonly #synchronous: Synchronous
+  #hooks: CommitHooks = { before: () => undefined, after: () => undefined }
   #schemaMayHaveChanged = false
   #mayHaveGrown = false
   #cheapDefinitions: boolean | undefined
@@ -56,6 +62,7 @@ export class SqliteFile {
     this.#hold = hold
     this.#connection = connection
     this.#nowMs = options.nowMs
+    this.#synchronous = options.synchronous ?? 'full'
   }
 
   /**
@@ -68,7 +75,7 @@ export class SqliteFile {
     let connection: EngineConnection | undefined
     try {
       connection = options.driver.open(hold.realPath)
-      applyPragmas(connection, options.settings)
+      applyPragmas(connection, { ...options.settings, synchronous: options.synchronous ?? 'full' })
       mendVectorMetadata(connection)
       return new SqliteFile(hold, connection, options)
     } catch (error) {
@@ -78,9 +85,24 @@ export class SqliteFile {
     }
   }
 
-  /** A raw descriptor of the main file, for reading a frozen file and for syncing. Never close it. */
+  /** A raw descriptor of the main file, for reading a frozen file. Never close it. */
   get descriptor(): number {
     return this.#hold.descriptor
+  }
+
+  /** Makes what a checkpoint has written durable, off the event loop. */
+  syncMain(): Promise<void> {
+    return syncDescriptor(this.#hold.descriptor)
+  }
+
+  /** Calls `hooks` synchronously around each COMMIT of this connection, so that nothing else runs on it between. */
+  onCommit(hooks: CommitHooks): void {
+    this.#hooks = hooks
+  }
+
+  /** Pages that the connection keeps in memory: what a transaction can change before it writes to the WAL. */
+  get cachePages(): number {
+    return Math.ceil((this.settings.cacheKib * 1024) / PAGE_BYTES)
   }
 
   /** A statement of the engine's own, compiled once, without the sandbox. */
@@ -101,11 +123,14 @@ export class SqliteFile {
     this.engine(mode === 'immediate' ? 'BEGIN IMMEDIATE' : 'BEGIN').get()
   }
 
-  /** Commits. With `synchronous=FULL` the WAL is synced before this resolves, off the event loop. */
+  /** Commits: with `full`, which waits for the disk, off the event loop; with `off`, before this returns. */
   async commit(): Promise<void> {
-    await this.engine('COMMIT').getOffThread([], 0)
+    this.#hooks.before()
+    if (this.#synchronous === 'full') await this.engine('COMMIT').getOffThread([], 0)
+    else this.engine('COMMIT').get()
     this.#mayHaveGrown = true
     this.#forgetIfChanged()
+    this.#hooks.after()
   }
 
   /** True when something was committed since this was last asked: the moment to look at the WAL's size. */
@@ -136,7 +161,10 @@ export class SqliteFile {
     this.begin('immediate')
     try {
       const result = body()
+      this.#hooks.before()
       this.engine('COMMIT').get()
+      this.#mayHaveGrown = true
+      this.#hooks.after()
       return result
     } catch (error) {
       this.rollback()

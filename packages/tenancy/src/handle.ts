@@ -7,6 +7,7 @@
 import { type Clock, InvariantError, type SqlResult, TenaxError } from '@tenax/kernel'
 import { type Bindings, isDamage, type SqliteFile } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
+import type { FileJournal } from './durability/file-journal.ts'
 import type { TenantMeta } from './identity.ts'
 import {
   CHECKPOINT_IDLE_MS,
@@ -24,6 +25,7 @@ export interface HandleOptions {
   readonly record: TenantRecord
   readonly meta: TenantMeta
   readonly file: SqliteFile
+  readonly journal: FileJournal
   readonly clock: Clock
   readonly onDamage: (reason: string) => void
 }
@@ -37,6 +39,7 @@ export class Handle implements Poolable {
   readonly meta: TenantMeta
   readonly file: SqliteFile
   readonly clock: Clock
+  readonly #journal: FileJournal
   readonly #turns: Turns
   readonly #onDamage: (reason: string) => void
   readonly #interruptibles = new Set<Interruptible>()
@@ -48,12 +51,29 @@ export class Handle implements Poolable {
     this.meta = options.meta
     this.file = options.file
     this.clock = options.clock
+    this.#journal = options.journal
     this.#onDamage = options.onDamage
     this.#turns = new Turns({ clock: options.clock, queueMax: HANDLE_QUEUE_MAX, waitMsMax: WAIT_MS_MAX })
   }
 
-  /** Runs one statement as a transaction of its own. Throws TenaxError by the statement's fault or the tenant's state. */
+  /**
+   * Runs one statement as a transaction of its own; answers behind the gate (LEDGER G1). Throws TenaxError by the statement's
+   * fault or the tenant's state.
+   */
   execute(text: string, bindings: Bindings): Promise<SqlResult> {
+    return this.gated(this.#execute(text, bindings))
+  }
+
+  /** Lets what `work` comes to leave only when every commit that it may have seen is durable. */
+  async gated<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } finally {
+      if (!this.#journal.isSettled) await this.#journal.settled()
+    }
+  }
+
+  #execute(text: string, bindings: Bindings): Promise<SqlResult> {
     const { promise, resolve, reject } = Promise.withResolvers<SqlResult>()
     const context = { file: this.file, clock: this.clock, onLate: () => reject(uninterruptible()) }
     this.exclusively(async () => runAlone(context, await prepareInTime(context, text), bindings)).then(resolve, reject)
@@ -101,7 +121,12 @@ export class Handle implements Poolable {
       )
       return
     }
-    await this.file.checkpoint()
+    await this.checkpoint()
+  }
+
+  /** Moves the WAL into the main file once all of it is durable. Inside a turn, outside a transaction. */
+  checkpoint(): Promise<boolean> {
+    return this.#journal.checkpoint()
   }
 
   /**
@@ -173,13 +198,20 @@ export class Handle implements Poolable {
   quiet(idleMs: number): void {
     if (idleMs < CHECKPOINT_IDLE_MS || this.#freezes > 0 || this.file.walBytes() === 0) return
     // A failure was examined by then; if it is of the moment (a full disk, a lock), the next look tries again.
-    this.exclusively(async () => void (await this.file.checkpoint())).catch(() => undefined)
+    this.checkpointSoon().catch(() => undefined)
+  }
+
+  /** Checkpoints when it is this one's turn, unless an export holds the main file as it is. */
+  checkpointSoon(): Promise<void> {
+    return this.exclusively(async () => {
+      if (this.#freezes === 0) await this.checkpoint()
+    })
   }
 
   /** True when nothing is left in the WAL, or when the file is fenced and too damaged for a checkpoint. */
   async #emptyWal(): Promise<boolean> {
     try {
-      return this.file.walBytes() === 0 || (await this.file.checkpoint())
+      return await this.checkpoint()
     } catch (error) {
       if (this.#fencedBy === undefined) throw error
       return true
@@ -195,6 +227,7 @@ export class Handle implements Poolable {
     if (end === undefined) return false // an operation that cannot be interrupted still runs
     try {
       if (reason !== 'delete' && !(await this.#emptyWal())) return false
+      this.#journal.close()
       this.file.close()
       this.fence(new TenaxError('unavailable', 'the handle is closed'))
       return true

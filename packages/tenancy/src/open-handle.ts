@@ -2,8 +2,10 @@
 import { type Clock, InvariantError, isTenaxError, type RandomId, sleep, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
+import type { HostLedger } from './durability/host-ledger.ts'
+import { Journal } from './durability/journal.ts'
 import { Handle } from './handle.ts'
-import { identify } from './identity.ts'
+import { type FoundIdentity, newLineage, readIdentity, type TenantMeta, writeIdentity } from './identity.ts'
 import { type Migration, MigrationError, migrate } from './migrations.ts'
 
 /** What opening any tenant needs. `quarantine` writes the reason into the catalog and fences the handle. */
@@ -11,6 +13,7 @@ export interface OpeningContext {
   readonly driver: EngineDriver
   readonly clock: Clock
   readonly randomId: RandomId
+  readonly ledger: HostLedger
   readonly fileSettings: SqliteFileSettings
   readonly migrations: readonly Migration[]
   readonly quarantine: (record: TenantRecord, reason: string) => void
@@ -23,19 +26,45 @@ export interface OpeningContext {
  */
 export async function openHandle(context: OpeningContext, record: TenantRecord, path: string): Promise<Handle> {
   let file: SqliteFile | undefined
+  let journal: Journal | undefined
   try {
     file = await openPatiently(context, path)
-    const meta = identify(file, record.incarnation, context.randomId)
-    await migrate(file, context.clock, context.migrations)
+    const { ledger, clock } = context
+    const found = readIdentity(file, record.incarnation)
+    const meta = { incarnation: record.incarnation, lineage: found.lineage ?? newLineage(context.randomId) }
+    journal = Journal.attach({ file, ledger, position: { ...meta, lsn: found.lsn } })
+    const { lineage } = nameIfNeeded(context, { file, journal, found, meta })
+    await migrate(file, clock, context.migrations)
     const onDamage = (reason: string) => context.quarantine(record, reason)
-    return new Handle({ record, meta, file, clock: context.clock, onDamage })
+    return new Handle({ record, meta: { ...meta, lineage }, file, journal, clock, onDamage })
   } catch (error) {
+    journal?.close()
     file?.close()
     const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
     if (reason === undefined) throw shortageOf(error) ?? error
     context.quarantine(record, reason)
     throw quarantined(record, reason, error)
   }
+}
+
+interface Opened {
+  readonly file: SqliteFile
+  readonly journal: Journal
+  readonly found: FoundIdentity
+  readonly meta: TenantMeta
+}
+
+/**
+ * Gives a new file its name, and a new lineage to one whose ledger ended without a seal: a commit that never reached that
+ * ledger has left no trace, and its number must not come back as somebody else's (LEDGER P1).
+ */
+function nameIfNeeded({ ledger, randomId }: OpeningContext, { file, journal, found, meta }: Opened): TenantMeta {
+  if (found.lineage === undefined) journal.includeAllPages()
+  else if (found.epoch > ledger.uncleanEpoch) return meta
+  const named = found.lineage === undefined ? meta : { ...meta, lineage: newLineage(randomId) }
+  journal.beginLineage(named.lineage)
+  writeIdentity(file, named, ledger.epoch)
+  return named
 }
 
 /** Waits between tries to open a file, in milliseconds. */
@@ -46,7 +75,8 @@ const OPEN_WAITS_MS: readonly number[] = [5, 20, 50, 100, 200]
  * `-wal` and `-shm` with it; who opens at that very moment is told SQLITE_CANTOPEN.
  */
 async function openPatiently({ driver, fileSettings, clock }: OpeningContext, path: string): Promise<SqliteFile> {
-  const open = () => SqliteFile.open(path, { driver, settings: fileSettings, nowMs: () => clock.monotonicMs() })
+  const nowMs = () => clock.monotonicMs()
+  const open = () => SqliteFile.open(path, { driver, settings: fileSettings, nowMs, synchronous: 'off' })
   for (const waitMs of OPEN_WAITS_MS) {
     try {
       return open()

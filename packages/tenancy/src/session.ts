@@ -60,7 +60,8 @@ export class Session {
   /** Runs one statement. */
   run(text: string, bindings: Bindings): Promise<SqlResult> {
     return this.#answeredInTime(async (onLate) => {
-      if (this.#open !== undefined) return this.#runInside(this.#open, text, bindings, onLate)
+      const open = this.#open
+      if (open !== undefined) return open.handle.gated(this.#runInside(open, text, bindings, onLate))
       return this.#borrow((handle) => this.#runOutside(handle, text, bindings, onLate))
     })
   }
@@ -88,7 +89,9 @@ export class Session {
     return this.#answeredInTime(async (onLate) => {
       const open = this.#open
       if (open === undefined) {
-        return this.#use((handle) => handle.exclusively(() => prepareInTime(contextOf(handle, onLate), text)))
+        return this.#use((handle) =>
+          handle.gated(handle.exclusively(() => prepareInTime(contextOf(handle, onLate), text))),
+        )
       }
       open.timers.idle?.cancel()
       return prepareInTime(contextOf(open.handle, onLate), text)
@@ -112,7 +115,7 @@ export class Session {
   #borrow<T>(body: (handle: Handle) => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     this.#use(async (handle) => {
-      const result = await body(handle)
+      const result = await handle.gated(body(handle))
       const over = this.#open?.over.promise
       resolve(result)
       await over

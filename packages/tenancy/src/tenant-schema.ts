@@ -6,12 +6,16 @@
 /** Version of the tables below, kept in `tenax_meta.format`. */
 export const TENANT_FORMAT = 1
 
-/** `tenax_meta`: who this file is and how many commits it has seen. An empty incarnation marks a template. */
+/**
+ * `tenax_meta`: who this file is and how many commits it has seen. `epoch` is that of the ledger under which the lineage was
+ * given. An empty incarnation marks a template.
+ */
 export const TENANT_META_SQL = `CREATE TABLE tenax_meta (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   format INTEGER NOT NULL CHECK (format >= 1),
   incarnation TEXT NOT NULL CHECK (incarnation NOT GLOB '*[^a-z0-9]*'),
   lineage TEXT NOT NULL CHECK (lineage NOT GLOB '*[^a-z0-9]*'),
+  epoch INTEGER NOT NULL CHECK (epoch >= 0),
   lsn INTEGER NOT NULL CHECK (lsn >= 0)
 ) STRICT`
 
@@ -26,5 +30,5 @@ export const TENANT_MIGRATION_SQL = `CREATE TABLE tenax_migration (
 export const TENANT_SCHEMA: readonly string[] = [
   TENANT_META_SQL,
   TENANT_MIGRATION_SQL,
-  `INSERT INTO tenax_meta VALUES (1, ${TENANT_FORMAT}, '', '', 0)`,
+  `INSERT INTO tenax_meta VALUES (1, ${TENANT_FORMAT}, '', '', 0, 0)`,
 ]

@@ -1,0 +1,143 @@
+/**
+ * A host's ledger as tenancy sees it: one writer for all tenants and catalogs of a data directory, the gate that replies
+ * wait at, and what is done when the ledger grows.
+ */
+import { assert, type Clock, type Incarnation, TenaxError } from '@tenax/kernel'
+import type { AppendableRecord, CheckpointRecord, EntryRecord, Ledger } from '@tenax/ledger'
+import { LEDGER_BYTES_MAX } from '../limits.ts'
+
+/** What a host's ledger is made of. */
+export interface HostLedgerOptions {
+  readonly ledger: Ledger
+  readonly epoch: number
+  /** The last epoch that ended without a seal; 0 when there was none. */
+  readonly uncleanEpoch: number
+  /** Where recovery has brought the files whose log it wrote. */
+  readonly redone: ReadonlyMap<Incarnation, bigint>
+  readonly clock: Clock
+}
+
+/** Asks for a checkpoint of the files of these incarnations: they hold the oldest segment. */
+export type CheckpointRequest = (incarnations: readonly Incarnation[]) => Promise<void>
+
+/** One host's ledger, open. */
+export class HostLedger {
+  readonly epoch: number
+  readonly uncleanEpoch: number
+  readonly #ledger: Ledger
+  readonly #redone: Map<Incarnation, bigint>
+  readonly #clock: Clock
+  #requestCheckpoints: CheckpointRequest = async () => undefined
+  #tending: Promise<void> | undefined
+
+  constructor({ ledger, epoch, uncleanEpoch, redone, clock }: HostLedgerOptions) {
+    this.#ledger = ledger
+    this.epoch = epoch
+    this.uncleanEpoch = uncleanEpoch
+    this.#redone = new Map(redone)
+    this.#clock = clock
+  }
+
+  /** Who is asked when the ledger has grown beyond its bound. */
+  onPressure(request: CheckpointRequest): void {
+    this.#requestCheckpoints = request
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs()
+  }
+
+  /** The LSN that recovery has brought this file to, told once: to the first who opens it. */
+  takeRedone(incarnation: Incarnation): bigint | undefined {
+    const lsn = this.#redone.get(incarnation)
+    this.#redone.delete(incarnation)
+    return lsn
+  }
+
+  get durableSeq(): number {
+    return this.#ledger.durableSeq
+  }
+
+  get appendedSeq(): number {
+    return this.#ledger.appendedSeq
+  }
+
+  /** Bytes on disk, and bytes that wait for it. */
+  sizes(): { readonly diskBytes: number; readonly bufferedBytes: number } {
+    return { diskBytes: this.#ledger.bytes, bufferedBytes: this.#ledger.bufferedBytes }
+  }
+
+  /** Resolves when record `seq` and all before it are fsynced. Throws TenaxError `outcome_unknown` when that fails. */
+  durable(seq: number): Promise<void> {
+    return this.#ledger.durable(seq)
+  }
+
+  /** Resolves when all that was appended so far is fsynced. */
+  settled(): Promise<void> {
+    return this.#ledger.durable(this.#ledger.appendedSeq)
+  }
+
+  /**
+   * Asked before a COMMIT, because an entry cannot be refused behind it.
+   *
+   * @throws TenaxError `overloaded` when the disk is behind, `storage_full` when it is full, `unavailable` after a failure
+   */
+  assertRoom(pageCount: number): void {
+    if (this.#ledger.hasRoom(this.#ledger.entryBytes(pageCount))) return
+    if (this.#ledger.state === 'full') {
+      throw new TenaxError('storage_full', 'the disk is full, and so is the memory for what waits for it', {
+        hint: 'make room on the disk; nothing that was acknowledged is lost',
+      })
+    }
+    if (this.#ledger.state === 'open') {
+      throw new TenaxError('overloaded', 'too many commits wait for the disk', { hint: 'retry after a pause' })
+    }
+    throw new TenaxError('unavailable', 'the ledger takes no more commits', { hint: 'the host is stopping' })
+  }
+
+  /** Appends one commit and gives its number. */
+  append(entry: EntryRecord): number {
+    const seq = this.#ledger.append(entry)
+    if (this.#ledger.bytes > LEDGER_BYTES_MAX) this.#tend()
+    return seq
+  }
+
+  /** Records a checkpoint, and removes the segments that nobody needs once the record is durable. */
+  appendCheckpoint(record: CheckpointRecord): void {
+    this.#appendControl(record)
+  }
+
+  /** Lets go of an incarnation's entries: it was deleted, replaced, or its entries lie in a side file. */
+  forget(incarnation: Incarnation): void {
+    this.#appendControl({ kind: 'forget', incarnation })
+  }
+
+  #appendControl(record: AppendableRecord): void {
+    const seq = this.#ledger.append(record)
+    this.durable(seq)
+      .then(() => this.#ledger.trim())
+      .catch(() => undefined) // the ledger has failed: whoever waits at the gate hears of it
+  }
+
+  /** Above its bound the ledger asks for checkpoints of those who hold its oldest segment, until it is below. */
+  #tend(): void {
+    this.#tending ??= this.#relieve()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#tending = undefined
+      })
+  }
+
+  async #relieve(): Promise<void> {
+    const { incarnations } = this.#ledger.pinnedBy()
+    await this.#requestCheckpoints(incarnations)
+    await this.settled()
+    await this.#ledger.trim()
+  }
+
+  /** Flushes and seals: the next start has nothing to recover. */
+  async close(): Promise<void> {
+    assert(this.#redone.size === 0 || this.#redone.size > 0, 'files that nobody opened keep their redo log')
+    await this.#ledger.close()
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * What a start does with the ledgers that it finds (LEDGER F4, D4): all are read, what survives of them is written into a
+ * new one, and only when that is fsynced are the old ones removed. It never appends to a ledger that it has read.
+ *
+ * A crash in the middle leaves old ledgers, perhaps with a new one that holds part of a copy: the next start reads both.
+ */
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Clock, type Incarnation, type RandomId, TenaxError } from '@tenax/kernel'
+import {
+  forEachRecord,
+  fsSegmentFiles,
+  Ledger,
+  type LedgerCut,
+  type LedgerEnd,
+  type LedgerName,
+  type LedgerSettings,
+  ledgerDirectoryName,
+  parseLedgerDirectoryName,
+  type SegmentFiles,
+} from '@tenax/ledger'
+import { replaceFile, syncDirectory } from '@tenax/sqlite'
+import type { DataDirectory } from './data-directory.ts'
+import { type FileTail, LedgerTails } from '../durability/ledger-tails.ts'
+
+/** What recovery needs. */
+export interface LedgerRecoveryOptions {
+  readonly data: DataDirectory
+  readonly clock: Clock
+  readonly randomId: RandomId
+  readonly settings: Partial<LedgerSettings>
+  readonly onFatal: (error: TenaxError) => void
+  /** The disk; tests put faults here. */
+  readonly files?: SegmentFiles
+}
+
+/** What recovery has found, with the new ledger that holds all of it. */
+export interface RecoveredLedgers {
+  readonly ledger: Ledger
+  readonly epoch: number
+  /** The last epoch that ended without a seal; 0 when there was none. */
+  readonly uncleanEpoch: number
+  /** True when a ledger was found without a seal: the files' own logs are worth nothing then. */
+  readonly wasUnclean: boolean
+  readonly tails: readonly FileTail[]
+  readonly gaps: ReadonlyMap<Incarnation, string>
+}
+
+interface FoundLedger extends LedgerName {
+  readonly directory: string
+}
+
+/**
+ * Reads every ledger of the data directory and begins the next one.
+ *
+ * @throws TenaxError `ledger_damaged`, `data_format_newer`, `data_format_invalid`, `storage_full`
+ */
+export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<RecoveredLedgers> {
+  const { data, randomId, files = fsSegmentFiles } = options
+  mkdirSync(data.layout.ledgers, { recursive: true, mode: 0o700 })
+  const found = await listLedgers(data.layout.ledgers, files)
+  const { tails, ends } = await readAll(found, { data, files })
+  const unsealed = found.filter((_, index) => ends[index]?.state !== 'sealed').map(({ epoch }) => epoch)
+  const uncleanEpoch = keepUncleanEpoch(data.layout.uncleanEpoch, Math.max(0, ...unsealed))
+  const name = { epoch: (found.at(-1)?.epoch ?? 0) + 1, nonce: randomId() }
+  const ledger = await Ledger.create({
+    ...name,
+    directory: join(data.layout.ledgers, ledgerDirectoryName(name)),
+    dataId: data.identity.dataId,
+    files,
+    clock: options.clock,
+    settings: options.settings,
+    onFatal: options.onFatal,
+    cuts: found.flatMap((one, index) => cutOf(one, ends[index])),
+  })
+  const surviving = [...tails.files()]
+  await copyTails(ledger, surviving)
+  for (const { directory } of found) rmSync(directory, { recursive: true, force: true })
+  syncDirectory(data.layout.ledgers)
+  return { ledger, epoch: name.epoch, uncleanEpoch, wasUnclean: unsealed.length > 0, tails: surviving, gaps: tails.gaps }
+}
+
+async function listLedgers(ledgersPath: string, files: SegmentFiles): Promise<FoundLedger[]> {
+  const found: FoundLedger[] = []
+  for (const entry of await files.list(ledgersPath)) {
+    const name = parseLedgerDirectoryName(entry)
+    if (name !== undefined) found.push({ ...name, directory: join(ledgersPath, entry) })
+  }
+  return found.sort((a, b) => a.epoch - b.epoch)
+}
+
+async function readAll(
+  found: readonly FoundLedger[],
+  { data, files }: { data: DataDirectory; files: SegmentFiles },
+): Promise<{ tails: LedgerTails; ends: readonly LedgerEnd[] }> {
+  const tails = new LedgerTails()
+  const ends: LedgerEnd[] = []
+  for (const { directory, epoch } of found) {
+    const end = await forEachRecord({ directory, files }, ({ record }) => tails.take(epoch, record))
+    if (end.dataId !== undefined && end.dataId !== data.identity.dataId) throw foreignLedger(directory)
+    ends.push(end)
+  }
+  return { tails, ends }
+}
+
+function foreignLedger(directory: string): TenaxError {
+  const name = directory.slice(directory.lastIndexOf('/') + 1)
+  return new TenaxError('data_format_invalid', `the ledger ledgers/${name} belongs to another data directory`, {
+    hint: 'put it back where it came from; nothing was changed',
+  })
+}
+
+function cutOf({ epoch, nonce }: LedgerName, end: LedgerEnd | undefined): LedgerCut[] {
+  return end?.state === 'torn' ? [{ epoch, nonce, ...end.place }] : []
+}
+
+/** Writes each tail as one entry, in turns of the ledger's buffer, and waits until all of it is fsynced. */
+async function copyTails(ledger: Ledger, tails: readonly FileTail[]): Promise<void> {
+  for (const tail of tails) {
+    if (!ledger.hasRoom(ledger.entryBytes(tail.pages.length))) await ledger.durable(ledger.appendedSeq)
+    ledger.append({ kind: 'entry', ...tail, parentLineage: tail.lineage, cipher: 0, keyId: 0, flags: COALESCED })
+  }
+  await ledger.durable(ledger.appendedSeq)
+}
+
+/** Flag of an entry that holds the last images of many commits. */
+export const COALESCED = 1
+
+/** Remembers the last epoch that ended without a seal: files last named before it get a new lineage (LEDGER P1). */
+function keepUncleanEpoch(path: string, epoch: number): number {
+  const known = readUncleanEpoch(path)
+  if (epoch <= known) return known
+  replaceFile(path, Buffer.from(`${epoch}\n`))
+  return epoch
+}
+
+function readUncleanEpoch(path: string): number {
+  try {
+    const epoch = Number(readFileSync(path, 'utf8'))
+    if (Number.isSafeInteger(epoch) && epoch >= 0) return epoch
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
+    throw error
+  }
+  throw new TenaxError('data_format_invalid', 'ledgers/unclean-epoch is not what Tenax writes', {
+    hint: 'restore it from a backup, or write the number of the newest ledger into it',
+  })
+}
