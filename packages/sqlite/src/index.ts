@@ -28,3 +28,15 @@ export { acquireProcessLock, type LockHolder, type ProcessLock } from './process
 export { SCHEMA_SIZE_SQL } from './schema-size.ts'
 export type { TenantStatement } from './tenant-statement.ts'
 export { isVectorShadow, type VectorIndex, vectorIndexes } from './vector-index.ts'
+export {
+  type Capture,
+  type CapturedCommit,
+  type CapturedPage,
+  type ProvedCommits,
+  proveCommits,
+} from './wal/capture.ts'
+export { readMetaLsn } from './wal/meta-lsn.ts'
+export { type ChecksumPosition, checksumOfFile, FileChecksum, hashPage } from './wal/page-checksum.ts'
+export { type RedoLog, writeRedoWal } from './wal/redo-wal.ts'
+export { LOCK_PAGE_NUMBER, type WalSalts } from './wal/wal-format.ts'
+export { WalReader } from './wal/wal-reader.ts'
