@@ -40,10 +40,15 @@ export interface Tenax extends AsyncDisposable {
 export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const settings = readOptions(options)
   const { driver, clock, onEvent } = settings
-  const components = { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid }
+  let state: 'serving' | 'closing' | 'failed' = 'serving'
+  const fail = (error: unknown) => {
+    if (state === 'failed') return
+    state = 'failed'
+    settings.onFatal(error)
+  }
+  const components = { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid, onFatal: fail }
   const tenancy = await Tenancy.open(settings.tenancy, components)
   const streams = new Streams({ clock, onError: settings.onError })
-  let state: 'serving' | 'closing' | 'failed' = 'serving'
   const parts: HostParts = {
     tenancy,
     streams,
@@ -51,11 +56,7 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     metrics: createMetrics(tenancy, streams),
     bodies: { bytesLeft: JSON_BODIES_BYTES_MAX },
     isServing: () => state === 'serving',
-    fail(error) {
-      if (state === 'failed') return
-      state = 'failed'
-      settings.onFatal(error)
-    },
+    fail,
   }
   const app = createApp(parts)
   let closed: Promise<void> | undefined

@@ -101,6 +101,7 @@ export function readOptions(options: TenaxOptions): HostSettings {
           bytesMax: countOf('replyBytesMax', options.replyBytesMax, REPLY_BYTES_MAX, 268_435_456),
         },
       },
+      ledger: {},
       importBytesMax: countOf('importBytesMax', options.importBytesMax, IMPORT_BYTES_MAX, Number.MAX_SAFE_INTEGER),
       migrations: options.migrations ?? [],
     },

@@ -56,6 +56,7 @@ export function openHost(options: HostOptions): Promise<Tenancy> {
         cacheKib: CACHE_KIB,
         reply: { rowsMax: REPLY_ROWS_MAX, bytesMax: REPLY_BYTES_MAX },
       },
+      ledger: {},
       importBytesMax: IMPORT_BYTES_MAX,
       migrations,
     },
@@ -64,6 +65,7 @@ export function openHost(options: HostOptions): Promise<Tenancy> {
       clock: systemClock,
       randomId: systemRandomId,
       pid: process.pid,
+      onFatal: () => void process.kill(process.pid, 'SIGKILL'),
       onEvent: options.onEvent ?? (() => undefined),
     },
   )

@@ -19,7 +19,14 @@ import { TENANT_POLICY } from './core/policy.ts'
 import { parseStatement } from './core/statement.ts'
 import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
 import { sqlFailure } from './failure.ts'
-import type { CommitHooks, Executed, ExecuteOptions, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
+import type {
+  CommitHooks,
+  Executed,
+  ExecuteOptions,
+  FileSizes,
+  OpenOptions,
+  SqliteFileSettings,
+} from './file-options.ts'
 import {
   MAINTENANCE_TIMEOUT_MS,
   PAGE_BYTES,
@@ -337,6 +344,16 @@ export class SqliteFile {
     try {
       const row = await this.engine('PRAGMA wal_checkpoint(TRUNCATE)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
       return row?.[0] === 0n && this.walBytes() === 0
+    } catch (error) {
+      throw sqlFailure(error)
+    }
+  }
+
+  /** As `checkpoint`, before it returns: for small files whose connection is used by nobody else meanwhile. */
+  checkpointNow(): boolean {
+    assert(!this.inTransaction, 'a checkpoint runs outside a transaction')
+    try {
+      return this.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()?.[0] === 0n && this.walBytes() === 0
     } catch (error) {
       throw sqlFailure(error)
     }

@@ -7,6 +7,7 @@
 import { assert, type Incarnation, parseIncarnation, parseTenantId, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
+import { TENANT_META_ROW, TENANT_META_SQL } from './tenant-schema.ts'
 
 /** Where a tenant's data is, as the catalog records it. */
 export type PlacementState = 'creating' | 'warm' | 'importing' | 'deleting'
@@ -33,8 +34,10 @@ export interface Intent {
 /** Format of the tables below. */
 export const CATALOG_FORMAT = 1
 
-/** Tables of a new catalog. */
+/** Tables of a new catalog. It is journaled like a tenant, and has the same row of its own. */
 export const CATALOG_SCHEMA: readonly string[] = [
+  TENANT_META_SQL,
+  TENANT_META_ROW,
   `CREATE TABLE catalog_meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     format INTEGER NOT NULL CHECK (format >= 1),
@@ -64,6 +67,20 @@ export const CATALOG_SCHEMA: readonly string[] = [
   ) STRICT, WITHOUT ROWID`,
 ]
 
+/** What a catalog needs of the way its changes become durable. */
+export interface CatalogJournal {
+  settled(): Promise<void>
+  checkpoint(run: () => boolean): Promise<boolean>
+  close(): void
+}
+
+/** The name under which the ledger knows the catalog of a shard: no random id is like it. */
+export function catalogIncarnation(shard: number): Incarnation {
+  const incarnation = parseIncarnation(`catalog${String(shard).padStart(13, '0')}`)
+  assert(incarnation !== undefined, 'the name of a catalog is an incarnation')
+  return incarnation
+}
+
 const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms'
 
 /**
@@ -76,13 +93,13 @@ const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reaso
 export class Catalog {
   readonly shard: number
   readonly #file: SqliteFile
-  readonly #durable: () => Promise<void>
+  readonly #journal: CatalogJournal
+  #checkpoint: Promise<void> | undefined
 
-  /** `durable` resolves when every change of `file` so far would outlive a crash. */
-  constructor(options: { shard: number; file: SqliteFile; durable: () => Promise<void> }) {
+  constructor(options: { shard: number; file: SqliteFile; journal: CatalogJournal }) {
     this.shard = options.shard
     this.#file = options.file
-    this.#durable = options.durable
+    this.#journal = options.journal
   }
 
   get(id: TenantId): TenantRecord | undefined {
@@ -189,7 +206,7 @@ export class Catalog {
 
   /** Resolves when every change so far is durable: for who goes on from a change that somebody else made. */
   whenDurable(): Promise<void> {
-    return this.#durable()
+    return this.#journal.settled()
   }
 
   /** File name by incarnation, of every tenant and every intent: what may lie in the shard's directory. */
@@ -200,16 +217,45 @@ export class Catalog {
     return new Map(rows.map(([incarnation, file]) => [String(incarnation), String(file)]))
   }
 
+  /** Incarnations of the tenants that are quarantined. */
+  quarantined(): Set<string> {
+    const rows = this.#file.engine('SELECT incarnation FROM tenant WHERE quarantine_reason IS NOT NULL').all()
+    return new Set(rows.map(([incarnation]) => String(incarnation)))
+  }
+
+  /** The tenant that an incarnation is of. */
+  tenantOf(incarnation: Incarnation): TenantId | undefined {
+    const row = this.#file.engine('SELECT id FROM tenant WHERE incarnation = ?').get([incarnation])
+    return row === undefined ? undefined : parseTenantId(row[0])
+  }
+
   /** Moves the catalog's WAL into its file, and closes it if that worked. */
   async close(): Promise<void> {
-    if (await this.#file.checkpoint()) this.#file.close()
+    await this.#checkpoint
+    if (!(await this.#journal.checkpoint(() => this.#file.checkpointNow()))) return
+    this.#journal.close()
+    this.#file.close()
+  }
+
+  /** Moves the WAL into the file, once all of it is durable. One at a time; a failure leaves it for the next. */
+  checkpointSoon(): Promise<void> {
+    this.#checkpoint ??= this.#journal
+      .checkpoint(() => this.#file.checkpointNow())
+      .then(() => undefined)
+      .finally(() => {
+        this.#checkpoint = undefined
+      })
+    return this.#checkpoint
   }
 
   /** One change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. Resolves when durable. */
   async #change(body: () => void): Promise<void> {
-    this.#file.transaction(body)
-    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.#file.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()
-    await this.#durable()
+    this.#file.transaction(() => {
+      body()
+      this.#file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get()
+    })
+    await this.#journal.settled()
+    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.checkpointSoon().catch(() => undefined)
   }
 
   #insertIntent({ tenantId, verb, incarnation, file }: Intent, nowMs: number): void {

@@ -31,6 +31,9 @@ export const WAIT_MS_MAX = 15_000
 /** Operations that may wait for one handle: at 100 µs each, the last of them waits 0.1 s. */
 export const HANDLE_QUEUE_MAX = 1_000
 
+/** Length of the ledger at which those who hold its oldest segment are checkpointed: what a restart has to read. */
+export const LEDGER_BYTES_MAX = 256 * MIB_BYTES
+
 /** WAL size at which a handle is checkpointed. */
 export const CHECKPOINT_WAL_BYTES = 4 * MIB_BYTES
 

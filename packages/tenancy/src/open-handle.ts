@@ -2,10 +2,10 @@
 import { type Clock, InvariantError, isTenaxError, type RandomId, sleep, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
+import { attachJournal } from './durability/attach-journal.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
-import { Journal } from './durability/journal.ts'
+import type { Journal } from './durability/journal.ts'
 import { Handle } from './handle.ts'
-import { type FoundIdentity, newLineage, readIdentity, type TenantMeta, writeIdentity } from './identity.ts'
 import { type Migration, MigrationError, migrate } from './migrations.ts'
 
 /** What opening any tenant needs. `quarantine` writes the reason into the catalog and fences the handle. */
@@ -29,14 +29,11 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
   let journal: Journal | undefined
   try {
     file = await openPatiently(context, path)
-    const { ledger, clock } = context
-    const found = readIdentity(file, record.incarnation)
-    const meta = { incarnation: record.incarnation, lineage: found.lineage ?? newLineage(context.randomId) }
-    journal = Journal.attach({ file, ledger, position: { ...meta, lsn: found.lsn } })
-    const { lineage } = nameIfNeeded(context, { file, journal, found, meta })
-    await migrate(file, clock, context.migrations)
+    journal = attachJournal(context, file, record.incarnation)
+    await migrate(file, context.clock, context.migrations)
+    const meta = { incarnation: record.incarnation, lineage: journal.lineage }
     const onDamage = (reason: string) => context.quarantine(record, reason)
-    return new Handle({ record, meta: { ...meta, lineage }, file, journal, clock, onDamage })
+    return new Handle({ record, meta, file, journal, clock: context.clock, onDamage })
   } catch (error) {
     journal?.close()
     file?.close()
@@ -45,26 +42,6 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
     context.quarantine(record, reason)
     throw quarantined(record, reason, error)
   }
-}
-
-interface Opened {
-  readonly file: SqliteFile
-  readonly journal: Journal
-  readonly found: FoundIdentity
-  readonly meta: TenantMeta
-}
-
-/**
- * Gives a new file its name, and a new lineage to one whose ledger ended without a seal: a commit that never reached that
- * ledger has left no trace, and its number must not come back as somebody else's (LEDGER P1).
- */
-function nameIfNeeded({ ledger, randomId }: OpeningContext, { file, journal, found, meta }: Opened): TenantMeta {
-  if (found.lineage === undefined) journal.includeAllPages()
-  else if (found.epoch > ledger.uncleanEpoch) return meta
-  const named = found.lineage === undefined ? meta : { ...meta, lineage: newLineage(randomId) }
-  journal.beginLineage(named.lineage)
-  writeIdentity(file, named, ledger.epoch)
-  return named
 }
 
 /** Waits between tries to open a file, in milliseconds. */

@@ -340,6 +340,13 @@ export class HandlePool<K extends string, H extends Poolable> {
     }
   }
 
+  /** Every open handle: for looking, not for use. */
+  *handles(): Generator<H, void, void> {
+    for (const { handle } of this.#pinned.values()) yield handle
+    for (const { handle } of this.#idle.values()) yield handle
+    for (const { handle } of this.#stuck.values()) yield handle
+  }
+
   /** The open handle of `key`, if there is one: for looking, not for use. */
   peek(key: K): H | undefined {
     return (this.#pinned.get(key) ?? this.#idle.peek(key) ?? this.#stuck.get(key))?.handle

@@ -21,8 +21,16 @@ export interface ShardRecovery {
   readonly filesRemoved: number
 }
 
+/** What recovering a shard takes. `withoutLogs` is true when the logs of its files are worth nothing (LEDGER). */
+export interface ShardRecoveryOptions {
+  readonly layout: Layout
+  readonly clock: Clock
+  readonly withoutLogs: boolean
+}
+
 /** Finishes or undoes every intent of a shard, then removes what no row names. Before the shard serves anybody. */
-export async function recoverShard(catalog: Catalog, layout: Layout, clock: Clock): Promise<ShardRecovery> {
+export async function recoverShard(catalog: Catalog, options: ShardRecoveryOptions): Promise<ShardRecovery> {
+  const { layout, clock } = options
   let finished = 0
   let undone = 0
   for (const intent of catalog.intents()) {
@@ -34,7 +42,9 @@ export async function recoverShard(catalog: Catalog, layout: Layout, clock: Cloc
       undone += 1
     }
   }
-  const filesRemoved = removeUnnamedFiles(layout, catalog.shard, catalog.namedFiles())
+  const quarantined = catalog.quarantined() // their files stay as they are, for whoever mends them
+  const withoutLogs = (incarnation: string) => options.withoutLogs && !quarantined.has(incarnation)
+  const filesRemoved = removeUnnamedFiles(layout, catalog.shard, { files: catalog.namedFiles(), withoutLogs })
   return { finished, undone, filesRemoved }
 }
 

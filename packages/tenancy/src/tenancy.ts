@@ -3,6 +3,7 @@
  * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
  */
 import { type Clock, isTenaxError, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import {
   collectClosed,
   type EngineDriver,
@@ -11,9 +12,11 @@ import {
   type SqliteFileSettings,
   sqlFailure,
 } from '@tenax/sqlite'
-import type { TenantRecord } from './catalog.ts'
+import { catalogIncarnation, type TenantRecord } from './catalog.ts'
+import type { HostLedger } from './durability/host-ledger.ts'
+import { startDataDirectory } from './durability/start.ts'
 import { type DataDirectory, openDataDirectory } from './files/data-directory.ts'
-import { Directory, type ListQuery, type TenantPage } from './files/directory.ts'
+import type { Directory, ListQuery, TenantPage } from './files/directory.ts'
 import { exportFile, type TenantExport } from './files/export.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
@@ -25,6 +28,7 @@ import { checkMigrations, type Migration } from './migrations.ts'
 import { openHandle, quarantined } from './open-handle.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolSettings, PoolStats } from './pool-port.ts'
+import type { ShardRecovery } from './recovery.ts'
 import { Session } from './session.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
 
@@ -35,6 +39,7 @@ export interface TenancySettings {
   readonly pool: PoolSettings
   readonly file: SqliteFileSettings
   readonly importBytesMax: number
+  readonly ledger: Partial<LedgerSettings>
   readonly migrations: readonly Migration[]
 }
 
@@ -45,11 +50,16 @@ export interface TenancyComponents {
   readonly randomId: RandomId
   readonly pid: number
   readonly onEvent: (event: TenancyEvent) => void
+  /** The ledger has failed: nothing may be acknowledged, and no file closed, from now on (LEDGER F2). */
+  readonly onFatal: (error: unknown) => void
+  /** The disk under the ledger, when it is not the file system. */
+  readonly ledgerFiles?: SegmentFiles
 }
 
 /** Something that an operator should know. */
 export type TenancyEvent =
   | { readonly type: 'recovered'; readonly finished: number; readonly undone: number; readonly filesRemoved: number }
+  | { readonly type: 'redone'; readonly fileCount: number }
   | { readonly type: 'quarantined'; readonly tenantId: TenantId; readonly reason: string; readonly recorded: boolean }
 
 /** Sizes and position of one tenant. */
@@ -72,6 +82,7 @@ export interface VerbContext {
   readonly settings: TenancySettings
   readonly components: TenancyComponents
   readonly template: Uint8Array
+  readonly ledger: HostLedger
 }
 
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
@@ -79,16 +90,13 @@ export class Tenancy {
   readonly #context: VerbContext
   readonly #transitions = new Set<TenantId>()
 
-  private constructor(
-    data: DataDirectory,
-    directory: Directory,
-    settings: TenancySettings,
-    components: TenancyComponents,
-  ) {
-    const { driver, clock } = components
+  private constructor(base: Omit<VerbContext, 'pool' | 'template'>) {
+    const { data, settings, ledger } = base
+    const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
     const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
-    this.#context = { data, directory, pool, settings, components, template }
+    this.#context = { ...base, pool, template }
+    ledger.onPressure((incarnations) => this.#checkpointAll(new Set(incarnations)))
   }
 
   /**
@@ -102,11 +110,15 @@ export class Tenancy {
     const { dataPath: path, shardCount } = settings
     const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
     try {
-      const { directory, recovery } = await Directory.open(data, { driver, clock, fileSettings: settings.file })
-      for (const shard of recovery) {
-        if (shard.finished + shard.undone + shard.filesRemoved > 0) components.onEvent({ type: 'recovered', ...shard })
-      }
-      const tenancy = new Tenancy(data, directory, settings, components)
+      const { onFatal, ledgerFiles } = components
+      const { ledger, directory, shards, redoneCount } = await startDataDirectory({
+        ...{ data, driver, clock, randomId, onFatal },
+        fileSettings: settings.file,
+        settings: settings.ledger,
+        ...(ledgerFiles === undefined ? {} : { files: ledgerFiles }),
+      })
+      tellRecovery(components, shards, redoneCount)
+      const tenancy = new Tenancy({ data, directory, settings, components, ledger })
       void collectClosed() // making catalogs and the template has left descriptors of removed files
       return tenancy
     } catch (error) {
@@ -116,7 +128,7 @@ export class Tenancy {
   }
 
   async #open(id: TenantId): Promise<Handle> {
-    const { directory, data, settings, components } = this.#context
+    const { directory, data, settings, components, ledger } = this.#context
     const record = directory.get(id)
     refuseUnlessServing(record)
     const { driver, clock, randomId } = components
@@ -126,6 +138,7 @@ export class Tenancy {
       driver,
       clock,
       randomId,
+      ledger,
       quarantine,
       fileSettings: settings.file,
       migrations: settings.migrations,
@@ -162,6 +175,20 @@ export class Tenancy {
       if (error instanceof EngineError || isTenaxError(error)) return false
       throw error
     }
+  }
+
+  /** Checkpoints the files of these incarnations, so that the ledger need not keep them. */
+  async #checkpointAll(incarnations: ReadonlySet<string>): Promise<void> {
+    const { pool, directory } = this.#context
+    const handles = [...pool.handles()].filter(({ record }) => incarnations.has(record.incarnation))
+    const catalogs = directory.catalogs.filter(({ shard }) => incarnations.has(catalogIncarnation(shard)))
+    // A failure was examined by then, or is of the moment: the ledger asks again.
+    await Promise.allSettled([...handles, ...catalogs].map((file) => file.checkpointSoon()))
+  }
+
+  /** Resolves when everything that was committed so far, in any file, is durable. */
+  settled(): Promise<void> {
+    return this.#context.ledger.settled()
   }
 
   /** Lends a tenant's handle, opened if needed. Throws TenaxError by the tenant's state. */
@@ -249,13 +276,15 @@ export class Tenancy {
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     return this.use(id, (handle) =>
-      handle.exclusively(async () => ({
-        ...handle.file.sizes(),
-        pageCountMax: handle.file.settings.pageCountMax,
-        lineage: handle.meta.lineage,
-        lsn: readLsn(handle.file),
-        wasOpen,
-      })),
+      handle.gated(
+        handle.exclusively(async () => ({
+          ...handle.file.sizes(),
+          pageCountMax: handle.file.settings.pageCountMax,
+          lineage: handle.meta.lineage,
+          lsn: readLsn(handle.file),
+          wasOpen,
+        })),
+      ),
     )
   }
 
@@ -278,7 +307,7 @@ export class Tenancy {
    * stalls, a statement that hears no interrupt) the directory stays locked, and this throws TenaxError `unavailable`.
    */
   async close(): Promise<void> {
-    const { pool, directory, data } = this.#context
+    const { pool, directory, data, ledger } = this.#context
     const drained = await pool.drain().then(
       () => true,
       () => false,
@@ -291,8 +320,16 @@ export class Tenancy {
       })
     }
     await directory.close()
+    await ledger.close()
     data.release()
   }
+}
+
+function tellRecovery({ onEvent }: TenancyComponents, shards: readonly ShardRecovery[], redoneCount: number): void {
+  for (const shard of shards) {
+    if (shard.finished + shard.undone + shard.filesRemoved > 0) onEvent({ type: 'recovered', ...shard })
+  }
+  if (redoneCount > 0) onEvent({ type: 'redone', fileCount: redoneCount })
 }
 
 /** A full disk, for example, speaks as itself also at the start. */

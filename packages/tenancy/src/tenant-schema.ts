@@ -26,9 +26,8 @@ export const TENANT_MIGRATION_SQL = `CREATE TABLE tenax_migration (
   applied_at_ms INTEGER NOT NULL
 ) STRICT`
 
+/** The row of a file that has no name yet. */
+export const TENANT_META_ROW = `INSERT INTO tenax_meta VALUES (1, ${TENANT_FORMAT}, '', '', 0, 0)`
+
 /** Everything a new tenant file holds. */
-export const TENANT_SCHEMA: readonly string[] = [
-  TENANT_META_SQL,
-  TENANT_MIGRATION_SQL,
-  `INSERT INTO tenax_meta VALUES (1, ${TENANT_FORMAT}, '', '', 0, 0)`,
-]
+export const TENANT_SCHEMA: readonly string[] = [TENANT_META_SQL, TENANT_MIGRATION_SQL, TENANT_META_ROW]

@@ -194,7 +194,7 @@ export class Journal implements FileJournal {
     if (this.#lsn === this.#checkpointedLsn && this.#file.walBytes() === 0) return true
     const stranger = this.#reader.capture(this.#lookNow().metaPage)
     if (stranger !== undefined) this.#adopt(stranger)
-    await this.settled()
+    while (!this.isSettled) await this.settled() // others may commit to a catalog meanwhile
     const lsn = this.#lsn
     if (!(await run())) return false
     this.#walBytes = 0

@@ -1,9 +1,10 @@
 /** The directory: tenant → shard → catalog. All shards of a data directory, opened, recovered, listed as one. */
 import { existsSync } from 'node:fs'
-import { type Clock, type TenantId, TenaxError } from '@tenax/kernel'
+import { type Clock, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, makeTemplate, SqliteFile, type SqliteFileSettings, writeNewFile } from '@tenax/sqlite'
-import { CATALOG_FORMAT, CATALOG_SCHEMA, Catalog, type TenantRecord } from '../catalog.ts'
-import { recoverShard, type ShardRecovery } from '../recovery.ts'
+import { CATALOG_FORMAT, CATALOG_SCHEMA, Catalog, catalogIncarnation, type TenantRecord } from '../catalog.ts'
+import { attachJournal } from '../durability/attach-journal.ts'
+import type { HostLedger } from '../durability/host-ledger.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { shardOf } from './layout.ts'
 
@@ -30,16 +31,16 @@ export class Directory {
     this.#catalogs = catalogs
   }
 
-  /** Opens every shard's catalog and finishes or undoes what a crash cut short there. */
-  static async open(
-    data: DataDirectory,
-    options: DirectoryOptions,
-  ): Promise<{ directory: Directory; recovery: ShardRecovery[] }> {
+  /** Opens every shard's catalog. */
+  static open(data: DataDirectory, options: DirectoryOptions): Directory {
     const catalogs: Catalog[] = []
     for (let shard = 0; shard < data.identity.shardCount; shard += 1) catalogs.push(openCatalog(data, shard, options))
-    const recovery: ShardRecovery[] = []
-    for (const catalog of catalogs) recovery.push(await recoverShard(catalog, data.layout, options.clock))
-    return { directory: new Directory(catalogs), recovery }
+    return new Directory(catalogs)
+  }
+
+  /** Every shard's catalog, in order. */
+  get catalogs(): readonly Catalog[] {
+    return this.#catalogs
   }
 
   catalogOf(id: TenantId): Catalog {
@@ -94,6 +95,8 @@ export class Directory {
 export interface DirectoryOptions {
   readonly driver: EngineDriver
   readonly clock: Clock
+  readonly randomId: RandomId
+  readonly ledger: HostLedger
   readonly fileSettings: SqliteFileSettings
 }
 
@@ -108,6 +111,7 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
     driver: options.driver,
     settings: options.fileSettings,
     nowMs: () => options.clock.monotonicMs(),
+    synchronous: 'off',
   })
   const [format, written] = file.engine('SELECT format, shard FROM catalog_meta WHERE id = 1').get() ?? []
   if (typeof format === 'bigint' && format > BigInt(CATALOG_FORMAT)) {
@@ -120,6 +124,5 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
       hint: 'put the shard directories back',
     })
   }
-  const durable = async () => undefined // a commit of a catalog is synced before it returns
-  return new Catalog({ shard, file, durable })
+  return new Catalog({ shard, file, journal: attachJournal(options, file, catalogIncarnation(shard)) })
 }

@@ -20,8 +20,8 @@ import {
   type SegmentFiles,
 } from '@tenax/ledger'
 import { replaceFile, syncDirectory } from '@tenax/sqlite'
-import type { DataDirectory } from './data-directory.ts'
 import { type FileTail, LedgerTails } from '../durability/ledger-tails.ts'
+import type { DataDirectory } from './data-directory.ts'
 
 /** What recovery needs. */
 export interface LedgerRecoveryOptions {
@@ -77,7 +77,14 @@ export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<Re
   await copyTails(ledger, surviving)
   for (const { directory } of found) rmSync(directory, { recursive: true, force: true })
   syncDirectory(data.layout.ledgers)
-  return { ledger, epoch: name.epoch, uncleanEpoch, wasUnclean: unsealed.length > 0, tails: surviving, gaps: tails.gaps }
+  return {
+    ledger,
+    epoch: name.epoch,
+    uncleanEpoch,
+    wasUnclean: unsealed.length > 0,
+    tails: surviving,
+    gaps: tails.gaps,
+  }
 }
 
 async function listLedgers(ledgersPath: string, files: SegmentFiles): Promise<FoundLedger[]> {

@@ -28,7 +28,7 @@ export async function createTenant(context: VerbContext, id: TenantId): Promise<
 /** Opens a tenant that was just made, so that its migrations run now. When the pool is full they run at its first request. */
 export async function openOnce({ pool }: VerbContext, id: TenantId): Promise<void> {
   try {
-    await pool.use(id, async () => undefined)
+    await pool.use(id, (handle) => handle.gated(Promise.resolve()))
   } catch (error) {
     if (!isTenaxError(error, 'overloaded')) throw error
   }

@@ -2,7 +2,7 @@
  * Import: upload, check, intent, rebuild to a path that was never used, then one catalog commit that makes it the
  * tenant's file. Until that commit the tenant that is there serves from its old file; after it the old file is waste.
  */
-import { type Incarnation, parseLineage, type TenantId, TenaxError } from '@tenax/kernel'
+import { type TenantId, TenaxError } from '@tenax/kernel'
 import {
   collectClosed,
   type EngineConnection,
@@ -14,6 +14,7 @@ import {
 import type { Intent, TenantRecord } from '../catalog.ts'
 import { makeTenantDirectory, removeTenantFiles } from '../files/tenant-files.ts'
 import { type ByteStream, removeUpload, saveUpload } from '../files/upload.ts'
+import { newLineage, type TenantMeta } from '../identity.ts'
 import { checkImport } from '../import-check.ts'
 import { MigrationError, migrate } from '../migrations.ts'
 import { undoNew } from '../recovery.ts'
@@ -83,7 +84,7 @@ function refuseIfTooLarge(connection: EngineConnection, { settings }: VerbContex
 }
 
 async function rebuild(
-  { directory, data, components }: VerbContext,
+  { directory, data, components, ledger }: VerbContext,
   connection: EngineConnection,
   { intent, isExport }: { intent: Intent; isExport: boolean },
 ): Promise<void> {
@@ -93,7 +94,11 @@ async function rebuild(
     path: data.layout.tenantFile(shard, intent),
     finish(rebuilt) {
       if (!isExport) for (const sql of TENANT_SCHEMA) rebuilt.prepare(sql).get()
-      rewriteIdentity(rebuilt, intent.incarnation, components.randomId())
+      rewriteIdentity(
+        rebuilt,
+        { incarnation: intent.incarnation, lineage: newLineage(components.randomId) },
+        ledger.epoch,
+      )
     },
   })
 }
@@ -119,16 +124,15 @@ async function migrateRebuilt({ directory, data, components, settings }: VerbCon
 }
 
 /** The copy gets a creation and a history of its own; its commits are counted on from where they were. */
-function rewriteIdentity(connection: EngineConnection, incarnation: Incarnation, lineage: string): void {
-  if (parseLineage(lineage) === undefined) throw new TenaxError('internal', 'random ids are lineages')
+function rewriteIdentity(connection: EngineConnection, { incarnation, lineage }: TenantMeta, epoch: number): void {
   connection
-    .prepare('UPDATE tenax_meta SET incarnation = ?, lineage = ?, lsn = lsn + 1 WHERE id = 1')
-    .get([incarnation, lineage])
+    .prepare('UPDATE tenax_meta SET incarnation = ?, lineage = ?, epoch = ?, lsn = lsn + 1 WHERE id = 1')
+    .get([incarnation, lineage, BigInt(epoch)])
 }
 
 /** The moment of change: nobody uses the old file, one commit, and the old file goes. */
 async function swap(
-  { directory, data, pool }: VerbContext,
+  { directory, data, pool, ledger }: VerbContext,
   intent: Intent,
   existing: TenantRecord | undefined,
 ): Promise<void> {
@@ -140,6 +144,7 @@ async function swap(
       ?.fence(new TenaxError('tenant_in_transition', 'the tenant is being replaced by an import', { hint: 'retry' }))
     await pool.retire(intent.tenantId, 'fenced', () => catalog.finishNew(intent))
     removeTenantFiles(data.layout, catalog.shard, existing.incarnation)
+    ledger.forget(existing.incarnation)
   }
 }
 

@@ -12,7 +12,7 @@ export interface DeleteReceipt {
 
 /** @throws TenaxError `tenant_not_found` */
 export async function removeTenant(context: VerbContext, id: TenantId): Promise<DeleteReceipt> {
-  const { directory, data, pool, components } = context
+  const { directory, data, pool, components, ledger } = context
   const { incarnation, file, state } = directory.get(id)
   const catalog = directory.catalogOf(id)
   const intent = { tenantId: id, verb: 'delete', incarnation, file } as const
@@ -21,5 +21,6 @@ export async function removeTenant(context: VerbContext, id: TenantId): Promise<
   pool.peek(id)?.fence(new TenaxError('tenant_not_found', `tenant "${id}" was deleted`))
   await pool.retire(id, 'delete')
   await finishDelete(catalog, data.layout, intent, components.clock)
+  ledger.forget(incarnation)
   return { id, incarnation, deletedAtMs: components.clock.nowMs() }
 }

@@ -1,0 +1,125 @@
+/**
+ * A start, step by step (LEDGER D4): the ledgers are read and begun anew, the catalogs are redone and opened, lifecycle
+ * verbs that a crash cut short are ended, and then each tenant's file gets the log that brings it up to date. Only after
+ * that is anybody served. What was not committed to the ledger before a crash is nowhere.
+ */
+import { isTenaxError, TenaxError } from '@tenax/kernel'
+import type { Catalog } from '../catalog.ts'
+import { catalogIncarnation } from '../catalog.ts'
+import { Directory, type DirectoryOptions } from '../files/directory.ts'
+import { type LedgerRecoveryOptions, type RecoveredLedgers, recoverLedgers } from '../files/recover-ledgers.ts'
+import { redoFile } from '../files/redo.ts'
+import { removeLog } from '../files/tenant-files.ts'
+import { recoverShard, type ShardRecovery } from '../recovery.ts'
+import { HostLedger } from './host-ledger.ts'
+import type { FileTail } from './ledger-tails.ts'
+
+/** What starting a data directory takes. */
+export type StartOptions = LedgerRecoveryOptions & Omit<DirectoryOptions, 'ledger'>
+
+/** A data directory that is ready to serve. */
+export interface Started {
+  readonly ledger: HostLedger
+  readonly directory: Directory
+  readonly shards: readonly ShardRecovery[]
+  /** Files that got a log from the ledgers. */
+  readonly redoneCount: number
+}
+
+/** @throws TenaxError `ledger_damaged`, `data_format_newer`, `data_format_invalid`, `storage_full` */
+export async function startDataDirectory(options: StartOptions): Promise<Started> {
+  const { data, clock } = options
+  const recovered = await recoverLedgers(options)
+  try {
+    await redoCatalogs(options, recovered)
+    const redone = new Map(recovered.tails.map(({ incarnation, lsn }) => [incarnation, BigInt(lsn)]))
+    const ledger = new HostLedger({ ...recovered, redone, clock })
+    const directory = Directory.open(data, { ...options, ledger })
+    const shards: ShardRecovery[] = []
+    for (const catalog of directory.catalogs) {
+      shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.wasUnclean }))
+    }
+    await stopGaps(recovered, directory)
+    const redoneCount = await redoTenants(options, { ...recovered, tenancyLedger: ledger, directory })
+    await ledger.settled()
+    return { ledger, directory, shards, redoneCount }
+  } catch (error) {
+    await recovered.ledger.close().catch(() => undefined) // the first failure is the one to tell
+    throw error
+  }
+}
+
+async function redoCatalogs({ data, randomId }: StartOptions, { tails, wasUnclean }: RecoveredLedgers): Promise<void> {
+  const byName = new Map(tails.map((tail) => [tail.incarnation, tail]))
+  for (let shard = 0; shard < data.identity.shardCount; shard += 1) {
+    const path = data.layout.catalog(shard)
+    const tail = byName.get(catalogIncarnation(shard))
+    if (tail !== undefined) await redoFile(path, tail, randomId)
+    else if (wasUnclean) removeLog(path)
+  }
+}
+
+/** Quarantines the tenants whose entries do not follow one another; a catalog with such a gap stops the start. */
+async function stopGaps({ gaps }: RecoveredLedgers, { catalogs }: Directory): Promise<void> {
+  for (const [incarnation, reason] of gaps) {
+    if (catalogs.some(({ shard }) => catalogIncarnation(shard) === incarnation)) {
+      throw new TenaxError('ledger_damaged', `the catalog ${incarnation}: ${reason}`, {
+        hint: 'restore the data directory from a backup; nothing was changed',
+      })
+    }
+    const catalog = catalogs.find((one) => one.tenantOf(incarnation) !== undefined)
+    const id = catalog?.tenantOf(incarnation)
+    if (id !== undefined) await catalog?.quarantine(id, incarnation, reason)
+  }
+}
+
+interface RedoContext {
+  readonly tails: readonly FileTail[]
+  readonly tenancyLedger: HostLedger
+  readonly directory: Directory
+}
+
+async function redoTenants({ data, randomId }: StartOptions, context: RedoContext): Promise<number> {
+  const { tails, tenancyLedger, directory } = context
+  const places = placesOf(directory.catalogs)
+  let count = 0
+  for (const tail of tails) {
+    if (directory.catalogs.some(({ shard }) => catalogIncarnation(shard) === tail.incarnation)) continue
+    const place = places.get(tail.incarnation)
+    if (place === undefined)
+      tenancyLedger.forget(tail.incarnation) // it was deleted, or never came to be
+    else if (!place.isQuarantined) {
+      const path = data.layout.tenantFile(place.shard, { incarnation: tail.incarnation, file: place.file })
+      count += (await redoIfThere(path, tail, randomId)) ? 1 : 0
+    }
+  }
+  return count
+}
+
+interface Place {
+  readonly shard: number
+  readonly file: string
+  readonly isQuarantined: boolean
+}
+
+function placesOf(catalogs: readonly Catalog[]): Map<string, Place> {
+  const places = new Map<string, Place>()
+  for (const catalog of catalogs) {
+    const quarantined = catalog.quarantined()
+    for (const [incarnation, file] of catalog.namedFiles()) {
+      places.set(incarnation, { shard: catalog.shard, file, isQuarantined: quarantined.has(incarnation) })
+    }
+  }
+  return places
+}
+
+/** A main file that is gone is told when its tenant is opened: that stops one tenant, and not the start. */
+async function redoIfThere(path: string, tail: FileTail, randomId: StartOptions['randomId']): Promise<boolean> {
+  try {
+    await redoFile(path, tail, randomId)
+    return true
+  } catch (error) {
+    if (isTenaxError(error) || !(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    return false
+  }
+}
