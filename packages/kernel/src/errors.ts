@@ -45,6 +45,7 @@ export const ERROR_KINDS = {
   data_in_use: 'conflict',
   data_format_newer: 'conflict',
   data_format_invalid: 'conflict',
+  ledger_damaged: 'conflict',
   body_too_large: 'too_large',
   reply_too_large: 'too_large',
   content_type_unsupported: 'unsupported',
