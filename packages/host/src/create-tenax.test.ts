@@ -205,8 +205,8 @@ test('an invariant that breaks under an embedded query is fatal too', async () =
 
 test('the OpenAPI document lists every route of the app, and no other', async () => {
   const settings = readOptions({ data: newDirectory(), shardCount: 1 })
-  const { driver, clock, onEvent } = settings
-  const components = { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid }
+  const { driver, clock, onEvent, onFatal } = settings
+  const components = { driver, clock, onEvent, onFatal, randomId: systemRandomId, pid: process.pid }
   const tenancy = await Tenancy.open(settings.tenancy, components)
   const streams = new Streams({ clock, onError: settings.onError })
   const metrics = createMetrics(tenancy, streams)

@@ -6,6 +6,7 @@ export type {
   EntryRecord,
   ForgetRecord,
   LedgerPage,
+  LedgerRecord,
   SealRecord,
   WatermarkRecord,
 } from './core/record.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { systemClock } from '@tenax/kernel'
 import { libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sqlite'
 import { describe, expect, it } from 'vitest'
-import { CATALOG_SCHEMA, Catalog, type Intent } from './catalog.ts'
+import { CATALOG_SCHEMA, Catalog, type CatalogJournal, type Intent } from './catalog.ts'
 import { FILE_SETTINGS, idOf } from './fixtures/settings.ts'
 import { directoryMaker } from './fixtures/test-bed.ts'
 import { newFileName, newRecord } from './lifecycle/create.ts'
@@ -19,7 +19,8 @@ function newCatalog(durable: () => Promise<void> = async () => undefined) {
   writeNewFile(path, makeTemplate(libsqlDriver, join(directory, 'scratch.db'), schema))
   const nowMs = () => systemClock.monotonicMs()
   const file = SqliteFile.open(path, { driver: libsqlDriver, settings: FILE_SETTINGS, nowMs })
-  return { catalog: new Catalog({ shard: 3, file, durable }), file, path }
+  const journal: CatalogJournal = { settled: durable, checkpoint: async (run) => run(), close: () => undefined }
+  return { catalog: new Catalog({ shard: 3, file, journal }), file, path }
 }
 
 async function begun(catalog: Catalog, id: string, verb: 'create' | 'import' = 'create'): Promise<Intent> {

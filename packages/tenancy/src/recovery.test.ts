@@ -6,8 +6,8 @@ import { systemClock, type TenantId } from '@tenax/kernel'
 import { libsqlDriver } from '@tenax/sqlite'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Intent } from './catalog.ts'
+import { startDataDirectory } from './durability/start.ts'
 import { openDataDirectory } from './files/data-directory.ts'
-import { Directory } from './files/directory.ts'
 import { Layout, shardOf } from './files/layout.ts'
 import { createTenantFile } from './files/tenant-files.ts'
 import { CRASH_POINTS } from './fixtures/crash-points.ts'
@@ -53,7 +53,10 @@ describe('undoNew()', () => {
   it('leaves the files of a tenant whose making has ended', async () => {
     const base = { driver: libsqlDriver, clock: systemClock }
     const data = openDataDirectory({ ...base, path: newDirectory(), randomId: systemRandomId, shardCount: 1, pid: 1 })
-    const { directory } = await Directory.open(data, { ...base, fileSettings: FILE_SETTINGS })
+    const { directory, ledger } = await startDataDirectory({
+      ...{ ...base, data, randomId: systemRandomId, fileSettings: FILE_SETTINGS, settings: {} },
+      onFatal: (error) => expect.unreachable(String(error)),
+    })
     const intent: Intent = { tenantId: idOf('acme'), verb: 'create', ...newFileName(systemRandomId) }
     const catalog = directory.catalogOf(intent.tenantId)
     await catalog.beginNew(newRecord(intent.tenantId, intent, 'creating', 1), intent)
@@ -63,6 +66,7 @@ describe('undoNew()', () => {
     expect(existsSync(data.layout.tenantFile(catalog.shard, intent))).toBe(true)
     expect(catalog.get(intent.tenantId)?.state).toBe('warm')
     await directory.close()
+    await ledger.close()
     data.release()
   })
 })

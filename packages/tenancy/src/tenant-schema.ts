@@ -15,8 +15,8 @@ export const TENANT_META_SQL = `CREATE TABLE tenax_meta (
   format INTEGER NOT NULL CHECK (format >= 1),
   incarnation TEXT NOT NULL CHECK (incarnation NOT GLOB '*[^a-z0-9]*'),
   lineage TEXT NOT NULL CHECK (lineage NOT GLOB '*[^a-z0-9]*'),
-  epoch INTEGER NOT NULL CHECK (epoch >= 0),
-  lsn INTEGER NOT NULL CHECK (lsn >= 0)
+  lsn INTEGER NOT NULL CHECK (lsn >= 0),
+  epoch INTEGER NOT NULL CHECK (epoch >= 0)
 ) STRICT`
 
 /** `tenax_migration`: which of the operator's migrations this file has been through. */

@@ -68,7 +68,7 @@ export class Journal implements FileJournal {
    * @throws InvariantError when the file is not where the ledger has it
    */
   static attach(options: JournalOptions): Journal {
-    const { file, ledger, position } = options
+    const { ledger, position } = options
     const redoneLsn = ledger.takeRedone(position.incarnation)
     assert(redoneLsn === undefined || redoneLsn === position.lsn, `the file is at LSN ${redoneLsn}, as in the ledger`)
     const journal = new Journal(options)
