@@ -223,10 +223,7 @@ export class Ledger {
     this.#run = promise
     // All that arrived in one poll of the sockets shares the flush that the first of it caused.
     setImmediate(() => {
-      void this.#flushAll().finally(() => {
-        this.#run = undefined
-        resolve()
-      })
+      void this.#flushAll().finally(resolve)
     })
   }
 
@@ -240,6 +237,8 @@ export class Ledger {
       }
     } catch (error) {
       this.#fail(error)
+    } finally {
+      this.#run = undefined // in the same tick in which nothing was left: who appends in the next one must wake
     }
   }
 
