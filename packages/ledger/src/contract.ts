@@ -1,11 +1,13 @@
 /**
- * Contract suites of the ledger's ports, and the fakes that pass them: `describeSegmentFiles` with `MemoryDisk`. For tests
- * only; not published.
+ * Contract suites of the ledger's ports, and the fakes that pass them: `describeSegmentFiles` with `MemoryDisk`,
+ * `describeSegmentSink` with `MemorySink`. For tests only; not published.
  */
 import { describe, expect, it } from 'vitest'
 import type { SegmentFiles } from './segment-files.ts'
+import type { SegmentSink } from './segment-sink.ts'
 
 export { type DiskVerb, MemoryDisk, type PowerCut } from './fixtures/memory-disk.ts'
+export { MemorySink } from './fixtures/memory-sink.ts'
 export { seeded } from './fixtures/seeded.ts'
 
 /** Registers the suite for a driver of SegmentFiles. `make` gives the driver and a directory that does not exist yet. */
@@ -120,5 +122,46 @@ function describeNames(make: Make): void {
     await files.makeDirectory(`${directory}/x/y`)
     await (await files.open(`${directory}/x/y/00000000.seg`, 'create')).close()
     expect(await files.list(`${directory}/x/y`)).toEqual(['00000000.seg'])
+  })
+}
+
+/** Registers the suite for a driver of SegmentSink. `make` gives an empty sink. */
+export function describeSegmentSink(name: string, make: () => SegmentSink): void {
+  describe(`SegmentSink ${name}`, () => {
+    it('gives back what was put, and undefined for what was not', async () => {
+      const sink = make()
+      expect(await sink.put(7, Buffer.from('seven'))).toBe('stored')
+      expect(Buffer.from((await sink.get(7)) ?? []).toString()).toBe('seven')
+      expect(await sink.get(8)).toBeUndefined()
+    })
+
+    it('never overwrites: a taken id stays as it is', async () => {
+      const sink = make()
+      await sink.put(7, Buffer.from('mine'))
+      expect(await sink.put(7, Buffer.from('theirs'))).toBe('taken')
+      expect(Buffer.from((await sink.get(7)) ?? []).toString()).toBe('mine')
+    })
+
+    it('of two puts at once one is stored', async () => {
+      const sink = make()
+      const outcomes = await Promise.all(['a', 'b'].map((text) => sink.put(1, Buffer.from(text))))
+      expect(outcomes.toSorted()).toEqual(['stored', 'taken'])
+    })
+
+    it('keeps a copy: the caller may write over its bytes', async () => {
+      const sink = make()
+      const bytes = Buffer.from('kept')
+      await sink.put(0, bytes)
+      bytes.fill(0)
+      expect(Buffer.from((await sink.get(0)) ?? []).toString()).toBe('kept')
+    })
+
+    it('removeBefore removes lower ids only, and does no harm again', async () => {
+      const sink = make()
+      for (const id of [1, 2, 3]) await sink.put(id, Buffer.from([id]))
+      await sink.removeBefore(3)
+      await sink.removeBefore(3)
+      expect([await sink.get(1), await sink.get(2), (await sink.get(3))?.[0]]).toEqual([undefined, undefined, 3])
+    })
   })
 }

@@ -53,6 +53,42 @@ describe('a failed fsync (F2)', () => {
     expect([fatal.length, ledger.durableSeq]).toEqual([1, 6])
   })
 
+  test('that meets another one calls onFatal once', async () => {
+    const { ledger, disk, fatal } = await openLedger()
+    await appendOneByOne(ledger, 't', upTo(20))
+    await ledger.durable(ledger.append({ kind: 'forget', incarnation: entryOf('t', 1).incarnation }))
+    const release = disk.stall('remove')
+    const trimming = ledger.trim()
+    while (!disk.log.at(-1)?.startsWith('remove')) await turn()
+    disk.failNext('syncDirectory', 'EIO')
+    disk.failNext('sync', 'EIO', { path: /seg$/ })
+    const waiting = ledger.durable(ledger.append(entryOf('t', 21)))
+    await expect(waiting).rejects.toEqual(withCode('outcome_unknown'))
+    release()
+    await expect(trimming).rejects.toEqual(withCode('EIO'))
+    expect(fatal).toHaveLength(1)
+  })
+
+  test('of a directory keeps a flush that is under way from being acknowledged', async () => {
+    const { ledger, disk, durable } = await openLedger()
+    await appendOneByOne(ledger, 't', upTo(20))
+    await ledger.durable(ledger.append({ kind: 'forget', incarnation: entryOf('t', 1).incarnation }))
+    const releaseRemove = disk.stall('remove')
+    const trimming = ledger.trim()
+    while (!disk.log.at(-1)?.startsWith('remove')) await turn()
+    disk.failNext('syncDirectory', 'EIO')
+    const releaseSync = disk.stall('sync')
+    const waiting = ledger.durable(ledger.append(entryOf('t', 21)))
+    const rejected = expect(waiting).rejects.toEqual(withCode('outcome_unknown'))
+    while (!disk.log.at(-1)?.startsWith('sync ')) await turn()
+    releaseRemove()
+    await expect(trimming).rejects.toEqual(withCode('EIO'))
+    releaseSync()
+    await rejected
+    await turn()
+    expect([ledger.durableSeq, durable.at(-1)]).toEqual([22, 22])
+  })
+
   test('a spare that cannot be synced is no failed fsync of the ledger', async () => {
     const { ledger, disk, fatal } = await openLedger()
     while (!ledger.hasSpare) await turn()
@@ -82,6 +118,15 @@ describe('a full disk (F3)', () => {
     expect(ledger.state).toBe('full')
     expect(disk.log.filter((line) => /^rename .*spare/.test(line))).toHaveLength(2)
     expect(ledger.durableSeq).toBe(12)
+  })
+
+  test('a new spare lies ready after each new segment, while there is room', async () => {
+    const { ledger } = await openLedger()
+    for (const lsn of upTo(20)) {
+      await appendOneByOne(ledger, 't', [lsn])
+      while (!ledger.hasSpare) await turn()
+    }
+    expect(ledger.hasSpare).toBe(true)
   })
 
   test('keeps what was appended in order, and goes on when there is room and somebody asks', async () => {
@@ -136,7 +181,9 @@ describe('a full disk (F3)', () => {
     ledger.retry()
     await ledger.durable(seq)
     await appendOneByOne(ledger, 't', [3, 4])
-    expect(wordsOf((await readAll(disk)).records)).toEqual(['t 1', 't 2', 't 3', 't 4'])
+    const { records } = await readAll(disk)
+    expect(wordsOf(records)).toEqual(['t 1', 't 2', 't 3', 't 4'])
+    expect(records.map(({ place }) => place.segmentId)).toEqual([0, 1, 1, 1])
   })
 
   test('writes a new segment again from its start when its first batch had no room', async () => {

@@ -125,6 +125,15 @@ describe('durable', () => {
     expect(durable.at(-1)).toBe(20)
   })
 
+  test('comes for whoever appends in any moment after the last answer, be the flush just about to end', async () => {
+    const { ledger } = await openLedger()
+    for (let ticks = 0; ticks < 40; ticks += 1) {
+      await ledger.durable(ledger.append(entryOf('t', ticks + 1)))
+      for (let tick = 0; tick < ticks; tick += 1) await null
+    }
+    expect(ledger.durableSeq).toBe(40)
+  })
+
   test('answers thousands of waiters of one batch with one promise', async () => {
     const { ledger } = await openLedger()
     const seq = ledger.append(entryOf('t', 1))

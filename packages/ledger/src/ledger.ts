@@ -18,38 +18,12 @@
 import { assert, type Clock, type Incarnation, systemClock, TenaxError, type Timer } from '@tenax/kernel'
 import { BatchBuffer, type PendingBatch } from './batch-buffer.ts'
 import { Pins } from './core/pins.ts'
-import type { CheckpointRecord, EntryRecord, ForgetRecord, SealRecord, WatermarkRecord } from './core/record.ts'
+import type { SealRecord, WatermarkRecord } from './core/record.ts'
+import { noRoomToClose, outcomeUnknown, overloaded } from './ledger-errors.ts'
+import type { AppendableRecord, LedgerOptions, LedgerRoom, LedgerState } from './ledger-options.ts'
 import { CONTROL_BYTES_MAX } from './limits.ts'
-import { type LedgerIdentity, SegmentChain, type WriteOutcome } from './segment-chain.ts'
-import type { SegmentFiles } from './segment-files.ts'
+import { SegmentChain, type WriteOutcome } from './segment-chain.ts'
 import { type LedgerSettings, parseLedgerSettings } from './settings.ts'
-
-/** What `Ledger.create` takes. */
-export interface LedgerOptions extends Omit<LedgerIdentity, 'cuts'> {
-  readonly files: SegmentFiles
-  /** Default: the system's. */
-  readonly clock?: Clock
-  readonly settings?: Partial<LedgerSettings>
-  readonly cuts?: LedgerIdentity['cuts']
-  /** The ledger cannot go on (F2). The host must stop without closing a database file. Called once. */
-  readonly onFatal: (error: TenaxError) => void
-  /** Called after each fsync with the new `durableSeq`, before those who wait for it go on. It must not throw. */
-  readonly onDurable?: (durableSeq: number) => void
-}
-
-/** What a ledger is doing; see the head of this file. */
-export type LedgerState = 'open' | 'full' | 'closing' | 'closed' | 'failed'
-
-/** What a ledger's owner may append; the ledger itself adds watermarks and the seal. */
-export type AppendableRecord = EntryRecord | CheckpointRecord | ForgetRecord
-
-/** Room in the buffer that is kept for one append. */
-export interface LedgerRoom {
-  /** Bytes that are still kept; 0 when it was used or given back. */
-  readonly bytes: number
-  /** Gives the room back. Harmless when it is used up. */
-  release(): void
-}
 
 /** A host's ledger, open for writing. */
 export class Ledger {
@@ -223,10 +197,7 @@ export class Ledger {
     this.#run = promise
     // All that arrived in one poll of the sockets shares the flush that the first of it caused.
     setImmediate(() => {
-      void this.#flushAll().finally(() => {
-        this.#run = undefined
-        resolve()
-      })
+      void this.#flushAll().finally(resolve)
     })
   }
 
@@ -240,6 +211,8 @@ export class Ledger {
       }
     } catch (error) {
       this.#fail(error)
+    } finally {
+      this.#run = undefined // in the same tick in which nothing was left: who appends in the next one must wake
     }
   }
 
@@ -355,19 +328,4 @@ export class Ledger {
     await this.#chain.close()
     this.#state = 'closed'
   }
-}
-
-function overloaded(): TenaxError {
-  return new TenaxError('overloaded', 'too many commits wait for the disk', { hint: 'wait and repeat' })
-}
-
-function noRoomToClose(): TenaxError {
-  return new TenaxError('storage_full', 'the ledger cannot be closed on a full disk', { hint: 'make room, repeat' })
-}
-
-function outcomeUnknown(cause: TenaxError): TenaxError {
-  return new TenaxError('outcome_unknown', 'committed, but perhaps not durable', {
-    cause,
-    hint: 'repeat with the same idempotency key, or read back whether it is there',
-  })
 }
