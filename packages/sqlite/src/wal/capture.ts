@@ -35,8 +35,9 @@ export interface Capture {
   /** Bytes of the log up to the last commit: what a checkpoint moves. The file itself may be longer. */
   readonly walBytes: number
   /**
-   * How many times the log's number went up since the last capture: once per TRUNCATE checkpoint, full or empty, and once
-   * when a log that was checkpointed otherwise is begun anew. More than the caller's own checkpoints: a stranger's ran.
+   * By how much the log's first salt went up since the last capture: by one with each TRUNCATE checkpoint, whatever there was
+   * to move, and by one when a log that was moved otherwise is begun anew. Another number than the caller's own checkpoints
+   * says that a stranger's ran; it may be any, because a log that a stranger cut off can begin with random salts.
    */
   readonly restartCount: number
   /** True when the log has lost its name: a stranger's checkpoint removed it, and nobody who opens the file will see it. */

@@ -2,7 +2,7 @@
 import { readSync } from 'node:fs'
 import { FRAME_BYTES, WAL_HEADER_BYTES, type WalMemory, walMemory } from './wal-format.ts'
 
-/** Frames read at once: 258 KiB, some 50 µs with their checksums. */
+/** Frames read at once: 258 KiB, some 0.1 ms with their checksums. */
 export const BLOCK_FRAMES_MAX = 64
 
 /** One block of frames. Its content belongs to whoever loaded it last. */

@@ -1,17 +1,19 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { directoryMaker } from '../fixtures/test-bed.ts'
 import { numberOf, openLive } from '../fixtures/wal-bed.ts'
+import { libsqlDriver, makeTemplate } from '../index.ts'
 import { PAGE_BYTES } from '../limits.ts'
 import { readMetaLsn } from './meta-lsn.ts'
 
-const path = join(directoryMaker()(), 'meta.db')
+const directory = directoryMaker()()
+const path = join(directory, 'meta.db')
+const schema =
+  'CREATE TABLE tenax_meta(id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER, incarnation TEXT, lineage TEXT, lsn INTEGER, more ANY) STRICT'
+writeFileSync(path, makeTemplate(libsqlDriver, join(directory, 'scratch.db'), [schema]))
 const connection = openLive(path)
-connection.script(
-  'CREATE TABLE tenax_meta(id INTEGER PRIMARY KEY CHECK (id = 1), format INTEGER, incarnation TEXT, lineage TEXT, lsn INTEGER, more ANY) STRICT',
-)
 const root = numberOf(connection, "SELECT rootpage FROM sqlite_schema WHERE name = 'tenax_meta'")
 afterAll(() => connection.close())
 

@@ -44,7 +44,8 @@ export interface RedoLog {
  */
 export async function writeRedoWal(path: string, redo: RedoLog): Promise<void> {
   assert(!existsSync(`${path}-wal`) && !existsSync(`${path}-shm`), 'the former log and its index are removed first')
-  assert(statSync(path).size > 0, 'a log is redone onto a main file that is not empty')
+  // SQLite takes a file of one byte for an empty one, and deletes a log that it finds beside it.
+  assert(statSync(path).size > 1, 'a log is redone onto a main file that is not empty')
   const unfinished = `${path}-wal.new`
   const file = await open(unfinished, 'w', 0o600)
   try {

@@ -74,7 +74,7 @@ export function addFrameToSum(sum: ChainSum, memory: WalMemory, offset: number):
 }
 
 /** What a header says, or undefined when its checksum is not that of its bytes (a header that is being torn). */
-export function parseWalHeader(memory: WalMemory): { readonly sequence: number; readonly sum: ChainSum } | undefined {
+export function parseWalHeader(memory: WalMemory): { readonly firstSalt: number; readonly sum: ChainSum } | undefined {
   const { bytes } = memory
   const sum = new Int32Array(2)
   addToSum(sum, memory.words, 0, 6)
@@ -82,7 +82,7 @@ export function parseWalHeader(memory: WalMemory): { readonly sequence: number; 
   assert(bytes.readUInt32BE(0) === MAGIC_HERE, 'the log is in the order of bytes of this machine')
   assert(bytes.readUInt32BE(4) === WAL_VERSION, `the log has version ${WAL_VERSION}`)
   assert(bytes.readUInt32BE(8) === PAGE_BYTES, `the log has pages of ${PAGE_BYTES} bytes`)
-  return { sequence: bytes.readUInt32BE(12), sum }
+  return { firstSalt: bytes.readUInt32BE(16), sum }
 }
 
 /** Writes a header to the start of `memory` and gives the checksum that the first frame goes on from. */

@@ -26,7 +26,7 @@ const HEADER_WORDS = WAL_HEADER_BYTES / 4
 /** The log that the position is in. `words` are its header's, as they lie in memory. */
 interface KnownLog {
   readonly words: Int32Array
-  readonly sequence: number
+  readonly firstSalt: number
 }
 
 /** Reads what each COMMIT adds to the log. One per open file; its caller's queue keeps commits and captures apart. */
@@ -81,6 +81,16 @@ export class WalReader {
     return this.#take(scan)
   }
 
+  /**
+   * True when the log holds frames beyond the last captured commit: the open transaction has spilled, or one that was rolled
+   * back had. Ask it in a transaction in which a savepoint or a failed statement has just been undone. If it is true, roll the
+   * whole transaction back: the engine's SQLite may otherwise commit it without checksums, so that a crash takes it back and
+   * all commits after it (record 0013).
+   */
+  hasSpilled(): boolean {
+    return this.#beginScan(0)?.isFollowed() === true
+  }
+
   /** Closes the log's descriptor. Closing twice is harmless. */
   close(): void {
     if (this.#isClosed) return
@@ -104,8 +114,8 @@ export class WalReader {
     if (known !== undefined && isSame(known.words, headerMemory.words)) return known
     const header = parseWalHeader(headerMemory)
     assert(header !== undefined, 'the header of the log has the checksum of its bytes')
-    if (known !== undefined) this.#restartCount += (header.sequence - known.sequence) >>> 0
-    this.#log = { words: headerMemory.words.slice(), sequence: header.sequence }
+    if (known !== undefined) this.#restartCount += (header.firstSalt - known.firstSalt) >>> 0
+    this.#log = { words: headerMemory.words.slice(), firstSalt: header.firstSalt }
     this.#position = { frame: 0, sum: header.sum, databasePages: this.#position.databasePages }
     return this.#log
   }
