@@ -133,11 +133,11 @@ describe('an export', () => {
     const { id } = await newTenant('deleted')
     let deletion: Promise<unknown> = Promise.resolve()
     const outcome = await codeOf(
-      tenancy.export(id, async ({ chunks }) => {
+      tenancy.export(id, async ({ chunks, interrupted }) => {
         const reader = chunks[Symbol.asyncIterator]()
         await reader.next()
         deletion = tenancy.delete(id)
-        await until(() => tenancy.get(id).state === 'deleting')
+        await interrupted
         await reader.next()
       }),
     )
