@@ -16,6 +16,7 @@ import {
   IMPORT_BYTES_MAX,
   type Migration,
   POOL_SWEEP_MS,
+  POOL_TURN_MS,
   POOL_WAITERS_MAX,
   SHARD_COUNT,
   type TenancyEvent,
@@ -89,6 +90,7 @@ export function readOptions(options: TenaxOptions): HostSettings {
         sweepMs: POOL_SWEEP_MS,
         waitersMax: POOL_WAITERS_MAX,
         waitMsMax: WAIT_MS_MAX,
+        turnMs: POOL_TURN_MS,
       },
       file: {
         queryTimeoutMs: countOf('queryTimeoutMs', options.queryTimeoutMs, QUERY_TIMEOUT_MS, 3_600_000),

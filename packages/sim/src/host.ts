@@ -15,6 +15,7 @@ import {
   IMPORT_BYTES_MAX,
   type Migration,
   POOL_SWEEP_MS,
+  POOL_TURN_MS,
   POOL_WAITERS_MAX,
   systemRandomId,
   Tenancy,
@@ -47,6 +48,7 @@ export function openHost(options: HostOptions): Tenancy {
         sweepMs: POOL_SWEEP_MS,
         waitersMax: POOL_WAITERS_MAX,
         waitMsMax,
+        turnMs: POOL_TURN_MS,
       },
       file: {
         queryTimeoutMs: QUERY_TIMEOUT_MS,

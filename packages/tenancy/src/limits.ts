@@ -16,6 +16,9 @@ export const HANDLE_IDLE_MS = 60_000
 /** How often the pool looks for idle handles. One timer per pool, none while it is empty. */
 export const POOL_SWEEP_MS = 1_000
 
+/** While others wait for a place, a handle that has been in use for so long without a pause is lent to nobody anew. */
+export const POOL_TURN_MS = 250
+
 /** A handle that was quiet for so long, with pages in its WAL, is checkpointed. */
 export const CHECKPOINT_IDLE_MS = 2_000
 
@@ -45,6 +48,9 @@ export const TRANSACTION_TOTAL_MS = 30_000
 
 /** How long after its timeout a statement may take to hear the interrupt before its caller is answered without it. */
 export const INTERRUPT_GRACE_MS = 3_000
+
+/** How often it is looked at during that grace: a busy event loop makes it longer, never shorter. */
+export const INTERRUPT_LOOK_MS = 250
 
 /** Statements of one script. */
 export const SCRIPT_STATEMENTS_MAX = 10_000

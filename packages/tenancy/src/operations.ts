@@ -15,7 +15,7 @@ import {
   type TenantStatement,
   TooLongForLoop,
 } from '@tenax/sqlite'
-import { BUSY_WAITS_MS, INTERRUPT_GRACE_MS } from './limits.ts'
+import { BUSY_WAITS_MS, INTERRUPT_GRACE_MS, INTERRUPT_LOOK_MS } from './limits.ts'
 
 const NO_ROWS: SqlResult = { columns: [], rows: [], rowsAffected: 0, lastInsertRowid: undefined }
 
@@ -134,7 +134,7 @@ export async function prepareInTime(context: OperationContext, text: string): Pr
 
 async function inTime<T>({ file, clock, onLate, timeoutMs }: OperationContext, body: () => Promise<T>): Promise<T> {
   let isLate = false
-  const timer = clock.after((timeoutMs ?? file.settings.queryTimeoutMs) + INTERRUPT_GRACE_MS, () => {
+  const cancel = whenLate(clock, timeoutMs ?? file.settings.queryTimeoutMs, () => {
     isLate = true
     onLate()
   })
@@ -143,8 +143,23 @@ async function inTime<T>({ file, clock, onLate, timeoutMs }: OperationContext, b
     if (isLate) throw uninterruptible()
     return result
   } finally {
-    timer.cancel()
+    cancel()
   }
+}
+
+/**
+ * Calls `onLate` when `timeoutMs` and the grace are over. The grace is counted in looks that the event loop was free for:
+ * what ended while the loop was busy (a slow disk under the catalog, say) is heard between two of them, and is not late.
+ */
+function whenLate(clock: Clock, timeoutMs: number, onLate: () => void): () => void {
+  let looksLeft = INTERRUPT_GRACE_MS / INTERRUPT_LOOK_MS
+  const look = () => {
+    if (looksLeft === 0) return onLate()
+    looksLeft -= 1
+    timer = clock.after(INTERRUPT_LOOK_MS, look)
+  }
+  let timer = clock.after(timeoutMs, look)
+  return () => timer.cancel()
 }
 
 type SettingPragma = Exclude<Extract<TenantStatement['parsed'], { kind: 'pragma' }>['pragma'], { action: 'read' }>

@@ -23,6 +23,8 @@ export interface PoolSettings {
   readonly sweepMs: number
   readonly waitersMax: number
   readonly waitMsMax: number
+  /** How long a handle may be in use without a pause while others wait for a place. */
+  readonly turnMs: number
 }
 
 /** Counters for metrics: places by state, and disposals by reason since the start. */

@@ -76,6 +76,46 @@ describe('use()', () => {
     expect(waiting.map(({ outcome }) => outcome)).toEqual([undefined, undefined, 'overloaded'])
   })
 
+  it('serves keys in the order in which they came, and a newcomer after them', async () => {
+    const bench = new PoolBench({ handlesMax: 1 })
+    bench.closesAtOnce = false
+    const order: string[] = []
+    const use = (key: string) => bench.pool.use(key, () => void order.push(key))
+    const held = await bench.hold('a')
+    const uses = ['b', 'c', 'b', 'd'].map(use)
+    held.end()
+    for (let close = 0; close < 4; close += 1) {
+      await settled()
+      bench.live()[0]?.pendingClose?.settle(true)
+      if (close === 0) uses.push(use('e'))
+    }
+    await Promise.all(uses)
+    expect(order).toEqual(['b', 'b', 'c', 'd', 'e'])
+  })
+
+  it('takes the place of a tenant that is used without any pause, after its turn', async () => {
+    const bench = new PoolBench({ handlesMax: 1 })
+    let current = await bench.hold('busy')
+    const quiet = await bench.hold('quiet')
+    const useOn = async (ms: number) => {
+      bench.clock.advance(ms)
+      const next = await bench.hold('busy')
+      current.end()
+      await settled()
+      current = next
+    }
+    await useOn(200)
+    expect(quiet.handle).toBeUndefined()
+    expect(current.handle?.key).toBe('busy')
+    await useOn(50)
+    expect(quiet.handle?.key).toBe('quiet')
+    expect(current.handle).toBeUndefined()
+    quiet.end()
+    await settled()
+    expect(current.handle?.key).toBe('busy')
+    expect(bench.complaints).toEqual([])
+  })
+
   it('waits for a handle that is closing, then opens a new one', async () => {
     const bench = new PoolBench()
     bench.closesAtOnce = false
@@ -110,6 +150,7 @@ describe('limits', () => {
     for (const key of ['a', 'b', 'c']) await bench.touch(key)
     expect(bench.live().map(({ key }) => key)).toEqual(['b', 'c'])
     await bench.touch('big')
+    await settled()
     expect(bench.live().map(({ key }) => key)).toEqual(['big'])
     expect(bench.pool.stats().disposed).toMatchObject({ evict: 3 })
   })

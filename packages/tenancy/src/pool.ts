@@ -13,8 +13,12 @@
  *  - `stuck`: it could not be closed. It can be used again, and the next sweep lets it go back to `idle`, or closes it.
  *
  * All count against the limit, so open files never exceed it. A handle that must go (`retire`) is lent to nobody new: who
- * asks for its key waits until it is gone, since a second one would be a second connection to the file. When every place
- * is pinned, callers wait in a bounded queue, for a bounded time.
+ * asks for its key waits until it is gone, since a second one would be a second connection to the file.
+ *
+ * When no place is free, keys wait in line for one, first come first served, for a bounded time and in a bounded number of
+ * callers. A place that comes free is granted to the key at the head of the line and to nobody else. While keys wait, each
+ * of them evicts one idle handle; and when none is idle, the handle that has been in use for longest is not lent anew
+ * after its turn of {@link PoolSettings.turnMs}, so that a tenant which is used without any pause keeps nobody out.
  */
 import { type Clock, TenaxError, type Timer } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
@@ -24,6 +28,8 @@ interface Entry<H> {
   readonly handle: H
   pins: number
   idleSinceMs: number
+  /** Since when somebody uses it without a pause. */
+  pinnedSinceMs: number
   /** Set when the handle must go as soon as nobody uses it. */
   retireAs: DisposalReason | undefined
 }
@@ -40,13 +46,17 @@ export class HandlePool<K extends string, H extends Poolable> {
   readonly #closing = new Map<K, Promise<void>>()
   /** Keys that verbs want gone, with their number: nothing is opened for them meanwhile. */
   readonly #retiring = new Map<K, number>()
-  /** Callers that wait for a place; each change wakes one of them. */
-  readonly #waiters = new Set<() => void>()
+  /** Keys in line for a place, each with its callers. */
+  readonly #line = new Map<K, Set<() => void>>()
+  /** Keys that were given a place and have not begun to open. */
+  readonly #granted = new Set<K>()
   /** Verbs and callers that wait for a certain handle to go; each change wakes all of them. */
   readonly #watchers = new Set<() => void>()
   readonly #disposed: Record<DisposalReason, number> = { evict: 0, idle: 0, drain: 0, fenced: 0, delete: 0 }
+  #waiting = 0
   #opened = 0
   #sweep: Timer | undefined
+  #turn: Timer | undefined
   #draining = false
 
   constructor(options: { open: (key: K) => Promise<H>; settings: PoolSettings; clock: Clock }) {
@@ -79,24 +89,75 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   async #pin(key: K): Promise<Entry<H>> {
     const deadlineMs = this.#clock.monotonicMs() + this.#settings.waitMsMax
-    for (let waited = false; ; ) {
+    for (;;) {
       const ready = this.#pinReady(key)
-      if (ready !== undefined) {
-        if (waited) this.#wakeOne() // the place that this caller was woken for may still be free
-        return ready
-      }
+      if (ready !== undefined) return ready
       if (this.#draining) throw new TenaxError('unavailable', 'the host is shutting down')
       const busy = this.#closing.get(key) ?? this.#opening.get(key)
-      const mustWait = this.#retiring.has(key) || this.peek(key) !== undefined
-      if (waited && (busy !== undefined || mustWait)) this.#wakeOne() // as above: somebody else may need the place
       if (busy !== undefined) await busy
-      else if (mustWait) await this.#queueIn(this.#watchers, deadlineMs)
-      else if (this.#hasRoom()) await this.#openAs(key)
-      else {
-        await this.#queueIn(this.#waiters, deadlineMs)
-        waited = true
-      }
+      else if (this.#retiring.has(key) || this.peek(key) !== undefined) await this.#waitUntilGone(key, deadlineMs)
+      else if (this.#takePlace(key)) return this.#openAs(key)
+      else await this.#standInLine(key, deadlineMs)
     }
+  }
+
+  async #waitUntilGone(key: K, deadlineMs: number): Promise<void> {
+    if (this.#granted.delete(key)) this.#serveLine() // the place is of use to somebody else meanwhile
+    await this.#queueIn(this.#watchers, deadlineMs)
+  }
+
+  /** True when `key` may be opened now: its place was granted, or one is free and nobody was here before. */
+  #takePlace(key: K): boolean {
+    return this.#granted.delete(key) || (this.#line.size === 0 && this.#placesLeft() > 0)
+  }
+
+  #placesLeft(): number {
+    const open = this.#idle.size + this.#pinned.size + this.#stuck.size
+    return this.#settings.handlesMax - open - this.#opening.size - this.#closing.size - this.#granted.size
+  }
+
+  async #standInLine(key: K, deadlineMs: number): Promise<void> {
+    const callers = this.#line.get(key) ?? new Set()
+    const turn = this.#queueIn(callers, deadlineMs)
+    this.#line.set(key, callers)
+    this.#serveLine()
+    try {
+      await turn
+    } finally {
+      if (callers.size === 0 && this.#line.get(key) === callers) this.#line.delete(key)
+    }
+  }
+
+  /** Grants the free places, and makes as many free as keys are waiting. */
+  #serveLine(): void {
+    for (const [key, callers] of this.#line) {
+      if (callers.size > 0 && this.#placesLeft() <= 0) break
+      this.#line.delete(key)
+      if (callers.size > 0) this.#granted.add(key) // else they have just run out of time
+      wakeAll(callers)
+    }
+    for (let missing = this.#line.size - this.#closing.size; missing > 0; missing -= 1) {
+      const oldest = this.#oldestIdle()
+      if (oldest === undefined) break
+      this.#dispose(oldest, 'evict')
+    }
+    if (this.#line.size > this.#closing.size)
+      this.#turn ??= this.#clock.after(this.#settings.turnMs, () => this.#onTurn())
+  }
+
+  /** For each key that waits in vain, the handle that has been in use for longest is lent to nobody anew. */
+  #onTurn(): void {
+    this.#turn = undefined
+    const leaving = [...this.#pinned.values()].filter(({ retireAs }) => retireAs !== undefined).length
+    let missing = this.#line.size - this.#closing.size - leaving
+    const latestMs = this.#clock.monotonicMs() - this.#settings.turnMs
+    for (const entry of this.#pinned.values()) {
+      if (missing <= 0 || entry.pinnedSinceMs > latestMs) break
+      if (entry.retireAs !== undefined) continue
+      entry.retireAs = 'evict'
+      missing -= 1
+    }
+    this.#serveLine()
   }
 
   /** The entry of an open handle, pinned once more; undefined when it is not open, or about to go. */
@@ -106,19 +167,11 @@ export class HandlePool<K extends string, H extends Poolable> {
     if (entry.pins === 0) {
       this.#idle.delete(key)
       this.#stuck.delete(key)
+      entry.pinnedSinceMs = this.#clock.monotonicMs()
       this.#pinned.set(key, entry)
     }
     entry.pins += 1
     return entry
-  }
-
-  #hasRoom(): boolean {
-    const open = this.#idle.size + this.#pinned.size + this.#stuck.size
-    const total = open + this.#opening.size + this.#closing.size
-    if (total < this.#settings.handlesMax) return true
-    const oldest = this.#oldestIdle()
-    if (oldest !== undefined) this.#dispose(oldest, 'evict')
-    return false
   }
 
   /** The least recently used idle key. */
@@ -127,27 +180,22 @@ export class HandlePool<K extends string, H extends Poolable> {
     return undefined
   }
 
-  async #openAs(key: K): Promise<void> {
+  /** Opens the handle of `key`, pinned for the one who asked, so that nobody evicts it before it was used. */
+  async #openAs(key: K): Promise<Entry<H>> {
     const flight = this.#open(key).then((handle) => {
+      const nowMs = this.#clock.monotonicMs()
+      const entry: Entry<H> = { handle, pins: 1, idleSinceMs: nowMs, pinnedSinceMs: nowMs, retireAs: undefined }
       this.#opened += 1
-      this.#setIdle(key, {
-        handle,
-        pins: 0,
-        idleSinceMs: this.#clock.monotonicMs(),
-
-        retireAs: undefined,
-      })
+      this.#pinned.set(key, entry)
+      return entry
     })
     const settled = flight.then(
-      () => this.#opening.delete(key),
-      () => this.#opening.delete(key),
+      () => void this.#opening.delete(key),
+      () => void this.#opening.delete(key),
     )
-    this.#opening.set(
-      key,
-      settled.then(() => undefined),
-    )
+    this.#opening.set(key, settled)
     try {
-      await flight
+      return await flight
     } finally {
       await settled
       this.#wake()
@@ -190,6 +238,7 @@ export class HandlePool<K extends string, H extends Poolable> {
         this.#closing.delete(key)
         if (closed) this.#disposed[reason] += 1
         else {
+          if (entry.retireAs === 'evict') entry.retireAs = undefined // nobody insists: it may be used meanwhile
           this.#stuck.set(key, entry)
           this.#armSweep()
         }
@@ -200,8 +249,11 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   /** As `#waitIn`, for callers, whose number is bounded; verbs always find a place to wait. */
   #queueIn(set: Set<() => void>, deadlineMs: number): Promise<void> {
-    if (this.#waiters.size + this.#watchers.size >= this.#settings.waitersMax) throw overloaded()
-    return this.#waitIn(set, deadlineMs)
+    if (this.#waiting >= this.#settings.waitersMax) throw overloaded()
+    this.#waiting += 1
+    return this.#waitIn(set, deadlineMs).finally(() => {
+      this.#waiting -= 1
+    })
   }
 
   async #waitIn(set: Set<() => void>, deadlineMs: number): Promise<void> {
@@ -220,20 +272,10 @@ export class HandlePool<K extends string, H extends Poolable> {
     })
   }
 
-  /** Who waited for a place comes before who waits for a handle to go, and might take that place. */
+  /** Who is in line comes before who waits for a handle to go, and might take the place of it. */
   #wake(): void {
-    this.#wakeOne()
-    const watchers = [...this.#watchers]
-    this.#watchers.clear()
-    for (const watcher of watchers) watcher()
-  }
-
-  #wakeOne(): void {
-    for (const waiter of this.#waiters) {
-      this.#waiters.delete(waiter)
-      waiter()
-      return
-    }
+    this.#serveLine()
+    wakeAll(this.#watchers)
   }
 
   #onSweep(): void {
@@ -257,7 +299,7 @@ export class HandlePool<K extends string, H extends Poolable> {
       else if (entry.handle.isWorn) this.#close(key, entry, 'evict')
       else this.#setIdle(key, entry)
     }
-    for (const _ of stuck) this.#wakeOne()
+    this.#serveLine()
   }
 
   /**
@@ -306,7 +348,7 @@ export class HandlePool<K extends string, H extends Poolable> {
   /** Closes everything: no new uses, those under way end first. Who waits for a place is turned away at once. */
   async drain(): Promise<void> {
     this.#draining = true
-    while (this.#waiters.size > 0) this.#wakeOne()
+    for (const callers of this.#line.values()) wakeAll(callers)
     const deadlineMs = this.#clock.monotonicMs() + this.#settings.waitMsMax
     try {
       while (this.#pinned.size + this.#opening.size > 0) {
@@ -318,6 +360,8 @@ export class HandlePool<K extends string, H extends Poolable> {
       await Promise.all(this.#closing.values())
       this.#sweep?.cancel()
       this.#sweep = undefined
+      this.#turn?.cancel()
+      this.#turn = undefined
     }
   }
 
@@ -333,11 +377,17 @@ export class HandlePool<K extends string, H extends Poolable> {
       pinned: this.#pinned.size,
       opening: this.#opening.size,
       closing: this.#closing.size,
-      waiting: this.#waiters.size,
+      waiting: this.#waiting,
       opened: this.#opened,
       disposed: { ...this.#disposed },
     }
   }
+}
+
+function wakeAll(set: Set<() => void>): void {
+  const callers = [...set]
+  set.clear()
+  for (const wake of callers) wake()
 }
 
 function overloaded(): TenaxError {

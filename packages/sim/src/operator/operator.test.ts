@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { faultsOf } from '../crash/data-check.ts'
 import { scratchDirectory } from '../scratch.ts'
 import { Seeded } from '../seeded.ts'
-import { liveFileOf, operate, query, type Served, send, serve, shellPath, unlinkedFiles } from './served.ts'
+import { liveFileOf, operate, query, type Served, send, serve, shellPath, unlinkedWals } from './served.ts'
 
 const TENANTS = ['t-0', 't-1', 't-2', 't-3', 't-4', 't-5']
 const CONNECTIONS = ['a', 'b']
@@ -49,7 +49,7 @@ async function visitAll(served: Served): Promise<Map<string, number>> {
     const id = seeded.pick(TENANTS)
     await operate(files.get(id) ?? '', seeded.pick(VISITS)(number))
     visits.set(id, (visits.get(id) ?? 0) + 1)
-    expect(unlinkedFiles(served)).toEqual([])
+    expect(unlinkedWals(served)).toEqual([])
   }
   return visits
 }
@@ -99,7 +99,7 @@ test.skipIf(shellPath === undefined)(
       await query(served, 'acme', 'INSERT INTO entry VALUES (?, ?, zeroblob(9000))', ['b', round])
       expect((await query(served, 'acme', 'SELECT count(*) FROM visit')).rows).toEqual([[round]])
       await operate(file, 'SELECT count(*) FROM entry')
-      expect(unlinkedFiles(served)).toEqual([])
+      expect(unlinkedWals(served)).toEqual([])
     }
     served.child.kill('SIGKILL')
     await served.child.ended

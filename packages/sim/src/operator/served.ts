@@ -88,12 +88,15 @@ export async function operate(path: string, sql: string): Promise<string> {
   return stdout.trim()
 }
 
-/** WAL and index files of tenants that the process has open although somebody has unlinked them. */
-export function unlinkedFiles({ child, dataPath }: Served): string[] {
+/**
+ * WAL files of tenants that the process has open although somebody has unlinked them. SQLite closes a WAL before it
+ * unlinks it; with `-shm` it is the other way round, so that one may be seen unlinked in any proper close.
+ */
+export function unlinkedWals({ child, dataPath }: Served): string[] {
   const descriptors = `/proc/${child.pid}/fd`
   return readdirSync(descriptors)
     .map((name) => targetOf(join(descriptors, name)))
-    .filter((path) => path.startsWith(join(dataPath, 'shards')) && path.endsWith('(deleted)'))
+    .filter((path) => path.startsWith(join(dataPath, 'shards')) && path.endsWith('-wal (deleted)'))
 }
 
 function targetOf(link: string): string {
