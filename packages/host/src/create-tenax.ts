@@ -23,7 +23,10 @@ export interface Tenax extends AsyncDisposable {
   readonly fetch: (request: Request) => Promise<Response>
   /** One tenant. Throws TenaxError `tenant_id_invalid`, `tenant_id_reserved`. */
   tenant(id: string): EmbeddedTenant
-  /** Ends requests, checkpoints and closes every file, and lets the data directory go. */
+  /**
+   * Ends requests, checkpoints and closes every file, and lets the data directory go. Throws TenaxError `unavailable` when
+   * something is still in use after 15 s; the directory stays locked then, nothing is lost, and `close` may be called again.
+   */
   close(): Promise<void>
 }
 
@@ -61,7 +64,10 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const close = () => {
     if (state === 'failed') return Promise.resolve() // nothing may reach the engine's close
     state = 'closing'
-    closed ??= streams.close().then(() => tenancy.close())
+    closed ??= closeAll(streams, tenancy).catch((error: unknown) => {
+      closed = undefined // whoever calls again tries again
+      throw error
+    })
     return closed
   }
   return {
@@ -70,6 +76,11 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+async function closeAll(streams: Streams, tenancy: Tenancy): Promise<void> {
+  await streams.close()
+  await tenancy.close()
 }
 
 function embeddedTenant({ tenancy, isServing, fail }: HostParts, text: string): EmbeddedTenant {
