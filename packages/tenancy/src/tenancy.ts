@@ -7,9 +7,9 @@ import {
   collectClosed,
   type EngineDriver,
   EngineError,
+  hostFailure,
   makeTemplate,
   type SqliteFileSettings,
-  sqlFailure,
 } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import { type DataDirectory, openDataDirectory } from './files/data-directory.ts'
@@ -114,7 +114,7 @@ export class Tenancy {
       return tenancy
     } catch (error) {
       data.release()
-      throw sqlFailure(error)
+      throw hostFailure(error)
     }
   }
 
@@ -266,6 +266,8 @@ export class Tenancy {
     this.#transitions.add(id)
     try {
       return await verb()
+    } catch (error) {
+      throw hostFailure(error)
     } finally {
       this.#transitions.delete(id)
     }
@@ -303,7 +305,7 @@ function translated<T>(body: () => T): T {
   try {
     return body()
   } catch (error) {
-    throw sqlFailure(error)
+    throw hostFailure(error)
   }
 }
 

@@ -7,6 +7,7 @@ import {
   collectClosed,
   type EngineConnection,
   EngineError,
+  hostFailure,
   noteScratchClose,
   rebuildInto,
   SqliteFile,
@@ -143,8 +144,8 @@ async function swap(
   }
 }
 
-function importFailure(error: EngineError): TenaxError {
-  if (error.sqliteCode === 'SQLITE_FULL') return new TenaxError('storage_full', 'the disk is full', { cause: error })
+function importFailure(error: EngineError): unknown {
+  if (error.sqliteCode === 'SQLITE_FULL') return hostFailure(error)
   return new TenaxError('import_invalid', `SQLite cannot rebuild the file: ${error.message}`, {
     cause: error,
     details: { reason: 'damaged' },
