@@ -3,6 +3,7 @@ import { InvariantError, parseTenantId, type SqlArgs, type SqlResult, type SqlVa
 import { systemRandomId, Tenancy } from '@tenax/tenancy'
 import { createApp } from './http/app.ts'
 import type { HostParts } from './http/environment.ts'
+import { hostFailed } from './http/failure.ts'
 import { bindingsOf } from './http/query-route.ts'
 import { JSON_BODIES_BYTES_MAX } from './limits.ts'
 import { createMetrics } from './metrics.ts'
@@ -53,6 +54,7 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     metrics: createMetrics(tenancy, streams),
     bodies: { bytesLeft: JSON_BODIES_BYTES_MAX },
     isServing: () => state === 'serving',
+    hasFailed: () => state === 'failed',
     fail(error) {
       if (state === 'failed') return
       state = 'failed'
@@ -83,12 +85,14 @@ async function closeAll(streams: Streams, tenancy: Tenancy): Promise<void> {
   await tenancy.close()
 }
 
-function embeddedTenant({ tenancy, isServing, fail }: HostParts, text: string): EmbeddedTenant {
+function embeddedTenant({ tenancy, isServing, hasFailed, fail }: HostParts, text: string): EmbeddedTenant {
   const id = parseTenantId(text)
   const whileServing = async <T>(body: () => Promise<T>): Promise<T> => {
     if (!isServing()) throw new TenaxError('unavailable', 'the host is stopping')
     try {
-      return await body()
+      const result = await body()
+      if (hasFailed()) throw hostFailed()
+      return result
     } catch (error) {
       if (error instanceof InvariantError) fail(error)
       throw error
