@@ -189,6 +189,17 @@ export class Catalog {
     if (await this.#file.checkpoint()) this.#file.close()
   }
 
+  /** Closes a catalog of a start that failed, emptying its WAL if that can be: what is left there is as durable. */
+  abandon(): void {
+    try {
+      this.#file.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error
+    } finally {
+      this.#file.close()
+    }
+  }
+
   /** One durable change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. */
   #change(body: () => void): void {
     this.#file.transaction(body)

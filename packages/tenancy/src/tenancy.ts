@@ -114,6 +114,7 @@ export class Tenancy {
       return tenancy
     } catch (error) {
       data.release()
+      void collectClosed() // descriptors of catalogs that were opened before the failure
       throw hostFailure(error)
     }
   }
