@@ -53,6 +53,13 @@ describe('openDataDirectory()', () => {
     second.release()
   })
 
+  it('keeps the version of the Tenax that made it, as its package.json has it', () => {
+    const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    const data = open(newDirectory())
+    expect(data.identity.createdBy).toBe(`tenax ${manifest.version}`)
+    data.release()
+  })
+
   it('removes uploads that were cut short', () => {
     const path = newDirectory()
     open(path).release()

@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync } f
 import { assert, type Clock, type RandomId, TenaxError } from '@tenax/kernel'
 import { acquireProcessLock, type EngineDriver, type ProcessLock, syncDirectory, writeNewFile } from '@tenax/sqlite'
 import { Layout } from './layout.ts'
+import { ownVersion } from './own-version.ts'
 
 /** Version of the directory's layout, kept in `tenax.json`. */
 export const DATA_FORMAT = 1
@@ -135,7 +136,7 @@ function parseIdentity(text: string): DataIdentity {
 
 function createIdentity(layout: Layout, { randomId, shardCount }: DataDirectoryOptions): DataIdentity {
   assert(Number.isInteger(shardCount) && shardCount >= 1 && shardCount <= 99, 'a data directory has 1 to 99 shards')
-  const identity = { format: DATA_FORMAT, dataId: randomId(), shardCount, createdBy: 'tenax 0.1' }
+  const identity = { format: DATA_FORMAT, dataId: randomId(), shardCount, createdBy: `tenax ${ownVersion()}` }
   writeNewFile(layout.identity, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`))
   return identity
 }
