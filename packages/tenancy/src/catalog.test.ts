@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '@tenax/kernel'
-import { libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sqlite'
+import { type EngineDriver, libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sqlite'
 import { describe, expect, it } from 'vitest'
 import { CATALOG_SCHEMA, Catalog, type Intent } from './catalog.ts'
+import { fullDriver, Room } from './fixtures/full-driver.ts'
 import { FILE_SETTINGS, idOf } from './fixtures/settings.ts'
 import { directoryMaker } from './fixtures/test-bed.ts'
 import { newFileName, newRecord } from './lifecycle/create.ts'
@@ -12,13 +13,13 @@ import { systemRandomId } from './system-ids.ts'
 
 const newDirectory = directoryMaker()
 
-function newCatalog() {
+function newCatalog(driver: EngineDriver = libsqlDriver) {
   const directory = newDirectory()
   const path = join(directory, 'catalog.db')
   const schema = [...CATALOG_SCHEMA, 'INSERT INTO catalog_meta VALUES (1, 1, 3)']
   writeNewFile(path, makeTemplate(libsqlDriver, join(directory, 'scratch.db'), schema))
   const nowMs = () => systemClock.monotonicMs()
-  const file = SqliteFile.open(path, { driver: libsqlDriver, settings: FILE_SETTINGS, nowMs })
+  const file = SqliteFile.open(path, { driver, settings: FILE_SETTINGS, nowMs })
   return { catalog: new Catalog(3, file), file, path }
 }
 
@@ -171,6 +172,21 @@ describe('the file', () => {
     }
     expect(walBytesMax).toBeGreaterThan(CHECKPOINT_WAL_BYTES / 4)
     expect(walBytesMax).toBeLessThan(CHECKPOINT_WAL_BYTES)
+  })
+
+  it('keeps a change that is committed although the disk is too full for the checkpoint behind it', () => {
+    const room = new Room()
+    const { catalog, path } = newCatalog(fullDriver(libsqlDriver, room))
+    const walBytes = () => statSync(`${path}-wal`).size
+    let number = 0
+    while (!room.hasRefused) {
+      room.endAfter(3) // two rows and their COMMIT; the next statement is a checkpoint, if there is one
+      begun(catalog, `tenant-${++number}`)
+    }
+    expect([walBytes() >= CHECKPOINT_WAL_BYTES, catalog.count()]).toEqual([true, number])
+    room.heal()
+    warm(catalog, 'acme')
+    expect(walBytes()).toBeLessThan(CHECKPOINT_WAL_BYTES)
   })
 
   it('is complete without its WAL after close()', async () => {

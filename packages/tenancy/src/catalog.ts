@@ -5,7 +5,7 @@
  * is still there is finished or undone (`recovery.ts`), so that a crash at any point leaves either the old or the new.
  */
 import { assert, type Incarnation, parseIncarnation, parseTenantId, type TenantId } from '@tenax/kernel'
-import type { SqliteFile } from '@tenax/sqlite'
+import { EngineError, type SqliteFile } from '@tenax/sqlite'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
 
 /** Where a tenant's data is, as the catalog records it. */
@@ -99,6 +99,12 @@ export class Catalog {
     return this.#file.engine('SELECT tenant_id, verb, incarnation, file FROM intent').all().map(readIntent)
   }
 
+  /** What was begun with this tenant and not ended. */
+  intent(id: TenantId): Intent | undefined {
+    const row = this.#file.engine('SELECT tenant_id, verb, incarnation, file FROM intent WHERE tenant_id = ?').get([id])
+    return row === undefined ? undefined : readIntent(row)
+  }
+
   /** Begins a creation: the row, in state `creating` or `importing`, and the intent. */
   beginNew(record: TenantRecord, intent: Intent): void {
     this.#change(() => {
@@ -183,10 +189,30 @@ export class Catalog {
     if (await this.#file.checkpoint()) this.#file.close()
   }
 
+  /** Closes a catalog of a start that failed, emptying its WAL if that can be: what is left there is as durable. */
+  abandon(): void {
+    try {
+      this.#file.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error
+    } finally {
+      this.#file.close()
+    }
+  }
+
   /** One durable change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. */
   #change(body: () => void): void {
     this.#file.transaction(body)
-    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.#file.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()
+    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.#checkpoint()
+  }
+
+  /** The change before it is committed, so a full disk does not fail it: the next change tries again. */
+  #checkpoint(): void {
+    try {
+      this.#file.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()
+    } catch (error) {
+      if (!(error instanceof EngineError && error.sqliteCode === 'SQLITE_FULL')) throw error
+    }
   }
 
   #insertIntent({ tenantId, verb, incarnation, file }: Intent, nowMs: number): void {

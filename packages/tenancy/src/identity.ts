@@ -8,7 +8,7 @@ import {
   type RandomId,
   TenaxError,
 } from '@tenax/kernel'
-import type { SqliteFile } from '@tenax/sqlite'
+import { hostFailure, type SqliteFile } from '@tenax/sqlite'
 import { TENANT_FORMAT } from './tenant-schema.ts'
 
 /** A tenant file's identity: its creation, its unbroken history, and the commits it has seen. */
@@ -45,11 +45,12 @@ export function identify(file: SqliteFile, incarnation: Incarnation, randomId: R
 function writeIdentity(file: SqliteFile, incarnation: Incarnation, randomId: RandomId): TenantMeta {
   const lineage = parseLineage(randomId())
   assert(lineage !== undefined, 'random ids are lineages')
-  file.transaction(() => {
-    file
-      .engine('UPDATE tenax_meta SET incarnation = ?, lineage = ?, lsn = lsn + 1 WHERE id = 1')
-      .get([incarnation, lineage])
-  })
+  const update = file.engine('UPDATE tenax_meta SET incarnation = ?, lineage = ?, lsn = lsn + 1 WHERE id = 1')
+  try {
+    file.transaction(() => update.get([incarnation, lineage]))
+  } catch (error) {
+    throw hostFailure(error) // a full disk says nothing about this tenant
+  }
   return { incarnation, lineage }
 }
 

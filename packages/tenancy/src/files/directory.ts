@@ -33,9 +33,14 @@ export class Directory {
   /** Opens every shard's catalog and finishes or undoes what a crash cut short there. */
   static open(data: DataDirectory, options: DirectoryOptions): { directory: Directory; recovery: ShardRecovery[] } {
     const catalogs: Catalog[] = []
-    for (let shard = 0; shard < data.identity.shardCount; shard += 1) catalogs.push(openCatalog(data, shard, options))
-    const recovery = catalogs.map((catalog) => recoverShard(catalog, data.layout, options.clock))
-    return { directory: new Directory(catalogs), recovery }
+    try {
+      for (let shard = 0; shard < data.identity.shardCount; shard += 1) catalogs.push(openCatalog(data, shard, options))
+      const recovery = catalogs.map((catalog) => recoverShard(catalog, data.layout, options.clock))
+      return { directory: new Directory(catalogs), recovery }
+    } catch (error) {
+      for (const catalog of catalogs) catalog.abandon()
+      throw error
+    }
   }
 
   catalogOf(id: TenantId): Catalog {
@@ -105,6 +110,16 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
     settings: options.fileSettings,
     nowMs: () => options.clock.monotonicMs(),
   })
+  try {
+    checkCatalog(file, shard)
+    return new Catalog(shard, file)
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+function checkCatalog(file: SqliteFile, shard: number): void {
   const [format, written] = file.engine('SELECT format, shard FROM catalog_meta WHERE id = 1').get() ?? []
   if (typeof format === 'bigint' && format > BigInt(CATALOG_FORMAT)) {
     throw new TenaxError('data_format_newer', `the catalog of shard ${shard} has format ${format}`, {
@@ -116,5 +131,4 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
       hint: 'put the shard directories back',
     })
   }
-  return new Catalog(shard, file)
 }
