@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { fakeIo } from './fixtures/fake-context.ts'
 import { main } from './main.ts'
@@ -31,6 +32,11 @@ test.each([
   expect(exitCode).toBe(2)
   expect(out).toBe('')
   expect(err).toMatch(/^error: .+\nhint: .+\n$|^error: .+\n$/m)
+})
+
+test('--version says what package.json says', async () => {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  expect(await run('--version')).toEqual({ exitCode: 0, out: `${manifest.version}\n`, err: '' })
 })
 
 test('with --json a failure is one JSON object on stderr', async () => {

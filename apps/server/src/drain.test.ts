@@ -18,6 +18,21 @@ test('SIGTERM lets a query under way end with its answer, refuses new ones, and 
   await expect(sendRaw(port, { method: 'GET', path: '/healthz' })).rejects.toThrow('ECONNREFUSED')
 })
 
+test('a SIGINT that arrives twice, as npm hands on a Ctrl-C that the terminal sent already, drains all the same', async () => {
+  using scratch = scratchDirectory()
+  const env = { TENAX_QUERY_TIMEOUT_MS: '60000' }
+  await using server = startServer({ args: ['serve', '--port', '0', '--data', scratch.path], env })
+  const { port } = await server.ready
+  await createTenant(port, 'acme')
+  const slow = query(port, 'acme', SLOW)
+  await createTenant(port, 'later') // the slow one has been taken in by now, and holds the drain up
+  server.kill('SIGINT')
+  await server.wrote('draining') // two signals that are pending at once are one
+  server.kill('SIGINT')
+  expect(await slow).toMatchObject({ status: 200, body: { rows: [[3_000_000]] } })
+  expect(await server.ended).toMatchObject({ code: 0, signal: null })
+})
+
 test('after a drain nothing is left to recover: WALs are empty and the next start has no event', async () => {
   using scratch = scratchDirectory()
   {

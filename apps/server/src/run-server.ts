@@ -5,6 +5,7 @@ import { isTenaxError, messageOf, systemClock, TenaxError } from '@tenax/kernel'
 import { type Logger, pino } from 'pino'
 import { createTenax, loadMigrations, type Tenax } from 'tenax'
 import { readSettings, type ServerArguments, type ServerSettings } from './settings.ts'
+import { signalMeaning } from './signal-meaning.ts'
 
 /** How long requests under way may take once the server was told to stop. */
 const DRAIN_MS_MAX = 20_000
@@ -95,19 +96,13 @@ function announce(mode: 'dev' | 'serve', settings: ServerSettings, server: Serve
   )
 }
 
-/** A terminal's Ctrl-C reaches the server twice when npm stands between: once directly, once handed on. */
-const SAME_SIGNAL_MS = 1_000
-
 /** The first signal drains; a second one, given on purpose, does not wait. */
 function stopOnSignal({ server, tenax, logger }: { server: ServerType; tenax: Tenax; logger: Logger }): void {
-  let stoppingSinceMs: number | undefined
+  const meaningOf = signalMeaning(systemClock)
   const stop = (signal: NodeJS.Signals) => {
-    const nowMs = systemClock.monotonicMs()
-    if (stoppingSinceMs !== undefined) {
-      if (nowMs - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1)
-      return
-    }
-    stoppingSinceMs = nowMs
+    const meaning = meaningOf()
+    if (meaning === 'same') return
+    if (meaning === 'exit') process.exit(1)
     logger.info({ signal }, 'draining')
     drain(server, tenax).then(
       () => process.exit(0),

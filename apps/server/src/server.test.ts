@@ -152,6 +152,33 @@ test('an unknown key in tenax.config.ts is refused by name, and so is a configur
   expect(JSON.parse((await missing.ended).stderr)).toMatchObject({ error: { code: 'config_invalid' } })
 })
 
+test.each([
+  ['no JavaScript at all', 'export default {', 'broken.config.ts cannot be loaded: '],
+  ['one that throws', "throw new Error('no luck')", 'broken.config.ts cannot be loaded: no luck'],
+  ['one without a default export', 'export const x = 1', 'broken.config.ts has no default export'],
+  ['a wrong value', 'export default { migrations: 7 }', 'broken.config.ts is not valid: migrations: '],
+])('a configuration that is broken is refused by the name of its file: %s', async (_what, text, message) => {
+  using scratch = scratchDirectory()
+  writeFileSync(join(scratch.path, 'broken.config.ts'), text)
+  const args = ['serve', '--port', '0', '--config', 'broken.config.ts', '--json']
+  await using server = startServer({ args, cwd: scratch.path })
+  const { code, stderr } = await server.ended
+  expect(code).toBe(1)
+  expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'config_invalid' } })
+  expect(JSON.parse(stderr).error.message).toContain(message)
+})
+
+test('a data directory that is a file is refused with what is in the way', async () => {
+  using scratch = scratchDirectory()
+  writeFileSync(join(scratch.path, 'file'), 'x')
+  await using server = startServer({ args: ['serve', '--port', '0', '--data', join(scratch.path, 'file'), '--json'] })
+  const { code, stderr } = await server.ended
+  expect(code).toBe(1)
+  expect(JSON.parse(stderr)).toMatchObject({
+    error: { code: 'config_invalid', message: 'the data directory cannot be used: there is a file of that name' },
+  })
+})
+
 test('a web page cannot reach a server on loopback: rebound Host, foreign Origin, form post', async () => {
   using scratch = scratchDirectory()
   await using server = startServer({ args: ['dev', '--port', '0', '--data', scratch.path] })

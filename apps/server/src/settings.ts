@@ -1,8 +1,8 @@
 /** The server's settings: defaults, then environment, then arguments. Nothing else in the server reads the environment. */
 import { existsSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { TenaxError } from '@tenax/kernel'
+import { messageOf, TenaxError } from '@tenax/kernel'
 import { z } from 'zod'
 
 /** What the command line gives. Undefined means: not given. */
@@ -100,10 +100,16 @@ async function readMigrationsPath(named: string | undefined): Promise<string | u
   const path = resolve(named ?? 'tenax.config.ts')
   if (!existsSync(path)) {
     if (named === undefined) return undefined
-    throw new TenaxError('config_invalid', 'the configuration file that was named is not there')
+    throw new TenaxError('config_invalid', `the configuration file ${basename(path)} is not there`)
   }
-  const module: unknown = await import(pathToFileURL(path).href)
+  const name = basename(path)
+  const module: unknown = await import(pathToFileURL(path).href).catch((error: unknown) => {
+    throw new TenaxError('config_invalid', `${name} cannot be loaded: ${messageOf(error)}`, { cause: error })
+  })
   const config = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
-  const { migrations } = parseOrThrow(configSchema, config, 'tenax.config.ts')
+  if (config === undefined) {
+    throw new TenaxError('config_invalid', `${name} has no default export`, { hint: 'export default defineConfig({})' })
+  }
+  const { migrations } = parseOrThrow(configSchema, config, name)
   return migrations === undefined ? undefined : resolve(dirname(path), migrations)
 }

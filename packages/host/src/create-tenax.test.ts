@@ -203,6 +203,33 @@ test('an invariant that breaks under an embedded query is fatal too', async () =
   expect(outcome).toEqual(FATAL)
 })
 
+test('what was under way when the host failed is not acknowledged, over HTTP or embedded', async () => {
+  const outcome = await breakInvariant(async (bed, clock) => {
+    const acme = bed.tenax.tenant('acme')
+    await acme.query('create table t (a)')
+    const insert = { sql: 'insert into t values (1)' }
+    const underWay = [
+      send(bed, 'POST /t/acme/query', { json: insert }),
+      send(bed, 'POST /t/acme/v3/pipeline', { json: { requests: [{ type: 'execute', stmt: insert }] } }),
+      send(bed, 'POST /v1/tenants', { json: { id: 'new' } }),
+    ]
+    const embedded = codeOf(acme.query(insert.sql))
+    clock.isBroken = true
+    const breaking = send(bed, 'GET /metrics') // asks the clock before it waits for anything
+    clock.isBroken = false
+    expect((await breaking).status).toBe(500)
+    const replies = await Promise.all(underWay)
+    expect(replies.map(({ status }) => status)).toEqual([503, 503, 503])
+    expect(replies.map(({ json }) => member(json, 'code'))).toEqual([
+      'outcome_unknown',
+      'OUTCOME_UNKNOWN',
+      'outcome_unknown',
+    ])
+    expect(await embedded).toBe('outcome_unknown')
+  })
+  expect(outcome).toEqual(FATAL)
+})
+
 test('the OpenAPI document lists every route of the app, and no other', async () => {
   const settings = readOptions({ data: newDirectory(), shardCount: 1 })
   const { driver, clock, onEvent, onFatal } = settings
@@ -217,6 +244,7 @@ test('the OpenAPI document lists every route of the app, and no other', async ()
     metrics,
     bodies: { bytesLeft: 1_000_000 },
     isServing: () => true,
+    hasFailed: () => false,
     fail: settings.onFatal,
   })
   const served = app.routes

@@ -3,6 +3,7 @@ import { InvariantError, parseTenantId, type SqlArgs, type SqlResult, type SqlVa
 import { systemRandomId, Tenancy } from '@tenax/tenancy'
 import { createApp } from './http/app.ts'
 import type { HostParts } from './http/environment.ts'
+import { hostFailed } from './http/failure.ts'
 import { bindingsOf } from './http/query-route.ts'
 import { JSON_BODIES_BYTES_MAX } from './limits.ts'
 import { createMetrics } from './metrics.ts'
@@ -23,7 +24,10 @@ export interface Tenax extends AsyncDisposable {
   readonly fetch: (request: Request) => Promise<Response>
   /** One tenant. Throws TenaxError `tenant_id_invalid`, `tenant_id_reserved`. */
   tenant(id: string): EmbeddedTenant
-  /** Ends requests, checkpoints and closes every file, and lets the data directory go. */
+  /**
+   * Ends requests, checkpoints and closes every file, and lets the data directory go. Throws TenaxError `unavailable` when
+   * something is still in use after 15 s; the directory stays locked then, nothing is lost, and `close` may be called again.
+   */
   close(): Promise<void>
 }
 
@@ -56,6 +60,7 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     metrics: createMetrics(tenancy, streams),
     bodies: { bytesLeft: JSON_BODIES_BYTES_MAX },
     isServing: () => state === 'serving',
+    hasFailed: () => state === 'failed',
     fail,
   }
   const app = createApp(parts)
@@ -63,7 +68,10 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const close = () => {
     if (state === 'failed') return Promise.resolve() // nothing may reach the engine's close
     state = 'closing'
-    closed ??= streams.close().then(() => tenancy.close())
+    closed ??= closeAll(streams, tenancy).catch((error: unknown) => {
+      closed = undefined // whoever calls again tries again
+      throw error
+    })
     return closed
   }
   return {
@@ -74,12 +82,19 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   }
 }
 
-function embeddedTenant({ tenancy, isServing, fail }: HostParts, text: string): EmbeddedTenant {
+async function closeAll(streams: Streams, tenancy: Tenancy): Promise<void> {
+  await streams.close()
+  await tenancy.close()
+}
+
+function embeddedTenant({ tenancy, isServing, hasFailed, fail }: HostParts, text: string): EmbeddedTenant {
   const id = parseTenantId(text)
   const whileServing = async <T>(body: () => Promise<T>): Promise<T> => {
     if (!isServing()) throw new TenaxError('unavailable', 'the host is stopping')
     try {
-      return await body()
+      const result = await body()
+      if (hasFailed()) throw hostFailed()
+      return result
     } catch (error) {
       if (error instanceof InvariantError) fail(error)
       throw error

@@ -46,7 +46,7 @@ export interface TenaxOptions {
   readonly pageCountMax?: number
   /** Rows of one reply. Default 10,000. */
   readonly replyRowsMax?: number
-  /** Bytes of values in one reply; the results of one pipeline or cursor have that much together. Default 16 MiB. */
+  /** Bytes of values in one reply; the results of one pipeline or cursor have that much together. Default 8 MiB. */
   readonly replyBytesMax?: number
   /** Size of a file that is imported, in bytes. Default 1 GiB. */
   readonly importBytesMax?: number

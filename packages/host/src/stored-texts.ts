@@ -24,23 +24,31 @@ export class StoredTexts {
 
   /** Stores a text, instead of the one of this id. Throws TenaxError `argument_invalid`, `overloaded`. */
   set(sqlId: number, sql: string): void {
-    this.delete(sqlId)
     const bytes = Buffer.byteLength(sql)
-    if (this.#texts.size >= STORED_SQL_MAX || this.#bytes + bytes > STORED_SQL_BYTES_MAX) {
+    const freed = this.#bytesOf(sqlId)
+    const others = this.#texts.size - (this.#texts.has(sqlId) ? 1 : 0)
+    if (others >= STORED_SQL_MAX || this.#bytes - freed + bytes > STORED_SQL_BYTES_MAX) {
       throw new TenaxError(
         'argument_invalid',
         `a stream stores at most ${STORED_SQL_MAX} SQL texts of ${STORED_SQL_BYTES_MAX} bytes together`,
         { hint: 'close_sql what is not needed' },
       )
     }
-    if (bytes > this.#shared.bytesLeft) throw new TenaxError('overloaded', 'all streams together store too much SQL')
+    if (bytes - freed > this.#shared.bytesLeft) {
+      throw new TenaxError('overloaded', 'all streams together store too much SQL')
+    }
+    this.delete(sqlId)
     this.#shared.bytesLeft -= bytes
     this.#bytes += bytes
     this.#texts.set(sqlId, sql)
   }
 
+  #bytesOf(sqlId: number): number {
+    return Buffer.byteLength(this.#texts.get(sqlId) ?? '')
+  }
+
   delete(sqlId: number): void {
-    const bytes = Buffer.byteLength(this.#texts.get(sqlId) ?? '')
+    const bytes = this.#bytesOf(sqlId)
     this.#texts.delete(sqlId)
     this.#bytes -= bytes
     this.#shared.bytesLeft += bytes

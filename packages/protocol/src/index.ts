@@ -63,6 +63,7 @@ export {
   statementSchema,
 } from './hrana/statement.ts'
 export {
+  answeredHranaValueSchema,
   decodeHranaValue,
   encodeHranaValue,
   type HranaValue,

@@ -6,7 +6,7 @@ import { cursorEntrySchema, cursorRequestSchema } from './hrana/cursor.ts'
 import { describeResultSchema } from './hrana/describe.ts'
 import { pipelineReplySchema, pipelineRequestSchema } from './hrana/pipeline.ts'
 import { statementResultSchema, statementSchema } from './hrana/statement.ts'
-import { hranaValueSchema } from './hrana/value.ts'
+import { answeredHranaValueSchema, hranaValueSchema } from './hrana/value.ts'
 import { hranaErrorSchema, PROBLEM_CONTENT_TYPE, problemSchema } from './problem.ts'
 import { jsonArgSchema, jsonValueSchema, queryBodySchema, queryReplySchema } from './query.ts'
 import {
@@ -32,6 +32,7 @@ const COMPONENTS = {
   QueryReply: queryReplySchema,
   QueryValue: jsonValueSchema,
   HranaValue: hranaValueSchema,
+  HranaAnsweredValue: answeredHranaValueSchema,
   HranaStatement: statementSchema,
   HranaStatementResult: statementResultSchema,
   HranaCondition: conditionShapeSchema,

@@ -24,6 +24,7 @@ export function sqlFailure(error: unknown): unknown {
       details,
     })
   }
+  if (code === 'SQLITE_IOERR_SHMSIZE') return diskFull(error, details) // a cold file needs 32 KiB more to be read
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
     return new TenaxError('unavailable', 'another process holds a lock on the database file', { cause: error, details })
   }
@@ -39,6 +40,33 @@ export function sqlFailure(error: unknown): unknown {
     return new TenaxError('internal', 'the database file cannot be read or written', { cause: error, details })
   }
   return new TenaxError('sql_error', error.message, { cause: error, details })
+}
+
+function diskFull(cause: unknown, details: Readonly<Record<string, unknown>> = {}): TenaxError {
+  return new TenaxError('storage_full', 'the disk is full', {
+    cause,
+    hint: 'free space on the disk of the data directory',
+    details,
+  })
+}
+
+/**
+ * The typed error for a failure of the host's own work: a catalog's statement, a file that is made. There is no quota then:
+ * a storage that is full is the disk, and what the process or the machine is short of says nothing about any file.
+ */
+export function hostFailure(error: unknown): unknown {
+  if (error instanceof EngineError && error.sqliteCode === 'SQLITE_FULL') {
+    return diskFull(error, { sqliteCode: error.sqliteCode })
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(error)
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    return new TenaxError('unavailable', `the host is short of file descriptors (${code})`, {
+      cause: error,
+      hint: 'raise the limit of open files, or lower handlesMax',
+    })
+  }
+  return sqlFailure(error)
 }
 
 /** True when the engine says that the file itself is damaged (a damaged virtual table is the tenant's own doing). */

@@ -8,7 +8,7 @@ export { asciiLowerCase } from './core/tokens.ts'
 export { type EngineConnection, type EngineDriver, EngineError, type EngineStatement } from './driver.ts'
 export { libsqlDriver } from './drivers/libsql.ts'
 export { nodeSqliteDriver } from './drivers/node-sqlite.ts'
-export { isBusy, isDamage, sqlFailure } from './failure.ts'
+export { hostFailure, isBusy, isDamage, sqlFailure } from './failure.ts'
 export { SqliteFile, TooLongForLoop } from './file.ts'
 export type { CommitHooks, Executed, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
 export {

@@ -16,6 +16,9 @@ const CONNECTION_PRAGMAS = [
   'hard_heap_limit',
 ] as const
 
+/** These have no table-valued function. A spill that is undone would make later commits vanish in a crash (decision 0012). */
+const OTHER_PRAGMAS = ['wal_autocheckpoint', 'mmap_size', 'cache_spill'] as const
+
 const READ_FILE = selectOf([...FILE_PRAGMAS, 'page_count'])
 const READ_CONNECTION = selectOf(CONNECTION_PRAGMAS)
 
@@ -45,14 +48,13 @@ export function applyPragmas(connection: EngineConnection, settings: PragmaSetti
   connection.script(
     `PRAGMA synchronous = ${settings.synchronous}; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
      PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${settings.cacheKib};
-     PRAGMA max_page_count = ${pagesMax}; PRAGMA hard_heap_limit = ${HEAP_BYTES_MAX}`,
+     PRAGMA cache_spill = OFF; PRAGMA max_page_count = ${pagesMax}; PRAGMA hard_heap_limit = ${HEAP_BYTES_MAX}`,
   )
   const synchronous = settings.synchronous === 'full' ? 2n : 0n
   const expected = [synchronous, 1n, 0n, 1n, 2n, BigInt(-settings.cacheKib), BigInt(pagesMax), BigInt(HEAP_BYTES_MAX)]
   expectPragmas(CONNECTION_PRAGMAS, connection.prepare(READ_CONNECTION).get() ?? [], expected)
-  // These two have no table-valued function.
-  const others = ['wal_autocheckpoint', 'mmap_size'].map((name) => connection.prepare(`PRAGMA ${name}`).get()?.[0])
-  expectPragmas(['wal_autocheckpoint', 'mmap_size'], others, [0n, 0n])
+  const others = OTHER_PRAGMAS.map((name) => connection.prepare(`PRAGMA ${name}`).get()?.[0])
+  expectPragmas(OTHER_PRAGMAS, others, [0n, 0n, 0n])
 }
 
 function expectPragmas(names: readonly string[], actual: readonly unknown[], expected: readonly unknown[]): void {

@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isTenaxError } from '@tenax/kernel'
 import { describe, expect, it } from 'vitest'
+import { DENIED_FUNCTIONS, TENANT_POLICY } from './core/policy.ts'
 import { type Attack, perform, plainRows, readAttacks, readEveryday, statementsOf } from './fixtures/corpus.ts'
 import { ENGINE_ROWS, fileMaker } from './fixtures/test-bed.ts'
-import type { SqliteFile } from './index.ts'
+import { libsqlDriver, type SqliteFile } from './index.ts'
 
 const newFile = fileMaker()
 const OPTIONS = { mayRunOnLoop: false, timeoutMs: 1_000 }
@@ -58,6 +59,21 @@ describe('what a definition hides', () => {
     await expect(perform(file, use)).rejects.toSatisfy((error: unknown) => isTenaxError(error))
     expectUntouched(file)
     file.close()
+  })
+})
+
+describe('the lists of functions', () => {
+  it('name every function of the engine, so that a new one is decided upon before it comes in by a definition', () => {
+    const allowed = TENANT_POLICY.rules
+      .filter(({ actions, allow }) => allow && actions.includes('FUNCTION'))
+      .flatMap(({ entity }) => (entity !== undefined && 'names' in entity ? entity.names : []))
+    const known = new Set([...allowed, ...DENIED_FUNCTIONS])
+    const connection = libsqlDriver.open(':memory:')
+    const names = connection.prepare('SELECT DISTINCT name FROM pragma_function_list').all().flat()
+    connection.close()
+    expect(names.length).toBeGreaterThan(150)
+    expect(names.filter((name) => !known.has(String(name)))).toEqual([])
+    expect(allowed.filter((name) => DENIED_FUNCTIONS.has(name))).toEqual([])
   })
 })
 

@@ -13,7 +13,7 @@ export const SCHEMA_SIZE_SQL =
 /** Refuses a definition that would make the schema too large. Throws TenaxError `sql_error`. */
 export function refuseLargeSchema(size: EngineStatement, parsed: ParsedStatement): void {
   const [bytes = 0n, views = 0n] = size.get() ?? []
-  if (Number(bytes) + parsed.text.length > SCHEMA_BYTES_MAX) {
+  if (Number(bytes) + Buffer.byteLength(parsed.text) > SCHEMA_BYTES_MAX) {
     throw sqlError(`the definitions of a database have at most ${SCHEMA_BYTES_MAX} bytes together`)
   }
   if (Number(views) >= VIEWS_MAX && isCreateView(parsed)) throw sqlError(`a database has at most ${VIEWS_MAX} views`)

@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '@tenax/kernel'
-import { libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sqlite'
+import { type EngineDriver, libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sqlite'
 import { describe, expect, it } from 'vitest'
 import { CATALOG_SCHEMA, Catalog, type CatalogJournal, type Intent } from './catalog.ts'
+import { fullDriver, Room } from './fixtures/full-driver.ts'
 import { FILE_SETTINGS, idOf } from './fixtures/settings.ts'
 import { directoryMaker } from './fixtures/test-bed.ts'
 import { newFileName, newRecord } from './lifecycle/create.ts'
@@ -12,13 +13,13 @@ import { systemRandomId } from './system-ids.ts'
 
 const newDirectory = directoryMaker()
 
-function newCatalog(durable: () => Promise<void> = async () => undefined) {
+function newCatalog(driver: EngineDriver = libsqlDriver, durable: () => Promise<void> = async () => undefined) {
   const directory = newDirectory()
   const path = join(directory, 'catalog.db')
   const schema = [...CATALOG_SCHEMA, 'INSERT INTO catalog_meta VALUES (1, 1, 3)']
   writeNewFile(path, makeTemplate(libsqlDriver, join(directory, 'scratch.db'), schema))
   const nowMs = () => systemClock.monotonicMs()
-  const file = SqliteFile.open(path, { driver: libsqlDriver, settings: FILE_SETTINGS, nowMs })
+  const file = SqliteFile.open(path, { driver, settings: FILE_SETTINGS, nowMs })
   const journal: CatalogJournal = { settled: durable, checkpoint: async (run) => run(), close: () => undefined }
   return { catalog: new Catalog({ shard: 3, file, journal }), file, path }
 }
@@ -106,7 +107,7 @@ describe('an intent', () => {
 describe('a change', () => {
   it('is there when its method returns, and its promise resolves when it is durable', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const { catalog } = newCatalog(() => promise)
+    const { catalog } = newCatalog(libsqlDriver, () => promise)
     let isDurable = false
     const change = begun(catalog, 'acme').then(() => {
       isDurable = true
@@ -119,7 +120,7 @@ describe('a change', () => {
   })
 
   it('of which nobody knows whether it is durable rejects, and is there', async () => {
-    const { catalog } = newCatalog(() => Promise.reject(new Error('no room')))
+    const { catalog } = newCatalog(libsqlDriver, () => Promise.reject(new Error('no room')))
     await expect(begun(catalog, 'acme')).rejects.toThrow('no room')
     await expect(catalog.whenDurable()).rejects.toThrow('no room')
     expect(catalog.get(idOf('acme'))?.state).toBe('creating')
@@ -127,7 +128,7 @@ describe('a change', () => {
 
   it('that fails is not waited for', async () => {
     let waits = 0
-    const { catalog } = newCatalog(async () => {
+    const { catalog } = newCatalog(libsqlDriver, async () => {
       waits += 1
     })
     await expect(catalog.resume(idOf('absent'))).rejects.toThrow('invariant broken')
@@ -208,6 +209,21 @@ describe('the file', () => {
     }
     expect(walBytesMax).toBeGreaterThan(CHECKPOINT_WAL_BYTES / 4)
     expect(walBytesMax).toBeLessThan(CHECKPOINT_WAL_BYTES)
+  })
+
+  it('keeps a change that is committed although the disk is too full for the checkpoint behind it', async () => {
+    const room = new Room()
+    const { catalog, path } = newCatalog(fullDriver(libsqlDriver, room))
+    const walBytes = () => statSync(`${path}-wal`).size
+    let number = 0
+    while (!room.hasRefused) {
+      room.endAfter(4) // two rows, the LSN and their COMMIT; the next statement is a checkpoint, if there is one
+      await begun(catalog, `tenant-${++number}`)
+    }
+    expect([walBytes() >= CHECKPOINT_WAL_BYTES, catalog.count()]).toEqual([true, number])
+    room.heal()
+    await warm(catalog, 'acme')
+    expect(walBytes()).toBeLessThan(CHECKPOINT_WAL_BYTES)
   })
 
   it('is complete without its WAL after close()', async () => {

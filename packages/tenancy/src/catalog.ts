@@ -125,10 +125,15 @@ export class Catalog {
     return this.#file.engine('SELECT tenant_id, verb, incarnation, file FROM intent').all().map(readIntent)
   }
 
+  /** What was begun with this tenant and not ended. */
+  intent(id: TenantId): Intent | undefined {
+    const row = this.#file.engine('SELECT tenant_id, verb, incarnation, file FROM intent WHERE tenant_id = ?').get([id])
+    return row === undefined ? undefined : readIntent(row)
+  }
+
   /** True while this intent is here: it was begun, and neither finished nor undone. */
   isBegun({ tenantId, incarnation }: Intent): boolean {
-    const sql = 'SELECT 1 FROM intent WHERE tenant_id = ? AND incarnation = ?'
-    return this.#file.engine(sql).get([tenantId, incarnation]) !== undefined
+    return this.intent(tenantId)?.incarnation === incarnation
   }
 
   /** Begins a creation: the row, in state `creating` or `importing`, and the intent. */
@@ -233,6 +238,13 @@ export class Catalog {
   async close(): Promise<void> {
     await this.#checkpoint
     if (!(await this.#journal.checkpoint(() => this.#file.checkpointNow()))) return
+    this.#journal.close()
+    this.#file.close()
+  }
+
+  /** Lets go of a catalog of a start that failed, unless a late close could move what the ledger may not have. */
+  abandon(): void {
+    if (this.#file.walBytes() > 0) return
     this.#journal.close()
     this.#file.close()
   }

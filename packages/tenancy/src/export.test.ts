@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { changedBytes, contentOf, healthOf } from './fixtures/odd-files.ts'
 import { idOf } from './fixtures/settings.ts'
-import { codeOf, gathered, tenancyMaker, until } from './fixtures/test-bed.ts'
+import { codeOf, gathered, tenancyMaker } from './fixtures/test-bed.ts'
 import { EXPORT_WAL_BYTES_MAX } from './limits.ts'
 
 const newTenancy = tenancyMaker()

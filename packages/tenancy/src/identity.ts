@@ -8,7 +8,7 @@ import {
   type RandomId,
   TenaxError,
 } from '@tenax/kernel'
-import type { SqliteFile } from '@tenax/sqlite'
+import { hostFailure, type SqliteFile } from '@tenax/sqlite'
 import { TENANT_FORMAT } from './tenant-schema.ts'
 
 /** A tenant file's identity: its creation, and its unbroken history. */
@@ -57,12 +57,15 @@ export function newLineage(randomId: RandomId): Lineage {
 }
 
 /** Names the file, as a commit: from here on its history is `lineage`, given under the ledger `epoch`. */
-export function writeIdentity(file: SqliteFile, meta: TenantMeta, epoch: number): void {
-  file.transaction(() => {
-    file
-      .engine('UPDATE tenax_meta SET incarnation = ?, lineage = ?, epoch = ?, lsn = lsn + 1 WHERE id = 1')
-      .get([meta.incarnation, meta.lineage, BigInt(epoch)])
-  })
+export function writeIdentity(file: SqliteFile, { incarnation, lineage }: TenantMeta, epoch: number): void {
+  const update = file.engine(
+    'UPDATE tenax_meta SET incarnation = ?, lineage = ?, epoch = ?, lsn = lsn + 1 WHERE id = 1',
+  )
+  try {
+    file.transaction(() => update.get([incarnation, lineage, BigInt(epoch)]))
+  } catch (error) {
+    throw hostFailure(error) // a full disk says nothing about this tenant
+  }
 }
 
 /** The number of commits that the file has seen in its life. */

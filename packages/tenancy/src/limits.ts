@@ -43,6 +43,9 @@ export const EXPORT_WAL_BYTES_MAX = 64 * MIB_BYTES
 /** Bytes read at once from a file that is exported. */
 export const EXPORT_CHUNK_BYTES = MIB_BYTES / 4
 
+/** How long exports may go on once the host closes: less than {@link WAIT_MS_MAX}, so that the close goes well. */
+export const EXPORT_DRAIN_MS = 10_000
+
 /** Longest pause between two statements of an interactive transaction. */
 export const TRANSACTION_IDLE_MS = 5_000
 

@@ -3,8 +3,8 @@
  * each, in order of name, and recorded with their hash. They run under the sandbox, like the tenant's own SQL.
  */
 import { createHash } from 'node:crypto'
-import { type Clock, isTenaxError, messageOf, TenaxError } from '@tenax/kernel'
-import { MAINTENANCE_TIMEOUT_MS, type SqliteFile, splitScript } from '@tenax/sqlite'
+import { type Clock, type ErrorKind, isTenaxError, messageOf, TenaxError } from '@tenax/kernel'
+import { MAINTENANCE_TIMEOUT_MS, type SqliteFile, splitScript, sqlFailure } from '@tenax/sqlite'
 import { beginPatiently, commit, runInside } from './operations.ts'
 
 /** One migration: a file's name, and the script in it. */
@@ -20,6 +20,9 @@ export class MigrationError extends Error {
     this.name = 'MigrationError'
   }
 }
+
+/** Failures that say nothing about the migration: it is tried again at the next open. */
+const SHORTAGES: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['unavailable', 'overloaded', 'quota'])
 
 const NAME = /^[A-Za-z0-9._-]+$/
 
@@ -76,7 +79,8 @@ async function applyOne(file: SqliteFile, clock: Clock, { name, sql }: Migration
     await commit(file, true)
   } catch (error) {
     file.rollback()
-    if (isTenaxError(error, 'unavailable')) throw error
+    const failure = sqlFailure(error)
+    if (isTenaxError(failure) && SHORTAGES.has(failure.kind)) throw failure
     throw new MigrationError(`migration ${name} failed: ${messageOf(error)}`, error)
   }
 }

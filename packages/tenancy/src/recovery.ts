@@ -9,7 +9,7 @@
  * | delete | `deleting`  | file there, or partly gone | finish: remove the file, then row and intent, leave a tombstone |
  * | none   | any         | files that no row names (a replaced or deleted tenant's) | remove them |
  */
-import type { Clock } from '@tenax/kernel'
+import { type Clock, InvariantError, type TenantId } from '@tenax/kernel'
 import type { Catalog, Intent } from './catalog.ts'
 import type { Layout } from './files/layout.ts'
 import { removeTenantFiles, removeUnnamedFiles } from './files/tenant-files.ts'
@@ -62,4 +62,24 @@ export async function undoNew(catalog: Catalog, layout: Layout, intent: Intent):
   if (!catalog.isBegun(intent)) return
   removeTenantFiles(layout, catalog.shard, intent.incarnation)
   await catalog.undoNew(intent)
+}
+
+/**
+ * As {@link undoNew}, for a verb that has failed. When that fails too (a full disk fails both) the intent stays, and whoever
+ * comes next finishes it: the next verb of this tenant with {@link undoLeft}, or the next start.
+ */
+export async function undoOrLeave(catalog: Catalog, layout: Layout, intent: Intent): Promise<void> {
+  try {
+    await undoNew(catalog, layout, intent)
+  } catch (error) {
+    if (error instanceof InvariantError) throw error
+  }
+}
+
+/** Undoes the creation or import of a tenant that failed and could not be undone then. Gives what it was. */
+export async function undoLeft(catalog: Catalog, layout: Layout, id: TenantId): Promise<Intent | undefined> {
+  const intent = catalog.intent(id)
+  if (intent === undefined || intent.verb === 'delete') return undefined
+  await undoNew(catalog, layout, intent)
+  return intent
 }

@@ -8,9 +8,9 @@ import {
   collectClosed,
   type EngineDriver,
   EngineError,
+  hostFailure,
   makeTemplate,
   type SqliteFileSettings,
-  sqlFailure,
 } from '@tenax/sqlite'
 import { catalogIncarnation, type TenantRecord } from './catalog.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
@@ -24,6 +24,7 @@ import { readLsn } from './identity.ts'
 import { createTenant } from './lifecycle/create.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
+import { EXPORT_DRAIN_MS } from './limits.ts'
 import { checkMigrations, type Migration } from './migrations.ts'
 import { openHandle, quarantined } from './open-handle.ts'
 import { HandlePool } from './pool.ts'
@@ -89,6 +90,8 @@ export interface VerbContext {
 export class Tenancy {
   readonly #context: VerbContext
   readonly #transitions = new Set<TenantId>()
+  /** How to cut off each export that is under way. */
+  readonly #exports = new Set<() => void>()
 
   private constructor(base: Omit<VerbContext, 'pool' | 'template'>) {
     const { data, settings, ledger } = base
@@ -123,7 +126,8 @@ export class Tenancy {
       return tenancy
     } catch (error) {
       data.release()
-      throw sqlFailure(error)
+      void collectClosed() // descriptors of catalogs that were opened before the failure
+      throw hostFailure(error)
     }
   }
 
@@ -265,9 +269,12 @@ export class Tenancy {
   export<T>(id: TenantId, take: (file: TenantExport) => Promise<T>): Promise<T> {
     return this.use(id, async (handle) => {
       const file = await exportFile(handle)
+      const cutOff = () => handle.fence(new TenaxError('unavailable', 'the host is shutting down'))
+      this.#exports.add(cutOff)
       try {
         return await take(file)
       } finally {
+        this.#exports.delete(cutOff)
         file.end()
       }
     })
@@ -297,26 +304,33 @@ export class Tenancy {
     this.#transitions.add(id)
     try {
       return await verb()
+    } catch (error) {
+      throw hostFailure(error)
     } finally {
       this.#transitions.delete(id)
     }
   }
 
   /**
-   * Ends uses, checkpoints and closes every file, lets the directory go. While a file cannot be closed (a download that
-   * stalls, a statement that hears no interrupt) the directory stays locked, and this throws TenaxError `unavailable`.
+   * Ends uses, checkpoints and closes every file, lets the directory go. An export that has not ended by then is cut off.
+   * While a file cannot be closed (a statement that hears no interrupt, another process's lock) the directory stays
+   * locked, and this throws TenaxError `unavailable`; it may be called again.
    */
   async close(): Promise<void> {
-    const { pool, directory, data, ledger } = this.#context
+    const { pool, directory, data, components, ledger } = this.#context
+    const patience = components.clock.after(EXPORT_DRAIN_MS, () => {
+      for (const cutOff of this.#exports) cutOff()
+    })
     const drained = await pool.drain().then(
       () => true,
       () => false,
     )
+    patience.cancel()
     const { pinned, stuck, opening } = pool.stats()
     await collectClosed()
     if (!drained || pinned + stuck + opening > 0) {
       throw new TenaxError('unavailable', `${pinned + stuck + opening} tenants are still in use`, {
-        hint: 'the data directory stays locked until the process ends; nothing is lost',
+        hint: 'close again when they have ended; until then, or until the process ends, the data directory stays locked',
       })
     }
     await directory.close()
@@ -337,7 +351,7 @@ function translated<T>(body: () => T): T {
   try {
     return body()
   } catch (error) {
-    throw sqlFailure(error)
+    throw hostFailure(error)
   }
 }
 

@@ -3,7 +3,7 @@ import { parseTenantId, TenaxError } from '@tenax/kernel'
 import { openApiDocument } from '@tenax/protocol'
 import { Hono, type MiddlewareHandler } from 'hono'
 import type { AppEnvironment, HostParts } from './environment.ts'
-import { answerFailure } from './failure.ts'
+import { answerFailure, hostFailed } from './failure.ts'
 import { guard } from './guard.ts'
 import { cursor, pipeline } from './hrana-routes.ts'
 import { query } from './query-route.ts'
@@ -27,11 +27,7 @@ export function createApp(parts: HostParts): Hono<AppEnvironment> {
     context.json({ status: parts.isServing() ? 'ready' : 'stopping' }, parts.isServing() ? 200 : 503),
   )
   app.use(guard({ adminKey: settings.adminKey, mode: settings.guard }))
-  app.use(async (_context, next) => {
-    if (!parts.isServing())
-      throw new TenaxError('unavailable', 'the host is stopping', { hint: 'retry at another host' })
-    await next()
-  })
+  app.use(serving(parts))
   app.get('/metrics', async (context) =>
     context.text(await parts.metrics.text(), 200, { 'content-type': 'text/plain; version=0.0.4' }),
   )
@@ -66,6 +62,16 @@ function observe({ metrics, settings }: HostParts): MiddlewareHandler<AppEnviron
     const startMs = settings.clock.monotonicMs()
     await next()
     metrics.observeRequest(routeOf(context.req.path), context.res.status, settings.clock.monotonicMs() - startMs)
+  }
+}
+
+/** Refuses what comes when the host is stopping. What was under way when it failed is not acknowledged. */
+function serving(parts: HostParts): MiddlewareHandler<AppEnvironment> {
+  return async (context, next) => {
+    if (!parts.isServing())
+      throw new TenaxError('unavailable', 'the host is stopping', { hint: 'retry at another host' })
+    await next()
+    if (parts.hasFailed() && context.res.ok) context.res = answerFailure(parts, hostFailed(), context)
   }
 }
 

@@ -10,17 +10,25 @@ import type { AppContext, HostParts } from './environment.ts'
  * @throws TenaxError `body_too_large`, `body_invalid`, `overloaded`
  */
 export async function readJson({ bodies }: Pick<HostParts, 'bodies'>, context: AppContext): Promise<unknown> {
-  const declared = Number(context.req.header('content-length') ?? Number.NaN)
-  if (declared > JSON_BODY_BYTES_MAX) throw tooLarge()
-  const bytes = Number.isNaN(declared) ? JSON_BODY_BYTES_MAX : declared
+  const declaredBytes = declaredBytesOf(context)
+  const bytes = declaredBytes ?? JSON_BODY_BYTES_MAX
+  if (bytes > JSON_BODY_BYTES_MAX) throw tooLarge()
   if (bytes > bodies.bytesLeft)
     throw new TenaxError('overloaded', 'too many large bodies are being read', { hint: 'retry' })
   bodies.bytesLeft -= bytes
   try {
-    return parseJson(Number.isNaN(declared) ? await readBounded(context) : await context.req.text().catch(brokeOff))
+    return parseJson(
+      declaredBytes === undefined ? await readBounded(context) : await context.req.text().catch(brokeOff),
+    )
   } finally {
     bodies.bytesLeft += bytes
   }
+}
+
+/** The length that the request declares, if that is a length: a server checks the header, an embedder's code may not. */
+function declaredBytesOf(context: AppContext): number | undefined {
+  const text = context.req.header('content-length') ?? ''
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
 function parseJson(text: string): unknown {

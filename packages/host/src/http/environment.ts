@@ -16,6 +16,8 @@ export interface HostParts {
   readonly bodies: ByteBudget
   /** False once the host is closing or has failed: everything but `/healthz` is refused then. */
   readonly isServing: () => boolean
+  /** True once the host cannot keep its promises any more: nothing is acknowledged from then on. */
+  readonly hasFailed: () => boolean
   readonly fail: (error: unknown) => void
 }
 

@@ -1,5 +1,5 @@
 /** Every failure leaves here: as problem details, or in Hrana's own form on a tenant's Hrana routes. */
-import { InvariantError, isTenaxError } from '@tenax/kernel'
+import { InvariantError, isTenaxError, TenaxError } from '@tenax/kernel'
 import { PROBLEM_CONTENT_TYPE, toHranaProblem, toProblem } from '@tenax/protocol'
 import type { AppContext, HostParts } from './environment.ts'
 
@@ -13,6 +13,13 @@ export function answerFailure({ settings, fail }: HostParts, error: unknown, con
   }
   const { status, headers, body } = toProblem(error)
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': PROBLEM_CONTENT_TYPE, ...headers } })
+}
+
+/** The answer to what was done, or not, while the host failed: nobody vouches for it any more. */
+export function hostFailed(): TenaxError {
+  return new TenaxError('outcome_unknown', 'the host failed while the request was under way', {
+    hint: 'read back whether it was done before repeating it',
+  })
 }
 
 /** The id is missing where a client URL lacked its final slash; that client reads nothing but Hrana's form either. */

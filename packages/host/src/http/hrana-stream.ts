@@ -124,11 +124,11 @@ async function describe(stream: Stream, source: HranaSql) {
 /** Runs the steps of a batch one after another; a step whose condition is false is skipped. */
 async function runBatch(context: StreamContext, batch: HranaBatch): Promise<StepResult[]> {
   const results: StepResult[] = []
-  for await (const step of performSteps(context, batch)) results.push(await encodeStep(step))
+  for await (const step of performSteps(context, batch)) results.push(encodeStep(step))
   return results
 }
 
-async function encodeStep(step: PerformedStep): Promise<StepResult> {
+function encodeStep(step: PerformedStep): StepResult {
   if (step.outcome === 'skipped') return { outcome: 'skipped' }
   if (step.outcome === 'error') return { outcome: 'error', error: toHranaError(step.error) }
   return {

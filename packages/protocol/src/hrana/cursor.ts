@@ -11,7 +11,7 @@ import { type HranaError, hranaErrorSchema } from '../problem.ts'
 import { batchSchema, type HranaBatch } from './batch.ts'
 import { batonSchema } from './pipeline.ts'
 import { columnSchema, encodeColumns, encodeRow, encodeRowid } from './statement.ts'
-import { type HranaValue, hranaValueSchema } from './value.ts'
+import { answeredHranaValueSchema, type HranaValue } from './value.ts'
 
 /** A cursor to open; without a baton on a new stream. */
 export interface CursorRequest {
@@ -51,7 +51,7 @@ export type CursorEntry =
 /** A later line of a cursor's reply, as clients read it. */
 export const cursorEntrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('step_begin'), step: z.uint32(), cols: z.array(columnSchema) }),
-  z.object({ type: z.literal('row'), row: z.array(hranaValueSchema) }),
+  z.object({ type: z.literal('row'), row: z.array(answeredHranaValueSchema) }),
   z.object({
     type: z.literal('step_end'),
     affected_row_count: z.int().min(0),

@@ -2,7 +2,7 @@
 import { SQL_ARGS_MAX, type SqlColumn, type SqlResult, type SqlValue } from '@tenax/kernel'
 import { z } from 'zod'
 import { sqlTextSchema } from '../text.ts'
-import { encodeHranaValue, type HranaValue, hranaValueSchema } from './value.ts'
+import { answeredHranaValueSchema, encodeHranaValue, type HranaValue, hranaValueSchema } from './value.ts'
 
 /** Where the SQL text comes from: the request itself, or a text that the stream stored before. */
 export type HranaSql = { readonly sql: string } | { readonly sqlId: number }
@@ -63,7 +63,7 @@ export const columnSchema = z.object({ name: z.string().nullable(), decltype: z.
 /** What a statement answered, as clients read it. */
 export const statementResultSchema = z.object({
   cols: z.array(columnSchema),
-  rows: z.array(z.array(hranaValueSchema)),
+  rows: z.array(z.array(answeredHranaValueSchema)),
   affected_row_count: z.int().min(0),
   last_insert_rowid: z.string().nullable(),
   rows_read: z.int().min(0),

@@ -1,7 +1,7 @@
 import type { SqlValue } from '@tenax/kernel'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeHranaValue, encodeHranaValue } from './value.ts'
+import { answeredHranaValueSchema, decodeHranaValue, encodeHranaValue } from './value.ts'
 
 /** What a client sees of a value: its JSON, parsed. */
 function onTheWire(value: SqlValue): unknown {
@@ -38,6 +38,18 @@ test.each<[SqlValue, unknown]>([
   [new Uint8Array([0xde, 0xad]), { type: 'blob', base64: '3q0' }],
 ])('%s reaches a JavaScript client as %j', (sqlValue, json) => {
   expect(onTheWire(sqlValue)).toStrictEqual(json)
+})
+
+test('what is answered is parsed by the schema of answers, infinities included', () => {
+  const infinities = fc.constantFrom(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY)
+  fc.assert(
+    fc.property(fc.oneof(value, infinities), (sqlValue) => {
+      expect(answeredHranaValueSchema.parse(onTheWire(sqlValue))).toStrictEqual(sqlValue)
+    }),
+  )
+  for (const odd of ['1', null, undefined, Number.NaN]) {
+    expect(answeredHranaValueSchema.safeParse({ type: 'float', value: odd }).success).toBe(false)
+  }
 })
 
 test('an infinity is written within the grammar of JSON', () => {

@@ -35,9 +35,18 @@ const integerValue = z
     return z.NEVER
   })
 
-const floatValue = z
-  .object({ type: z.literal('float'), value: z.number().meta({ description: 'an infinity is answered as ±1e999' }) })
-  .transform(({ value }): SqlValue => value)
+const floatValue = z.object({ type: z.literal('float'), value: z.number() }).transform(({ value }): SqlValue => value)
+
+/** JSON Schema has no word for infinities either: what it says of them stands in the description. */
+const answeredFloatValue = z
+  .object({
+    type: z.literal('float'),
+    value: z
+      .unknown()
+      .refine((value) => typeof value === 'number' && !Number.isNaN(value), 'not a number')
+      .meta({ type: 'number', description: 'an infinity is answered as ±1e999' }),
+  })
+  .transform(({ value }): SqlValue => Number(value))
 
 const textValue = z
   .object({ type: z.literal('text'), value: wellFormedTextSchema })
@@ -57,6 +66,15 @@ export const hranaValueSchema = z.discriminatedUnion('type', [
   nullValue,
   integerValue,
   floatValue,
+  textValue,
+  blobValue,
+])
+
+/** A value as Tenax answers it; unlike one that is sent, a float may be infinite. Parses to the SQL value. */
+export const answeredHranaValueSchema = z.discriminatedUnion('type', [
+  nullValue,
+  integerValue,
+  answeredFloatValue,
   textValue,
   blobValue,
 ])

@@ -4,7 +4,7 @@
  * only statements that call nothing but the functions below are ever tried there, in files whose definitions (triggers,
  * views, defaults, checks, generated columns, indexes) call nothing else either.
  */
-import { isSymbol, isWord, type Token } from './tokens.ts'
+import { asciiLowerCase, isSymbol, isWord, type Token } from './tokens.ts'
 
 /** Functions whose cost does not grow with their arguments, or no faster than reading them. */
 const CHEAP_FUNCTIONS: ReadonlySet<string> = new Set(
@@ -24,14 +24,18 @@ const SYNTAX: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-/** Operators that are functions, and match in more than linear time. */
-const COSTLY_WORDS: ReadonlySet<string> = new Set(['like', 'glob', 'match', 'regexp', 'virtual', 'libsql_vector_idx'])
+/** Operators that are functions, and match in more than linear time; checks that read a whole file in one step. */
+const COSTLY_WORDS: ReadonlySet<string> = new Set(
+  'like glob match regexp virtual libsql_vector_idx integrity_check quick_check pragma_integrity_check pragma_quick_check'.split(
+    ' ',
+  ),
+)
 
 /** True when the text behind `tokens` calls nothing whose cost is not bounded by its steps. A column list looks like a call. */
 export function isCheap(tokens: readonly Token[]): boolean {
   return tokens.every((token, index) => {
     if (token.type !== 'word' && token.type !== 'name') return !isSymbol(token, '->') && !isSymbol(token, '->>')
-    if (COSTLY_WORDS.has(token.value)) return false
+    if (COSTLY_WORDS.has(asciiLowerCase(token.value)) || takesWholeTable(tokens, index)) return false
     if (!isSymbol(tokens[index + 1], '(')) return true
     return (
       CHEAP_FUNCTIONS.has(token.value) ||
@@ -39,6 +43,30 @@ export function isCheap(tokens: readonly Token[]): boolean {
       namesTable(tokens, index)
     )
   })
+}
+
+/**
+ * `count(*)` and `DELETE FROM t` without a WHERE visit every page of a table within one step: 0.2 s for 300 MB, and no
+ * timeout is heard meanwhile. With any WHERE they go row by row.
+ */
+function takesWholeTable(tokens: readonly Token[], index: number): boolean {
+  const [token, next] = [tokens[index], tokens[index + 1]]
+  if (isWord(token, 'delete') && isWord(next, 'from')) return !hasWhere(tokens, index + 2)
+  if (token?.value !== 'count' || !isSymbol(next, '(')) return false
+  const end = isSymbol(tokens[index + 2], '*') ? index + 3 : index + 2
+  return isSymbol(tokens[end], ')') && !hasWhere(tokens, end + 1)
+}
+
+/** True when the SELECT or DELETE that goes on at `index` has a WHERE of its own. */
+function hasWhere(tokens: readonly Token[], index: number): boolean {
+  let depth = 0
+  for (const token of tokens.slice(index)) {
+    if (isSymbol(token, '(')) depth += 1
+    if (isSymbol(token, ')')) depth -= 1
+    if (depth < 0 || isSymbol(token, ';')) return false
+    if (depth === 0 && isWord(token, 'where')) return true
+  }
+  return false
 }
 
 /** `INSERT INTO t (a, b)`, `CREATE TABLE t (`, `CREATE INDEX i ON t (`, `REFERENCES t (`, `WITH c (`: no call. */

@@ -24,6 +24,7 @@ const RESULT_CODES: ReadonlyMap<number, string> = new Map([
   [2067, 'SQLITE_CONSTRAINT_UNIQUE'],
   [2579, 'SQLITE_CONSTRAINT_ROWID'],
   [3091, 'SQLITE_CONSTRAINT_DATATYPE'],
+  [4874, 'SQLITE_IOERR_SHMSIZE'],
 ])
 
 /** The symbolic name of a result code. An extended code that callers do not branch on goes by its primary one. */

@@ -1,10 +1,10 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isTenaxError, ManualClock } from '@tenax/kernel'
-import { libsqlDriver } from '@tenax/sqlite'
+import { collectClosed, libsqlDriver } from '@tenax/sqlite'
 import { describe, expect, it } from 'vitest'
 import { startOther } from '../fixtures/other-process.ts'
-import { codeOf, directoryMaker, filesBelow, tenancyMaker } from '../fixtures/test-bed.ts'
+import { codeOf, descriptorsBelow, directoryMaker, filesBelow, tenancyMaker } from '../fixtures/test-bed.ts'
 import { systemRandomId } from '../system-ids.ts'
 import { type DataDirectoryOptions, openDataDirectory } from './data-directory.ts'
 
@@ -51,6 +51,13 @@ describe('openDataDirectory()', () => {
     const second = open(path, { shardCount: 9 })
     expect(second.identity).toEqual(first.identity)
     second.release()
+  })
+
+  it('keeps the version of the Tenax that made it, as its package.json has it', () => {
+    const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    const data = open(newDirectory())
+    expect(data.identity.createdBy).toBe(`tenax ${manifest.version}`)
+    data.release()
   })
 
   it('removes uploads that were cut short', () => {
@@ -105,12 +112,39 @@ describe('openDataDirectory()', () => {
     open(path).release()
   })
 
-  it('fails when the directory cannot be made', () => {
+  it('says what is in the way: a file, a file on the way, a name too long', () => {
     const parent = newDirectory()
     writeFileSync(join(parent, 'file'), 'x')
-    chmodSync(parent, 0o500)
-    expect(() => open(join(parent, 'file', 'data'))).toThrow()
-    chmodSync(parent, 0o700)
+    for (const [path, reason] of [
+      [join(parent, 'file'), 'there is a file of that name'],
+      [join(parent, 'file', 'data'), 'a part of its path is a file'],
+      [join(parent, 'x'.repeat(300)), 'its name is too long'],
+    ] as const) {
+      const { code, message } = errorOf(() => open(path))
+      expect([code, message]).toEqual(['config_invalid', `the data directory cannot be used: ${reason}`])
+    }
+  })
+
+  it.skipIf(process.getuid?.() === 0)('says that it may not be written (not as root, who may write all)', () => {
+    const path = newDirectory()
+    chmodSync(path, 0o500)
+    expect(errorOf(() => open(path)).code).toBe('config_invalid')
+    chmodSync(path, 0o700)
+  })
+})
+
+describe('a start that fails at one catalog', () => {
+  it('keeps no descriptor of the others, and the directory opens when that one is mended', async () => {
+    const path = newDirectory()
+    await (await openTenancy({ dataPath: path, shardCount: 3 })).tenancy.close()
+    const [first, last] = [join(path, 'shards', '00', 'catalog.db'), join(path, 'shards', '02', 'catalog.db')]
+    writeFileSync(`${last}.kept`, readFileSync(last))
+    writeFileSync(last, readFileSync(first))
+    expect(await codeOf(() => openTenancy({ dataPath: path }))).toBe('data_format_invalid')
+    await collectClosed()
+    expect(descriptorsBelow(path) ?? 0).toBe(0)
+    renameSync(`${last}.kept`, last)
+    expect(await codeOf(() => openTenancy({ dataPath: path }))).toBe('ok')
   })
 })
 

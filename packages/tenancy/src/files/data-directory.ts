@@ -1,8 +1,9 @@
 /** Opens a data directory: makes it if it is not there, refuses it if it is not ours, and locks it. */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { assert, type Clock, type RandomId, TenaxError } from '@tenax/kernel'
 import { acquireProcessLock, type EngineDriver, type ProcessLock, syncDirectory, writeNewFile } from '@tenax/sqlite'
 import { Layout } from './layout.ts'
+import { ownVersion } from './own-version.ts'
 
 /** Version of the directory's layout, kept in `tenax.json`. */
 export const DATA_FORMAT = 1
@@ -37,7 +38,7 @@ export interface DataDirectoryOptions {
  */
 export function openDataDirectory(options: DataDirectoryOptions): DataDirectory {
   const layout = new Layout(options.path)
-  mkdirSync(layout.root, { recursive: true, mode: 0o700 })
+  makeRoot(layout)
   refuseForeignDirectory(layout)
   const lock = lockOrThrow(layout, options)
   try {
@@ -52,6 +53,32 @@ export function openDataDirectory(options: DataDirectoryOptions): DataDirectory 
     lock.release()
     throw error
   }
+}
+
+/** What stands in the way is the operator's to mend, so it is named; the path is what they have just said themselves. */
+function makeRoot(layout: Layout): void {
+  try {
+    mkdirSync(layout.root, { recursive: true, mode: 0o700 })
+    accessSync(layout.root, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const reason = OBSTACLES[code]
+    if (reason === undefined) throw error
+    throw new TenaxError('config_invalid', `the data directory cannot be used: ${reason}`, {
+      cause: error,
+      hint: 'name a directory that this process may make and write',
+    })
+  }
+}
+
+const OBSTACLES: Readonly<Record<string, string>> = {
+  EEXIST: 'there is a file of that name',
+  ENOTDIR: 'a part of its path is a file',
+  EACCES: 'this process may not write there',
+  EPERM: 'this process may not write there',
+  EROFS: 'the disk is read-only',
+  ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'its path is a circle of links',
 }
 
 /** A directory with other things in it and no `tenax.json` is somebody else's. */
@@ -117,7 +144,7 @@ function parseIdentity(text: string): DataIdentity {
 
 function createIdentity(layout: Layout, { randomId, shardCount }: DataDirectoryOptions): DataIdentity {
   assert(Number.isInteger(shardCount) && shardCount >= 1 && shardCount <= 99, 'a data directory has 1 to 99 shards')
-  const identity = { format: DATA_FORMAT, dataId: randomId(), shardCount, createdBy: 'tenax 0.1' }
+  const identity = { format: DATA_FORMAT, dataId: randomId(), shardCount, createdBy: `tenax ${ownVersion()}` }
   writeNewFile(layout.identity, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`))
   return identity
 }

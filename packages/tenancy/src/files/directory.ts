@@ -34,8 +34,13 @@ export class Directory {
   /** Opens every shard's catalog. */
   static open(data: DataDirectory, options: DirectoryOptions): Directory {
     const catalogs: Catalog[] = []
-    for (let shard = 0; shard < data.identity.shardCount; shard += 1) catalogs.push(openCatalog(data, shard, options))
-    return new Directory(catalogs)
+    try {
+      for (let shard = 0; shard < data.identity.shardCount; shard += 1) catalogs.push(openCatalog(data, shard, options))
+      return new Directory(catalogs)
+    } catch (error) {
+      for (const catalog of catalogs) catalog.abandon()
+      throw error
+    }
   }
 
   /** Every shard's catalog, in order. */
@@ -113,6 +118,16 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
     nowMs: () => options.clock.monotonicMs(),
     synchronous: 'off',
   })
+  try {
+    checkCatalog(file, shard)
+    return new Catalog({ shard, file, journal: attachJournal(options, file, catalogIncarnation(shard)) })
+  } catch (error) {
+    file.close()
+    throw error
+  }
+}
+
+function checkCatalog(file: SqliteFile, shard: number): void {
   const [format, written] = file.engine('SELECT format, shard FROM catalog_meta WHERE id = 1').get() ?? []
   if (typeof format === 'bigint' && format > BigInt(CATALOG_FORMAT)) {
     throw new TenaxError('data_format_newer', `the catalog of shard ${shard} has format ${format}`, {
@@ -124,5 +139,4 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
       hint: 'put the shard directories back',
     })
   }
-  return new Catalog({ shard, file, journal: attachJournal(options, file, catalogIncarnation(shard)) })
 }

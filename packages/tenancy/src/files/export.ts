@@ -55,13 +55,16 @@ async function* chunksOf(source: {
 }): AsyncGenerator<Uint8Array, void, void> {
   for (let offset = 0; offset < source.bytes; ) {
     const length = Math.min(EXPORT_CHUNK_BYTES, source.bytes - offset)
+    refuse(source.interruptedBy()) // before the read: the descriptor may be closed by now, and be another file's
     const { bytesRead, buffer } = await readAt(source.descriptor, new Uint8Array(length), 0, length, offset)
-    // Asked after the read: bytes read before an interruption are of the frozen file.
-    const error = source.interruptedBy()
-    if (error !== undefined) throw error
+    refuse(source.interruptedBy()) // and after it: bytes read before an interruption are of the frozen file
     if (bytesRead === 0) throw new TenaxError('internal', 'the file is shorter than it was')
     if (offset === 0) buffer.fill(1, JOURNAL_OFFSET, JOURNAL_OFFSET + 2)
     offset += bytesRead
     yield buffer.subarray(0, bytesRead)
   }
+}
+
+function refuse(error: TenaxError | undefined): void {
+  if (error !== undefined) throw error
 }

@@ -1,14 +1,23 @@
 /** Create: intent, file from the template, catalog, then the first open (identity, migrations). */
-import { assert, isTenaxError, parseIncarnation, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import {
+  assert,
+  type ErrorCode,
+  isTenaxError,
+  parseIncarnation,
+  type RandomId,
+  type TenantId,
+  TenaxError,
+} from '@tenax/kernel'
 import type { TenantRecord } from '../catalog.ts'
 import { createTenantFile } from '../files/tenant-files.ts'
-import { undoNew } from '../recovery.ts'
+import { undoLeft, undoOrLeave } from '../recovery.ts'
 import type { VerbContext } from '../tenancy.ts'
 
 /** @throws TenaxError `tenant_exists`, `tenant_quarantined` (a migration failed; the tenant is there, stopped) */
 export async function createTenant(context: VerbContext, id: TenantId): Promise<TenantRecord> {
   const { directory, data, components, template } = context
   const catalog = directory.catalogOf(id)
+  await undoLeft(catalog, data.layout, id)
   if (catalog.get(id) !== undefined)
     throw new TenaxError('tenant_exists', `tenant "${id}" exists`, { hint: 'choose another id' })
   const name = newFileName(components.randomId)
@@ -18,21 +27,26 @@ export async function createTenant(context: VerbContext, id: TenantId): Promise<
     await createTenantFile(data.layout, catalog.shard, name, template)
     await catalog.finishNew(intent)
   } catch (error) {
-    await undoNew(catalog, data.layout, intent)
+    await undoOrLeave(catalog, data.layout, intent)
     throw error
   }
   await openOnce(context, id)
   return directory.get(id)
 }
 
-/** Opens a tenant that was just made, so that its migrations run now. When the pool is full they run at its first request. */
+/**
+ * Opens a tenant that was just made, so that its migrations run now. When the pool or the disk is full, or the host short of
+ * something else, they run at its first request: the tenant is there.
+ */
 export async function openOnce({ pool }: VerbContext, id: TenantId): Promise<void> {
   try {
     await pool.use(id, (handle) => handle.gated(Promise.resolve()))
   } catch (error) {
-    if (!isTenaxError(error, 'overloaded')) throw error
+    if (!isTenaxError(error) || !SHORTAGES.has(error.code)) throw error
   }
 }
+
+const SHORTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'unavailable', 'storage_full'])
 
 /** A path that was never used, under an incarnation that never was. */
 export function newFileName(randomId: RandomId) {

@@ -2,11 +2,12 @@
  * Import: upload, check, intent, rebuild to a path that was never used, then one catalog commit that makes it the
  * tenant's file. Until that commit the tenant that is there serves from its old file; after it the old file is waste.
  */
-import { type TenantId, TenaxError } from '@tenax/kernel'
+import { InvariantError, type TenantId, TenaxError } from '@tenax/kernel'
 import {
   collectClosed,
   type EngineConnection,
   EngineError,
+  hostFailure,
   noteScratchClose,
   rebuildInto,
   SqliteFile,
@@ -17,7 +18,7 @@ import { type ByteStream, removeUpload, saveUpload } from '../files/upload.ts'
 import { newLineage, type TenantMeta } from '../identity.ts'
 import { checkImport } from '../import-check.ts'
 import { MigrationError, migrate } from '../migrations.ts'
-import { undoNew } from '../recovery.ts'
+import { undoLeft, undoOrLeave } from '../recovery.ts'
 import type { VerbContext } from '../tenancy.ts'
 import { TENANT_SCHEMA } from '../tenant-schema.ts'
 import { newFileName, newRecord, openOnce } from './create.ts'
@@ -43,6 +44,7 @@ export async function importTenant(
 async function takeFile(context: VerbContext, id: TenantId, upload: string): Promise<boolean> {
   const { directory, data, components } = context
   const catalog = directory.catalogOf(id)
+  await undoLeft(catalog, data.layout, id)
   const { connection, isExport } = await checkImport(components.driver, upload)
   const existing = catalog.get(id)
   if (existing !== undefined && existing.state !== 'warm') {
@@ -61,7 +63,7 @@ async function takeFile(context: VerbContext, id: TenantId, upload: string): Pro
     await migrateRebuilt(context, intent)
     await swap(context, intent, existing)
   } catch (error) {
-    await undoNew(catalog, data.layout, intent)
+    await undoOrLeave(catalog, data.layout, intent)
     throw error instanceof EngineError ? importFailure(error) : error
   } finally {
     connection.close()
@@ -131,11 +133,8 @@ function rewriteIdentity(connection: EngineConnection, { incarnation, lineage }:
 }
 
 /** The moment of change: nobody uses the old file, one commit, and the old file goes. */
-async function swap(
-  { directory, data, pool, ledger }: VerbContext,
-  intent: Intent,
-  existing: TenantRecord | undefined,
-): Promise<void> {
+async function swap(context: VerbContext, intent: Intent, existing: TenantRecord | undefined): Promise<void> {
+  const { directory, pool } = context
   const catalog = directory.catalogOf(intent.tenantId)
   if (existing === undefined) await catalog.finishNew(intent)
   else {
@@ -143,13 +142,22 @@ async function swap(
       .peek(intent.tenantId)
       ?.fence(new TenaxError('tenant_in_transition', 'the tenant is being replaced by an import', { hint: 'retry' }))
     await pool.retire(intent.tenantId, 'fenced', () => catalog.finishNew(intent))
-    removeTenantFiles(data.layout, catalog.shard, existing.incarnation)
-    ledger.forget(existing.incarnation)
+    removeOld(context, existing)
   }
 }
 
-function importFailure(error: EngineError): TenaxError {
-  if (error.sqliteCode === 'SQLITE_FULL') return new TenaxError('storage_full', 'the disk is full', { cause: error })
+/** The import is done by now: a file that cannot be removed is waste, which the next start removes. */
+function removeOld({ directory, data, ledger }: VerbContext, { id, incarnation }: TenantRecord): void {
+  try {
+    removeTenantFiles(data.layout, directory.catalogOf(id).shard, incarnation)
+  } catch (error) {
+    if (error instanceof InvariantError) throw error
+  }
+  ledger.forget(incarnation)
+}
+
+function importFailure(error: EngineError): unknown {
+  if (error.sqliteCode === 'SQLITE_FULL') return hostFailure(error)
   return new TenaxError('import_invalid', `SQLite cannot rebuild the file: ${error.message}`, {
     cause: error,
     details: { reason: 'damaged' },

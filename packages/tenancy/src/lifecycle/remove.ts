@@ -1,6 +1,6 @@
 /** Delete: intent, no more users, files, catalog. Repeating it after a crash is what recovery does. */
 import { type TenantId, TenaxError } from '@tenax/kernel'
-import { finishDelete } from '../recovery.ts'
+import { finishDelete, undoLeft } from '../recovery.ts'
 import type { VerbContext } from '../tenancy.ts'
 
 /** What a deletion answers. */
@@ -15,6 +15,8 @@ export async function removeTenant(context: VerbContext, id: TenantId): Promise<
   const { directory, data, pool, components, ledger } = context
   const { incarnation, file, state } = directory.get(id)
   const catalog = directory.catalogOf(id)
+  const left = await undoLeft(catalog, data.layout, id)
+  if (left?.incarnation === incarnation) return { id, incarnation, deletedAtMs: components.clock.nowMs() }
   const intent = { tenantId: id, verb: 'delete', incarnation, file } as const
   // A deletion that could not end, because a user of the handle would not, is taken up again.
   await (state === 'deleting' ? catalog.whenDurable() : catalog.beginDelete(intent, components.clock.nowMs()))
