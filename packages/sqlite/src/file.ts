@@ -14,6 +14,7 @@ import { fdatasync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { assert, TenaxError } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
+import { changesSince, NO_CHANGES, totalChanges } from './change-counters.ts'
 import { type Bindings, bindValues } from './core/parameters.ts'
 import { TENANT_POLICY } from './core/policy.ts'
 import { parseStatement } from './core/statement.ts'
@@ -231,7 +232,7 @@ export class SqliteFile {
     const values = bindValues(prepared.parsed.parameters, bindings)
     const onLoop = options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout && this.#definitionsAreCheap()
     const writes = prepared.parsed.kind === 'write' || prepared.parsed.kind === 'schema'
-    const before = writes ? this.#totalChanges() : 0n
+    const before = writes ? totalChanges((sql) => this.engine(sql)) : 0n
     try {
       const ready = prepared.shape === 'late' ? await this.#compileLate(prepared) : prepared
       const rows = await runTenantStatement(ready, values, {
@@ -239,7 +240,7 @@ export class SqliteFile {
         timeoutMs: onLoop ? SHORT_TIMEOUT_MS : options.timeoutMs,
         limits: this.settings.reply,
       })
-      const { wrote, ...effects } = this.#effects(writes, before)
+      const { wrote, ...effects } = writes ? changesSince((sql) => this.engine(sql), before) : NO_CHANGES
       const result = { columns: prepared.columns, rows, ...effects }
       return { result, wrote: wrote || prepared.parsed.kind === 'schema' }
     } catch (error) {
@@ -266,23 +267,6 @@ export class SqliteFile {
     assert(this.inTransaction, 'the schema changes inside a transaction')
     refuseLargeSchema(this.engine(SCHEMA_SIZE_SQL), prepared.parsed)
     return { ...prepared, statement: await this.#sandboxed(prepared.parsed.text), shape: 'none' }
-  }
-
-  #totalChanges(): bigint {
-    const [total] = this.engine('SELECT total_changes()').get() ?? []
-    assert(typeof total === 'bigint', 'total_changes() is an integer')
-    return total
-  }
-
-  #effects(writes: boolean, totalBefore: bigint) {
-    if (!writes) return { rowsAffected: 0, lastInsertRowid: undefined, wrote: false }
-    const [changes, total, rowid] = this.engine('SELECT changes(), total_changes(), last_insert_rowid()').get() ?? []
-    const wrote = typeof total === 'bigint' && total !== totalBefore
-    return {
-      wrote,
-      rowsAffected: wrote && typeof changes === 'bigint' ? Number(changes) : 0,
-      lastInsertRowid: typeof rowid === 'bigint' ? rowid : undefined,
-    }
   }
 
   /** Now, because what follows in this transaction must be compiled anew; at its end again, because it may roll back. */
