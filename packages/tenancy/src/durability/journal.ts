@@ -10,7 +10,7 @@
  */
 import { assert, type Incarnation, InvariantError, type Lineage, messageOf } from '@tenax/kernel'
 import type { LedgerPage } from '@tenax/ledger'
-import { type Capture, PAGE_BYTES, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
+import { type Capture, isBusy, PAGE_BYTES, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
 import type { FileJournal } from './file-journal.ts'
 import type { HostLedger } from './host-ledger.ts'
 
@@ -62,8 +62,8 @@ export class Journal implements FileJournal {
   }
 
   /**
-   * Follows `file` from now on. What recovery has laid into its log is in the ledger already; anything else that is there
-   * (opening may mend a vector index) gets an LSN and goes to the ledger at once.
+   * Follows `file` from now on. What recovery has laid into its log is in the ledger already; anything else that is there (a
+   * stranger's commit, a vector index that opening has mended) goes to the ledger with the next commit.
    *
    * @throws InvariantError when the file is not where the ledger has it
    */
@@ -86,7 +86,7 @@ export class Journal implements FileJournal {
     this.#file.onCommit({ before: () => this.#beforeCommit(), after: () => this.#afterCommit() })
     if (found === undefined) this.#checkpointedLsn = this.#lsn
     else this.#walBytes = found.walBytes
-    if (found !== undefined && found.commits.length > knownCommits) this.#adopt(found)
+    if (found !== undefined && found.commits.length > knownCommits) this.#keep(found)
   }
 
   /** The next commit begins `lineage`. */
@@ -177,10 +177,24 @@ export class Journal implements FileJournal {
     return [...last.values()].filter(({ number }) => number <= databasePages)
   }
 
-  /** Gives commits without a number one. */
-  #adopt({ pages }: Capture): void {
+  /** Keeps pages of commits without a number for the next commit that has one. */
+  #keep({ pages, walBytes }: Capture): void {
     for (const page of copied(pages)) this.#pending.set(page.number, page)
-    this.#file.transaction(() => this.#file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get())
+    this.#walBytes = walBytes
+  }
+
+  /** Gives what strangers have committed a number, so that it is in the ledger before a checkpoint. False when one is at it. */
+  #adoptStrangers(): boolean {
+    const found = this.#reader.capture(this.#lookNow().metaPage)
+    if (found !== undefined) this.#keep(found)
+    if (this.#pending.size === 0) return true
+    try {
+      this.#file.transaction(() => this.#file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get())
+      return true
+    } catch (error) {
+      if (isBusy(error)) return false
+      throw error
+    }
   }
 
   #lookNow(): Look {
@@ -192,8 +206,7 @@ export class Journal implements FileJournal {
   /** As {@link FileJournal.checkpoint}. `run` moves the log; off the event loop if unsaid. */
   async checkpoint(run: () => Promise<boolean> | boolean = () => this.#file.checkpoint()): Promise<boolean> {
     if (this.#lsn === this.#checkpointedLsn && this.#file.walBytes() === 0) return true
-    const stranger = this.#reader.capture(this.#lookNow().metaPage)
-    if (stranger !== undefined) this.#adopt(stranger)
+    if (!this.#adoptStrangers()) return false
     while (!this.isSettled) await this.settled() // others may commit to a catalog meanwhile
     const lsn = this.#lsn
     if (!(await run())) return false
