@@ -1,6 +1,6 @@
 /** From a catalog row to an open, identified, migrated handle; or to a tenant that is quarantined with the reason. */
 import { type Clock, InvariantError, isTenaxError, type RandomId, sleep, TenaxError } from '@tenax/kernel'
-import { type EngineDriver, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
+import { type EngineDriver, hostFailure, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import { attachJournal } from './durability/attach-journal.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
@@ -34,14 +34,21 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
     const meta = { incarnation: record.incarnation, lineage: journal.lineage }
     const onDamage = (reason: string) => context.quarantine(record, reason)
     return new Handle({ record, meta, file, journal, clock: context.clock, onDamage })
-  } catch (error) {
-    journal?.close()
-    file?.close()
+  } catch (thrown) {
+    await letGo(file, journal)
+    const error = hostFailure(thrown)
     const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
     if (reason === undefined) throw shortageOf(error) ?? error
     context.quarantine(record, reason)
     throw quarantined(record, reason, error)
   }
+}
+
+/** A close may move the log (LEDGER K4): so what is in it goes to the ledger and into the main file first, if it can. */
+async function letGo(file: SqliteFile | undefined, journal: Journal | undefined): Promise<void> {
+  await journal?.checkpoint().catch(() => false) // the failure that led here is the one to tell
+  journal?.close()
+  file?.close()
 }
 
 /** Waits between tries to open a file, in milliseconds. */
