@@ -7,6 +7,7 @@
 import { type Clock, InvariantError, type SqlResult, TenaxError } from '@tenax/kernel'
 import { type Bindings, isDamage, type SqliteFile } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
+import { Drain } from './drain.ts'
 import type { FileJournal } from './durability/file-journal.ts'
 import type { TenantMeta } from './identity.ts'
 import {
@@ -41,6 +42,7 @@ export class Handle implements Poolable {
   readonly clock: Clock
   readonly #journal: FileJournal
   readonly #turns: Turns
+  readonly #drain: Drain
   readonly #onDamage: (reason: string) => void
   readonly #interruptibles = new Set<Interruptible>()
   #fencedBy: TenaxError | undefined
@@ -53,6 +55,7 @@ export class Handle implements Poolable {
     this.clock = options.clock
     this.#journal = options.journal
     this.#onDamage = options.onDamage
+    this.#drain = new Drain(this)
     this.#turns = new Turns({ clock: options.clock, queueMax: HANDLE_QUEUE_MAX, waitMsMax: WAIT_MS_MAX })
   }
 
@@ -61,7 +64,7 @@ export class Handle implements Poolable {
    * fault or the tenant's state.
    */
   execute(text: string, bindings: Bindings): Promise<SqlResult> {
-    return this.gated(this.#execute(text, bindings))
+    return this.gated(this.#drain.takes(text) ? this.#drain.run(text, bindings) : this.#execute(text, bindings))
   }
 
   /** Lets what `work` comes to leave only when every commit that it may have seen is durable. */

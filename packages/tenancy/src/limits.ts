@@ -34,6 +34,12 @@ export const HANDLE_QUEUE_MAX = 1_000
 /** Length of the ledger at which those who hold its oldest segment are checkpointed: what a restart has to read. */
 export const LEDGER_BYTES_MAX = 256 * MIB_BYTES
 
+/** Operations of one tenant that commit together at most: what a caller may have to wait for. */
+export const DRAIN_OPERATIONS_MAX = 256
+
+/** A group commit takes no further operation after so long, so that others get the event loop. */
+export const DRAIN_MS_MAX = 4
+
 /** WAL size at which a handle is checkpointed. */
 export const CHECKPOINT_WAL_BYTES = 4 * MIB_BYTES
 

@@ -113,7 +113,8 @@ export function isRead({ parsed }: TenantStatement): boolean {
   return parsed.kind === 'read' || parsed.kind === 'explain'
 }
 
-async function perform(
+/** Runs one statement in whatever transaction there is. */
+export async function perform(
   context: OperationContext,
   statement: TenantStatement,
   bindings: Bindings,
