@@ -154,15 +154,15 @@ export class Drain {
 
   async #attempt({ operation, statement }: Ready): Promise<Outcome> {
     const { file } = this.#options
-    file.engine(SAVEPOINT).get()
+    file.savepoint('savepoint', SAVEPOINT)
     try {
       const executed = await perform(this.#contextOf(operation), statement, operation.bindings, true)
       return { type: 'done', ...executed }
     } catch (error) {
-      if (file.inTransaction) file.engine(ROLLBACK_TO).get()
+      if (file.inTransaction) file.savepoint('rollback_to', SAVEPOINT)
       return error instanceof TooLongForLoop ? { type: 'again', wrote: false } : { type: 'failed', error, wrote: false }
     } finally {
-      if (file.inTransaction) file.engine(RELEASE).get()
+      if (file.inTransaction) file.savepoint('release', SAVEPOINT)
     }
   }
 
@@ -182,9 +182,7 @@ export class Drain {
   }
 }
 
-const SAVEPOINT = 'SAVEPOINT tenax_operation'
-const ROLLBACK_TO = 'ROLLBACK TO tenax_operation'
-const RELEASE = 'RELEASE tenax_operation'
+const SAVEPOINT = 'tenax_operation'
 
 function isCoalescable(statement: TenantStatement | undefined): statement is TenantStatement {
   if (statement === undefined || !statement.short) return false
