@@ -34,6 +34,9 @@ export const HANDLE_QUEUE_MAX = 1_000
 /** Length of the ledger at which those who hold its oldest segment are checkpointed: what a restart has to read. */
 export const LEDGER_BYTES_MAX = 256 * MIB_BYTES
 
+/** Longest wait of a reply for the fsync of what it has seen: a disk that takes longer is full, or stalled. */
+export const GATE_MS_MAX = 10_000
+
 /** Operations of one tenant that commit together at most: what a caller may have to wait for. */
 export const DRAIN_OPERATIONS_MAX = 256
 

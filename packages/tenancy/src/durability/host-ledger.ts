@@ -4,7 +4,7 @@
  */
 import { type Clock, type Incarnation, TenaxError } from '@tenax/kernel'
 import type { AppendableRecord, CheckpointRecord, EntryRecord, Ledger } from '@tenax/ledger'
-import { LEDGER_BYTES_MAX } from '../limits.ts'
+import { GATE_MS_MAX, LEDGER_BYTES_MAX } from '../limits.ts'
 
 /** What a host's ledger is made of. */
 export interface HostLedgerOptions {
@@ -67,14 +67,21 @@ export class HostLedger {
     return { diskBytes: this.#ledger.bytes, bufferedBytes: this.#ledger.bufferedBytes }
   }
 
-  /** Resolves when record `seq` and all before it are fsynced. Throws TenaxError `outcome_unknown` when that fails. */
+  /**
+   * Resolves when record `seq` and all before it are fsynced.
+   *
+   * @throws TenaxError `outcome_unknown` when that fails, or takes so long that the disk must be full or stalled
+   */
   durable(seq: number): Promise<void> {
-    return this.#ledger.durable(seq)
+    if (seq <= this.#ledger.durableSeq) return Promise.resolve()
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const timer = this.#clock.after(GATE_MS_MAX, () => reject(notDurableYet()))
+    return Promise.race([this.#ledger.durable(seq), late]).finally(() => timer.cancel())
   }
 
-  /** Resolves when all that was appended so far is fsynced. */
+  /** Resolves when all that was appended so far is fsynced. Throws as {@link HostLedger.durable}. */
   settled(): Promise<void> {
-    return this.#ledger.durable(this.#ledger.appendedSeq)
+    return this.durable(this.#ledger.appendedSeq)
   }
 
   /**
@@ -139,4 +146,10 @@ export class HostLedger {
   async close(): Promise<void> {
     await this.#ledger.close()
   }
+}
+
+function notDurableYet(): TenaxError {
+  return new TenaxError('outcome_unknown', 'committed, and not durable yet: the disk is full or does not answer', {
+    hint: 'read back whether it is there before repeating it',
+  })
 }
