@@ -228,6 +228,12 @@ export class Catalog {
     return new Set(rows.map(([incarnation]) => String(incarnation)))
   }
 
+  /** Incarnations of the tenants that nobody may open now. */
+  suspended(): Set<string> {
+    const rows = this.#file.engine('SELECT incarnation FROM tenant WHERE suspended_at_ms IS NOT NULL').all()
+    return new Set(rows.map(([incarnation]) => String(incarnation)))
+  }
+
   /** The tenant that an incarnation is of. */
   tenantOf(incarnation: Incarnation): TenantId | undefined {
     const row = this.#file.engine('SELECT id FROM tenant WHERE incarnation = ?').get([incarnation])

@@ -2,7 +2,7 @@
  * Tenancy: the tenants of one data directory and everything that happens to them. This class holds the parts together and
  * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
  */
-import { type Clock, isTenaxError, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import { type Clock, type Incarnation, isTenaxError, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import {
   collectClosed,
@@ -181,13 +181,18 @@ export class Tenancy {
     }
   }
 
-  /** Checkpoints the files of these incarnations, so that the ledger need not keep them. */
-  async #checkpointAll(incarnations: ReadonlySet<string>): Promise<void> {
+  /** Checkpoints the files of these incarnations, opened if need be, so that the ledger need not keep them. */
+  async #checkpointAll(incarnations: ReadonlySet<Incarnation>): Promise<void> {
     const { pool, directory } = this.#context
     const handles = [...pool.handles()].filter(({ record }) => incarnations.has(record.incarnation))
     const catalogs = directory.catalogs.filter(({ shard }) => incarnations.has(catalogIncarnation(shard)))
     // A failure was examined by then, or is of the moment: the ledger asks again.
     await Promise.allSettled([...handles, ...catalogs].map((file) => file.checkpointSoon()))
+    const open = new Set(handles.map(({ record }) => record.incarnation))
+    for (const incarnation of incarnations) {
+      const id = open.has(incarnation) ? undefined : directory.tenantOf(incarnation)
+      if (id !== undefined) await pool.use(id, (handle) => handle.checkpointSoon()).catch(() => undefined)
+    }
   }
 
   /** Resolves when everything that was committed so far, in any file, is durable. */

@@ -3,7 +3,7 @@
  * wait at, and what is done when the ledger grows.
  */
 import { type Clock, type Incarnation, TenaxError } from '@tenax/kernel'
-import type { AppendableRecord, CheckpointRecord, EntryRecord, Ledger } from '@tenax/ledger'
+import type { AppendableRecord, CheckpointRecord, EntryRecord, Ledger, LedgerRoom } from '@tenax/ledger'
 import { GATE_MS_MAX, LEDGER_BYTES_MAX } from '../limits.ts'
 
 /** What a host's ledger is made of. */
@@ -19,6 +19,12 @@ export interface HostLedgerOptions {
 
 /** Asks for a checkpoint of the files of these incarnations: they hold the oldest segment. */
 export type CheckpointRequest = (incarnations: readonly Incarnation[]) => Promise<void>
+
+/**
+ * Room for what is committed already: it can be refused no more. How large it is was not known before; the next commit is
+ * refused while the buffer is over its bound, so that at most one transaction goes beyond it.
+ */
+const COMMITTED: LedgerRoom = { bytes: Number.POSITIVE_INFINITY, release: () => undefined }
 
 /** One host's ledger, open. */
 export class HostLedger {
@@ -104,7 +110,7 @@ export class HostLedger {
 
   /** Appends one commit and gives its number. */
   append(entry: EntryRecord): number {
-    const seq = this.#ledger.append(entry)
+    const seq = this.#ledger.append(entry, COMMITTED)
     if (this.#ledger.bytes > LEDGER_BYTES_MAX) this.#tend()
     return seq
   }

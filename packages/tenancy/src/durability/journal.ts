@@ -10,7 +10,7 @@
  */
 import { assert, type Incarnation, InvariantError, type Lineage, messageOf } from '@tenax/kernel'
 import type { LedgerPage } from '@tenax/ledger'
-import { type Capture, isBusy, PAGE_BYTES, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
+import { type Capture, isBusy, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
 import type { FileJournal } from './file-journal.ts'
 import type { HostLedger } from './host-ledger.ts'
 
@@ -47,7 +47,6 @@ export class Journal implements FileJournal {
   #lsn: bigint
   #look: Look | undefined
   #seq = 0
-  #walBytes = 0
   #checkpointedLsn: bigint | undefined
   #includesAllPages = false
 
@@ -85,7 +84,6 @@ export class Journal implements FileJournal {
     const found = this.#reader.capture(this.#lookNow().metaPage)
     this.#file.onCommit({ before: () => this.#beforeCommit(), after: () => this.#afterCommit() })
     if (found === undefined) this.#checkpointedLsn = this.#lsn
-    else this.#walBytes = found.walBytes
     if (found !== undefined && found.commits.length > knownCommits) this.#keep(found)
   }
 
@@ -121,9 +119,7 @@ export class Journal implements FileJournal {
   #beforeCommit(): void {
     this.#look = this.#lookNow()
     if (this.#look.lsn === this.#lsn) return
-    const spilledBytes = Math.max(0, this.#file.walBytes() - this.#walBytes)
-    const pages = this.#file.cachePages + Math.ceil(spilledBytes / PAGE_BYTES) + this.#pending.size
-    this.#ledger.assertRoom(pages)
+    this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
   }
 
   #afterCommit(): void {
@@ -135,7 +131,6 @@ export class Journal implements FileJournal {
     assert(capture !== undefined, 'a commit is in the log')
     assert(proveCommits(capture, this.#lsn).lsn === look.lsn, 'the log has the LSN that the connection sees')
     assert(!capture.isUnlinked, 'the live log has its name')
-    this.#walBytes = capture.walBytes
     this.#append(look.lsn, capture)
   }
 
@@ -178,9 +173,8 @@ export class Journal implements FileJournal {
   }
 
   /** Keeps pages of commits without a number for the next commit that has one. */
-  #keep({ pages, walBytes }: Capture): void {
+  #keep({ pages }: Capture): void {
     for (const page of copied(pages)) this.#pending.set(page.number, page)
-    this.#walBytes = walBytes
   }
 
   /** Gives what strangers have committed a number, so that it is in the ledger before a checkpoint. False when one is at it. */
@@ -210,7 +204,6 @@ export class Journal implements FileJournal {
     while (!this.isSettled) await this.settled() // others may commit to a catalog meanwhile
     const lsn = this.#lsn
     if (!(await run())) return false
-    this.#walBytes = 0
     const databasePages = this.#file.sizes().pageCount
     await this.#file.syncMain().catch((error: unknown) => {
       throw new InvariantError(`the main file could not be synced: ${messageOf(error)}`)

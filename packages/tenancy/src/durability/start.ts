@@ -4,6 +4,7 @@
  * that is anybody served. What was not committed to the ledger before a crash is nowhere.
  */
 import { isTenaxError, TenaxError } from '@tenax/kernel'
+import { SqliteFile } from '@tenax/sqlite'
 import type { Catalog } from '../catalog.ts'
 import { catalogIncarnation } from '../catalog.ts'
 import { Directory, type DirectoryOptions } from '../files/directory.ts'
@@ -79,7 +80,8 @@ interface RedoContext {
   readonly directory: Directory
 }
 
-async function redoTenants({ data, randomId }: StartOptions, context: RedoContext): Promise<number> {
+async function redoTenants(options: StartOptions, context: RedoContext): Promise<number> {
+  const { data, randomId } = options
   const { tails, tenancyLedger, directory } = context
   const places = placesOf(directory.catalogs)
   let count = 0
@@ -90,7 +92,9 @@ async function redoTenants({ data, randomId }: StartOptions, context: RedoContex
       tenancyLedger.forget(tail.incarnation) // it was deleted, or never came to be
     else if (!place.isQuarantined) {
       const path = data.layout.tenantFile(place.shard, { incarnation: tail.incarnation, file: place.file })
-      count += (await redoIfThere(path, tail, randomId)) ? 1 : 0
+      if (!(await redoIfThere(path, tail, randomId))) continue
+      count += 1
+      if (place.isSuspended) await settleFile(options, { path, tail, ledger: tenancyLedger })
     }
   }
   return count
@@ -100,14 +104,16 @@ interface Place {
   readonly shard: number
   readonly file: string
   readonly isQuarantined: boolean
+  readonly isSuspended: boolean
 }
 
 function placesOf(catalogs: readonly Catalog[]): Map<string, Place> {
   const places = new Map<string, Place>()
   for (const catalog of catalogs) {
-    const quarantined = catalog.quarantined()
+    const [quarantined, suspended] = [catalog.quarantined(), catalog.suspended()]
     for (const [incarnation, file] of catalog.namedFiles()) {
-      places.set(incarnation, { shard: catalog.shard, file, isQuarantined: quarantined.has(incarnation) })
+      const isQuarantined = quarantined.has(incarnation)
+      places.set(incarnation, { shard: catalog.shard, file, isQuarantined, isSuspended: suspended.has(incarnation) })
     }
   }
   return places
@@ -121,5 +127,24 @@ async function redoIfThere(path: string, tail: FileTail, randomId: StartOptions[
   } catch (error) {
     if (isTenaxError(error) || !(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
     return false
+  }
+}
+
+/** Moves the log of a file that nobody may open into it, so that it does not keep the ledger from being trimmed. */
+async function settleFile(
+  { driver, fileSettings, clock }: StartOptions,
+  { path, tail, ledger }: { path: string; tail: FileTail; ledger: HostLedger },
+): Promise<void> {
+  const { incarnation, lineage, lsn, databasePages, checksum } = tail
+  const nowMs = () => clock.monotonicMs()
+  const file = SqliteFile.open(path, { driver, settings: fileSettings, nowMs, synchronous: 'off' })
+  try {
+    if (!file.checkpointNow()) return
+    await file.syncMain()
+    const record = { kind: 'checkpoint', incarnation, lineage, lsn, databasePages, checksum } as const
+    ledger.appendCheckpoint({ ...record, timeMs: ledger.nowMs() })
+    ledger.takeRedone(incarnation)
+  } finally {
+    file.close()
   }
 }

@@ -1,6 +1,6 @@
 /** The directory: tenant → shard → catalog. All shards of a data directory, opened, recovered, listed as one. */
 import { existsSync } from 'node:fs'
-import { type Clock, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import { type Clock, type Incarnation, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, makeTemplate, SqliteFile, type SqliteFileSettings, writeNewFile } from '@tenax/sqlite'
 import { CATALOG_FORMAT, CATALOG_SCHEMA, Catalog, catalogIncarnation, type TenantRecord } from '../catalog.ts'
 import { attachJournal } from '../durability/attach-journal.ts'
@@ -52,6 +52,15 @@ export class Directory {
     const catalog = this.#catalogs[shardOf(id, this.#catalogs.length)]
     if (catalog === undefined) throw new TenaxError('internal', 'a shard has no catalog')
     return catalog
+  }
+
+  /** The tenant that an incarnation is of, if there is one. */
+  tenantOf(incarnation: Incarnation): TenantId | undefined {
+    for (const catalog of this.#catalogs) {
+      const id = catalog.tenantOf(incarnation)
+      if (id !== undefined) return id
+    }
+    return undefined
   }
 
   /** @throws TenaxError `tenant_not_found` */
