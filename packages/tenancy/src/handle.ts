@@ -113,7 +113,7 @@ export class Handle implements Poolable {
 
   async #tendWal(): Promise<void> {
     if (!this.file.takeGrowth()) return
-    const walBytes = this.file.walBytes()
+    const { walBytes } = this.#journal
     if (walBytes < CHECKPOINT_WAL_BYTES || this.file.inTransaction) return
     if (this.#freezes > 0) {
       if (walBytes < EXPORT_WAL_BYTES_MAX) return

@@ -1,4 +1,5 @@
 export type { PlacementState, TenantRecord } from './catalog.ts'
+export { openUnlogged, type UnloggedOptions } from './durability/unlogged-handles.ts'
 export type { ListQuery, TenantPage } from './files/directory.ts'
 export type { TenantExport } from './files/export.ts'
 export type { ByteStream } from './files/upload.ts'

@@ -1,7 +1,7 @@
 /** What the reader found in a log since it last looked, and the proof that it is what was committed (LEDGER C3). */
 import { assert } from '@tenax/kernel'
 
-/** The last image of a page. `bytes` lie in memory that is used again: copy them before the next page is asked for. */
+/** The last image of a page. `bytes` may lie in memory that all readers of the process use: copy what is kept longer. */
 export interface CapturedPage {
   readonly number: number
   readonly bytes: Uint8Array
@@ -23,10 +23,13 @@ export interface Capture {
   readonly commits: readonly CapturedCommit[]
   /**
    * The last image of each page that is in the database after the last commit. May be walked more than once, until the
-   * reader captures again or the log is begun anew; then it throws InvariantError.
+   * reader captures again or the log is begun anew; then it throws InvariantError. The bytes of all pages are good until
+   * any reader of the process captures again.
    */
   readonly pages: Iterable<CapturedPage>
   readonly pageCount: number
+  /** True when the header of the database is among the pages: only then can a table have another root than before. */
+  readonly hasFirstPage: boolean
   readonly frameCount: number
   /** Pages of the database before the first commit. */
   readonly databasePagesBefore: number

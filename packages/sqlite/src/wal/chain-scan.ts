@@ -123,10 +123,14 @@ export class ChainScan {
     }
   }
 
-  /** The last image of each page, in the order of the log, read again where the block no longer holds it. */
+  /**
+   * The last image of each page, in the order of the log: views of the block while it holds them all. Otherwise they are read
+   * again on the way, and copied, since each load of the block takes the one before it away.
+   */
   *pages(): Generator<CapturedPage> {
     const { block, descriptor } = this.#source
     const frames = [...this.lastFrames].sort(([, one], [, other]) => one - other)
+    const isHeld = frames.every(([, frame]) => block.offsetOf(this, frame) !== undefined)
     for (const [number, frame] of frames) {
       if (block.offsetOf(this, frame) === undefined) {
         block.load(this, descriptor, { first: frame, count: Math.min(BLOCK_FRAMES_MAX, this.end.frame - frame) })
@@ -137,7 +141,8 @@ export class ChainScan {
         isSame && block.memory.bytes.readUInt32BE(offset) === number,
         'a capture is read before the log is begun anew',
       )
-      yield { number, bytes: this.#pageAt(offset) }
+      const bytes = this.#pageAt(offset)
+      yield { number, bytes: isHeld ? bytes : new Uint8Array(bytes) }
     }
   }
 }

@@ -34,6 +34,8 @@ export class WalReader {
   readonly #descriptor: number
   #log: KnownLog | undefined
   #position: ChainPosition
+  /** Where the last capture began. */
+  #before: { readonly position: ChainPosition; readonly restartCount: number } | undefined
   #restartCount = 0
   #framesExpected = FIRST_FRAMES_MIN
   #isClosed = false
@@ -64,10 +66,25 @@ export class WalReader {
    * @throws InvariantError when a commit grew the database by a page that is not in it, or the log is no log of ours
    */
   capture(metaPage: number): Capture | undefined {
+    assert(!this.#isClosed, 'a closed reader captures nothing')
+    // Frames that go on from the position are of the known log, whatever the header says: they have its salts and its chain.
+    const further = this.#log === undefined ? undefined : this.#take(this.#walk(this.#scanOf(this.#log, metaPage)))
+    if (further !== undefined) return further
     const scan = this.#beginScan(metaPage)
-    if (scan === undefined) return undefined
+    return scan === undefined ? undefined : this.#take(this.#walk(scan))
+  }
+
+  /** The last capture once more, when what it holds has moved `tenax_meta` to another page than it was read with. */
+  captureAgain(metaPage: number): Capture | undefined {
+    assert(this.#before !== undefined, 'there was a capture')
+    this.#position = this.#before.position
+    this.#restartCount = this.#before.restartCount
+    return this.capture(metaPage)
+  }
+
+  #walk(scan: ChainScan): ChainScan {
     for (let frameCount = this.#framesExpected; scan.readBlock(frameCount); ) frameCount = BLOCK_FRAMES_MAX
-    return this.#take(scan)
+    return scan
   }
 
   /**
@@ -101,7 +118,10 @@ export class WalReader {
   #beginScan(metaPage: number): ChainScan | undefined {
     assert(!this.#isClosed, 'a closed reader captures nothing')
     const log = this.#currentLog()
-    if (log === undefined) return undefined
+    return log === undefined ? undefined : this.#scanOf(log, metaPage)
+  }
+
+  #scanOf(log: KnownLog, metaPage: number): ChainScan {
     const salts: WalWords = [log.words[4] ?? 0, log.words[5] ?? 0]
     return new ChainScan({ descriptor: this.#descriptor, block, salts, metaPage }, this.#position)
   }
@@ -129,6 +149,7 @@ export class WalReader {
       commits: scan.commits,
       pages: { [Symbol.iterator]: () => scan.pages() },
       pageCount: scan.lastFrames.size,
+      hasFirstPage: scan.lastFrames.has(1),
       frameCount,
       databasePagesBefore: before.databasePages,
       databasePages: end.databasePages,
@@ -136,6 +157,7 @@ export class WalReader {
       restartCount: this.#restartCount,
       isUnlinked: fstatSync(this.#descriptor).nlink === 0,
     }
+    this.#before = { position: before, restartCount: this.#restartCount }
     this.#position = end
     this.#restartCount = 0
     this.#framesExpected = Math.min(Math.max(frameCount + 1, FIRST_FRAMES_MIN), BLOCK_FRAMES_MAX)

@@ -5,6 +5,8 @@ import type { SqliteFile } from '@tenax/sqlite'
 export interface FileJournal {
   /** True when everything committed so far is durable. */
   readonly isSettled: boolean
+  /** Bytes of the file's log that a checkpoint would move. */
+  readonly walBytes: number
   /** Resolves when everything committed so far is durable. Throws TenaxError `outcome_unknown` when that cannot be. */
   settled(): Promise<void>
   /**
@@ -22,6 +24,9 @@ export interface FileJournal {
 export function unlogged(file: SqliteFile): FileJournal {
   return {
     isSettled: true,
+    get walBytes() {
+      return file.walBytes()
+    },
     settled: () => Promise.resolve(),
     checkpoint: () => file.checkpoint(),
     close: () => undefined,

@@ -11,6 +11,7 @@
 import { assert, type Incarnation, InvariantError, type Lineage, messageOf } from '@tenax/kernel'
 import type { LedgerPage } from '@tenax/ledger'
 import { type Capture, isBusy, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
+import { readLsn } from '../identity.ts'
 import type { FileJournal } from './file-journal.ts'
 import type { HostLedger } from './host-ledger.ts'
 
@@ -28,12 +29,6 @@ export interface JournalOptions {
   readonly position: FilePosition
 }
 
-/** What the connection says of itself: the LSN that it sees, and the page that holds it. */
-interface Look {
-  readonly lsn: bigint
-  readonly metaPage: number
-}
-
 /** The way of one open file to the ledger. */
 export class Journal implements FileJournal {
   readonly #file: SqliteFile
@@ -45,8 +40,12 @@ export class Journal implements FileJournal {
   #lineage: Lineage
   #parentLineage: Lineage
   #lsn: bigint
-  #look: Look | undefined
+  /** The LSN that the transaction sees which is being committed. */
+  #nextLsn: bigint | undefined
+  /** The page that holds the LSN. */
+  #metaPage: number
   #seq = 0
+  #walBytes = 0
   #checkpointedLsn: bigint | undefined
   #includesAllPages = false
 
@@ -57,6 +56,7 @@ export class Journal implements FileJournal {
     this.#lineage = position.lineage
     this.#parentLineage = position.lineage
     this.#lsn = position.lsn
+    this.#metaPage = this.#findMetaPage()
     this.#reader = WalReader.open(file.path, file.sizes().pageCount)
   }
 
@@ -81,9 +81,10 @@ export class Journal implements FileJournal {
   }
 
   #begin(knownCommits: number): void {
-    const found = this.#reader.capture(this.#lookNow().metaPage)
+    const found = this.#capture()
     this.#file.onCommit({ before: () => this.#beforeCommit(), after: () => this.#afterCommit() })
     if (found === undefined) this.#checkpointedLsn = this.#lsn
+    else this.#walBytes = found.walBytes
     if (found !== undefined && found.commits.length > knownCommits) this.#keep(found)
   }
 
@@ -115,23 +116,44 @@ export class Journal implements FileJournal {
     return this.#ledger.durable(this.#seq)
   }
 
+  /** Bytes of the log up to the last commit. */
+  get walBytes(): number {
+    return this.#walBytes
+  }
+
   /** Looks at what is about to be committed, and asks whether the ledger can take it. */
   #beforeCommit(): void {
-    this.#look = this.#lookNow()
-    if (this.#look.lsn === this.#lsn) return
-    this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
+    this.#nextLsn = readLsn(this.#file)
+    if (this.#nextLsn !== this.#lsn) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
   }
 
   #afterCommit(): void {
-    const look = this.#look
-    this.#look = undefined
+    const lsn = this.#nextLsn
+    this.#nextLsn = undefined
     // Nothing was changed, or what was changed gets its number at once.
-    if (look === undefined || look.lsn === this.#lsn) return
-    const capture = this.#reader.capture(look.metaPage)
+    if (lsn === undefined || lsn === this.#lsn) return
+    const capture = this.#capture()
     assert(capture !== undefined, 'a commit is in the log')
-    assert(proveCommits(capture, this.#lsn).lsn === look.lsn, 'the log has the LSN that the connection sees')
+    assert(proveCommits(capture, this.#lsn).lsn === lsn, 'the log has the LSN that the connection sees')
     assert(!capture.isUnlinked, 'the live log has its name')
-    this.#append(look.lsn, capture)
+    this.#walBytes = capture.walBytes
+    this.#append(lsn, capture)
+  }
+
+  /** What was committed since the last look. Only a commit that writes the database's header can move the LSN's page. */
+  #capture(): Capture | undefined {
+    const capture = this.#reader.capture(this.#metaPage)
+    if (capture === undefined || !capture.hasFirstPage) return capture
+    const metaPage = this.#findMetaPage()
+    if (metaPage === this.#metaPage) return capture
+    this.#metaPage = metaPage
+    return this.#reader.captureAgain(metaPage)
+  }
+
+  #findMetaPage(): number {
+    const [page] = this.#file.engine(META_PAGE).get() ?? []
+    assert(typeof page === 'bigint', 'a file has its tenax_meta table')
+    return Number(page)
   }
 
   #append(lsn: bigint, { pages, databasePages }: Capture): void {
@@ -158,7 +180,7 @@ export class Journal implements FileJournal {
   }
 
   #imagesOf(pages: Iterable<LedgerPage>, databasePages: number): LedgerPage[] {
-    const images = copied(pages)
+    const images = [...pages]
     if (this.#pending.size === 0 && !this.#includesAllPages) return images
     const last = new Map(this.#pending)
     for (const page of images) last.set(page.number, page)
@@ -173,13 +195,14 @@ export class Journal implements FileJournal {
   }
 
   /** Keeps pages of commits without a number for the next commit that has one. */
-  #keep({ pages }: Capture): void {
+  #keep({ pages, walBytes }: Capture): void {
     for (const page of copied(pages)) this.#pending.set(page.number, page)
+    this.#walBytes = walBytes
   }
 
   /** Gives what strangers have committed a number, so that it is in the ledger before a checkpoint. False when one is at it. */
   #adoptStrangers(): boolean {
-    const found = this.#reader.capture(this.#lookNow().metaPage)
+    const found = this.#capture()
     if (found !== undefined) this.#keep(found)
     if (this.#pending.size === 0) return true
     try {
@@ -191,12 +214,6 @@ export class Journal implements FileJournal {
     }
   }
 
-  #lookNow(): Look {
-    const [lsn, metaPage] = this.#file.engine(LOOK).get() ?? []
-    assert(typeof lsn === 'bigint' && typeof metaPage === 'bigint', 'a file has its tenax_meta row')
-    return { lsn, metaPage: Number(metaPage) }
-  }
-
   /** As {@link FileJournal.checkpoint}. `run` moves the log; off the event loop if unsaid. */
   async checkpoint(run: () => Promise<boolean> | boolean = () => this.#file.checkpoint()): Promise<boolean> {
     if (this.#lsn === this.#checkpointedLsn && this.#file.walBytes() === 0) return true
@@ -204,6 +221,7 @@ export class Journal implements FileJournal {
     while (!this.isSettled) await this.settled() // others may commit to a catalog meanwhile
     const lsn = this.#lsn
     if (!(await run())) return false
+    this.#walBytes = 0
     const databasePages = this.#file.sizes().pageCount
     await this.#file.syncMain().catch((error: unknown) => {
       throw new InvariantError(`the main file could not be synced: ${messageOf(error)}`)
@@ -226,9 +244,9 @@ export class Journal implements FileJournal {
   }
 }
 
-const LOOK = `SELECT lsn, (SELECT rootpage FROM sqlite_schema WHERE name = 'tenax_meta' AND type = 'table')
-  FROM tenax_meta WHERE id = 1`
+const META_PAGE = "SELECT rootpage FROM sqlite_schema WHERE name = 'tenax_meta' AND type = 'table'"
 
+/** Images that outlive their capture. */
 function copied(pages: Iterable<LedgerPage>): LedgerPage[] {
-  return Array.from(pages, ({ number, bytes }) => ({ number, bytes: Uint8Array.from(bytes) }))
+  return Array.from(pages, ({ number, bytes }) => ({ number, bytes: new Uint8Array(bytes) }))
 }
