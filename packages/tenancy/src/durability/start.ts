@@ -38,7 +38,7 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
     const directory = Directory.open(data, { ...options, ledger })
     const shards: ShardRecovery[] = []
     for (const catalog of directory.catalogs) {
-      shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.wasUnclean }))
+      shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.hadLedger }))
     }
     await stopGaps(recovered, directory)
     const redoneCount = await redoTenants(options, { ...recovered, tenancyLedger: ledger, directory })
@@ -50,13 +50,13 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
   }
 }
 
-async function redoCatalogs({ data, randomId }: StartOptions, { tails, wasUnclean }: RecoveredLedgers): Promise<void> {
+async function redoCatalogs({ data, randomId }: StartOptions, { tails, hadLedger }: RecoveredLedgers): Promise<void> {
   const byName = new Map(tails.map((tail) => [tail.incarnation, tail]))
   for (let shard = 0; shard < data.identity.shardCount; shard += 1) {
     const path = data.layout.catalog(shard)
     const tail = byName.get(catalogIncarnation(shard))
     if (tail !== undefined) await redoFile(path, tail, randomId)
-    else if (wasUnclean) removeLog(path)
+    else if (hadLedger) removeLog(path)
   }
 }
 

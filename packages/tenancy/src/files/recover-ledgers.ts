@@ -19,7 +19,7 @@ import {
   parseLedgerDirectoryName,
   type SegmentFiles,
 } from '@tenax/ledger'
-import { replaceFile, syncDirectory } from '@tenax/sqlite'
+import { replaceFile } from '@tenax/sqlite'
 import { type FileTail, LedgerTails } from '../durability/ledger-tails.ts'
 import type { DataDirectory } from './data-directory.ts'
 
@@ -40,8 +40,11 @@ export interface RecoveredLedgers {
   readonly epoch: number
   /** The last epoch that ended without a seal; 0 when there was none. */
   readonly uncleanEpoch: number
-  /** True when a ledger was found without a seal: the files' own logs are worth nothing then. */
-  readonly wasUnclean: boolean
+  /**
+   * True when there was a ledger: the files' own logs are worth nothing then. After a seal as well, since nothing syncs
+   * the cut of a log: a power cut brings back what was in it, and SQLite would lay that over the newer main file.
+   */
+  readonly hadLedger: boolean
   readonly tails: readonly FileTail[]
   readonly gaps: ReadonlyMap<Incarnation, string>
 }
@@ -58,6 +61,7 @@ interface FoundLedger extends LedgerName {
 export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<RecoveredLedgers> {
   const { data, randomId, files = fsSegmentFiles } = options
   mkdirSync(data.layout.ledgers, { recursive: true, mode: 0o700 })
+  await clearRemoved(data.layout.ledgers, files)
   const found = await listLedgers(data.layout.ledgers, files)
   const { tails, ends } = await readAll(found, { data, files })
   const unsealed = found.filter((_, index) => ends[index]?.state !== 'sealed').map(({ epoch }) => epoch)
@@ -75,13 +79,12 @@ export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<Re
   })
   const surviving = [...tails.files()]
   await copyTails(ledger, surviving)
-  for (const { directory } of found) rmSync(directory, { recursive: true, force: true })
-  syncDirectory(data.layout.ledgers)
+  await removeLedgers(found, { ledgersPath: data.layout.ledgers, files })
   return {
     ledger,
     epoch: name.epoch,
     uncleanEpoch,
-    wasUnclean: unsealed.length > 0,
+    hadLedger: found.length > 0,
     tails: surviving,
     gaps: tails.gaps,
   }
@@ -128,6 +131,24 @@ async function copyTails(ledger: Ledger, tails: readonly FileTail[]): Promise<vo
     ledger.append({ kind: 'entry', ...tail, parentLineage: tail.lineage, cipher: 0, keyId: 0, flags: COALESCED })
   }
   await ledger.durable(ledger.appendedSeq)
+}
+
+/** Behind the name of a ledger that nobody reads any more. */
+const REMOVED = '.removed'
+
+/** Takes the ledgers' names away first, durably: half of a ledger would read as a damaged one after a crash. */
+async function removeLedgers(
+  found: readonly FoundLedger[],
+  { ledgersPath, files }: { ledgersPath: string; files: SegmentFiles },
+): Promise<void> {
+  for (const { directory } of found) await files.rename(directory, `${directory}${REMOVED}`)
+  await files.syncDirectory(ledgersPath)
+  await clearRemoved(ledgersPath, files)
+}
+
+async function clearRemoved(ledgersPath: string, files: SegmentFiles): Promise<void> {
+  const removed = (await files.list(ledgersPath)).filter((name) => name.endsWith(REMOVED))
+  for (const name of removed) rmSync(join(ledgersPath, name), { recursive: true, force: true })
 }
 
 /** Flag of an entry that holds the last images of many commits. */

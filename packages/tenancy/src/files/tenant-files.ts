@@ -54,7 +54,7 @@ export function removeTenantFiles(layout: Layout, shard: number, incarnation: st
 export interface NamedFiles {
   /** File name by incarnation. */
   readonly files: ReadonlyMap<string, string>
-  /** Incarnations whose logs are worth nothing, because a ledger ended without a seal and has what counts of them. */
+  /** Incarnations whose logs are worth nothing, because a ledger has what counts of them. */
   readonly withoutLogs: (incarnation: string) => boolean
 }
 
