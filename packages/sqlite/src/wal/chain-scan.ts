@@ -52,15 +52,6 @@ export class ChainScan {
     this.#sum = start.sum.slice()
   }
 
-  /**
-   * True when a frame of this log comes after `end`. Its checksum may be wrong: a transaction that spills a page again writes it
-   * over the frame that it made first, and mends the checksums when it commits.
-   */
-  isFollowed(): boolean {
-    const { block, descriptor } = this.#source
-    return block.load(this, descriptor, { first: this.end.frame, count: 1 }) === 1 && this.#hasSalts(0)
-  }
-
   /** Walks up to `frameCount` frames more; false when the chain or the file has ended. */
   readBlock(frameCount: number): boolean {
     const { block, descriptor } = this.#source

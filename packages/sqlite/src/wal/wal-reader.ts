@@ -98,16 +98,6 @@ export class WalReader {
     return this.#take(scan)
   }
 
-  /**
-   * True when the log holds frames beyond the last captured commit: the open transaction has spilled, or one that was rolled
-   * back had. Ask it in a transaction in which a savepoint or a failed statement has just been undone. If it is true, roll the
-   * whole transaction back: the engine's SQLite may otherwise commit it without checksums, so that a crash takes it back and
-   * all commits after it (record 0013).
-   */
-  hasSpilled(): boolean {
-    return this.#beginScan(0)?.isFollowed() === true
-  }
-
   /** Closes the log's descriptor. Closing twice is harmless. */
   close(): void {
     if (this.#isClosed) return
