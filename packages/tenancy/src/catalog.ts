@@ -74,9 +74,12 @@ export interface CatalogJournal {
   close(): void
 }
 
-/** The name under which the ledger knows the catalog of a shard: no random id is like it. */
+/** How the names begin under which the ledger knows catalogs: no random id is like them. */
+export const CATALOG_NAME = 'catalog000'
+
+/** The name under which the ledger knows the catalog of a shard. */
 export function catalogIncarnation(shard: number): Incarnation {
-  const incarnation = parseIncarnation(`catalog${String(shard).padStart(13, '0')}`)
+  const incarnation = parseIncarnation(`${CATALOG_NAME}${String(shard).padStart(10, '0')}`)
   assert(incarnation !== undefined, 'the name of a catalog is an incarnation')
   return incarnation
 }

@@ -3,7 +3,7 @@
  * verbs that a crash cut short are ended, and then each tenant's file gets the log that brings it up to date. Only after
  * that is anybody served. What was not committed to the ledger before a crash is nowhere.
  */
-import { isTenaxError, TenaxError } from '@tenax/kernel'
+import { isTenaxError } from '@tenax/kernel'
 import { SqliteFile } from '@tenax/sqlite'
 import type { Catalog } from '../catalog.ts'
 import { catalogIncarnation } from '../catalog.ts'
@@ -60,14 +60,9 @@ async function redoCatalogs({ data, randomId }: StartOptions, { tails, hadLedger
   }
 }
 
-/** Quarantines the tenants whose entries do not follow one another; a catalog with such a gap stops the start. */
+/** Quarantines the tenants whose entries do not follow one another. */
 async function stopGaps({ gaps }: RecoveredLedgers, { catalogs }: Directory): Promise<void> {
   for (const [incarnation, reason] of gaps) {
-    if (catalogs.some(({ shard }) => catalogIncarnation(shard) === incarnation)) {
-      throw new TenaxError('ledger_damaged', `the catalog ${incarnation}: ${reason}`, {
-        hint: 'restore the data directory from a backup; nothing was changed',
-      })
-    }
     const catalog = catalogs.find((one) => one.tenantOf(incarnation) !== undefined)
     const id = catalog?.tenantOf(incarnation)
     if (id !== undefined) await catalog?.quarantine(id, incarnation, reason)

@@ -20,6 +20,7 @@ import {
   type SegmentFiles,
 } from '@tenax/ledger'
 import { replaceFile } from '@tenax/sqlite'
+import { CATALOG_NAME } from '../catalog.ts'
 import { type FileTail, LedgerTails } from '../durability/ledger-tails.ts'
 import type { DataDirectory } from './data-directory.ts'
 
@@ -64,6 +65,7 @@ export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<Re
   await clearRemoved(data.layout.ledgers, files)
   const found = await listLedgers(data.layout.ledgers, files)
   const { tails, ends } = await readAll(found, { data, files })
+  refuseCatalogGaps(tails)
   const unsealed = found.filter((_, index) => ends[index]?.state !== 'sealed').map(({ epoch }) => epoch)
   const uncleanEpoch = keepUncleanEpoch(data.layout.uncleanEpoch, Math.max(0, ...unsealed))
   const name = { epoch: (found.at(-1)?.epoch ?? 0) + 1, nonce: randomId() }
@@ -75,7 +77,7 @@ export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<Re
     clock: options.clock,
     settings: options.settings,
     onFatal: options.onFatal,
-    cuts: found.flatMap((one, index) => cutOf(one, ends[index])),
+    cuts: found.flatMap((one, index) => cutOf(one, ends[index])).slice(-CUTS_TOLD),
   })
   const surviving = [...tails.files()]
   await copyTails(ledger, surviving)
@@ -89,6 +91,9 @@ export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<Re
     gaps: tails.gaps,
   }
 }
+
+/** Cuts that a new ledger tells of: those of the newest ledgers; older ones are removed with their ledgers anyway. */
+const CUTS_TOLD = 8
 
 async function listLedgers(ledgersPath: string, files: SegmentFiles): Promise<FoundLedger[]> {
   const found: FoundLedger[] = []
@@ -111,6 +116,16 @@ async function readAll(
     ends.push(end)
   }
   return { tails, ends }
+}
+
+/** A tenant with a gap stops alone; without a catalog nothing of its shard can be served, so nothing is begun. */
+function refuseCatalogGaps({ gaps }: LedgerTails): void {
+  for (const [incarnation, reason] of gaps) {
+    if (!incarnation.startsWith(CATALOG_NAME)) continue
+    throw new TenaxError('ledger_damaged', `the catalog ${incarnation}: ${reason}`, {
+      hint: 'restore the data directory from a backup; nothing was changed',
+    })
+  }
 }
 
 function foreignLedger(directory: string): TenaxError {
