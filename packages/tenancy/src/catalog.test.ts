@@ -20,7 +20,12 @@ function newCatalog(driver: EngineDriver = libsqlDriver, durable: () => Promise<
   writeNewFile(path, makeTemplate(libsqlDriver, join(directory, 'scratch.db'), schema))
   const nowMs = () => systemClock.monotonicMs()
   const file = SqliteFile.open(path, { driver, settings: FILE_SETTINGS, nowMs })
-  const journal: CatalogJournal = { settled: durable, checkpoint: async (run) => run(), close: () => undefined }
+  const journal: CatalogJournal = {
+    settled: durable,
+    checkpoint: async (run) => run(),
+    rest: () => undefined,
+    close: () => undefined,
+  }
   return { catalog: new Catalog({ shard: 3, file, journal }), file, path }
 }
 

@@ -71,6 +71,8 @@ export const CATALOG_SCHEMA: readonly string[] = [
 export interface CatalogJournal {
   settled(): Promise<void>
   checkpoint(run: () => boolean): Promise<boolean>
+  /** Lets go, until the next change, of what a change needs: all catalogs are open all the time. */
+  rest(): void
   close(): void
 }
 
@@ -103,6 +105,7 @@ export class Catalog {
     this.shard = options.shard
     this.#file = options.file
     this.#journal = options.journal
+    this.#journal.rest()
   }
 
   get(id: TenantId): TenantRecord | undefined {
@@ -275,6 +278,7 @@ export class Catalog {
       body()
       this.#file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get()
     })
+    this.#journal.rest()
     await this.#journal.settled()
     if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.checkpointSoon().catch(() => undefined)
   }

@@ -1,4 +1,6 @@
 /** What a journal relies on when it hands captured pages on without copies, and when VACUUM moves `tenax_meta`. */
+import { rmSync, writeFileSync } from 'node:fs'
+import { InvariantError } from '@tenax/kernel'
 import { expect, it } from 'vitest'
 import { directoryMaker } from '../fixtures/test-bed.ts'
 import { FIRST_LSN, WalBed } from '../fixtures/wal-bed.ts'
@@ -41,4 +43,28 @@ it('a capture with the wrong page of tenax_meta can be made again with the right
   expect(again?.pageCount).toBe(wrong?.pageCount)
   expect(bed.reader.capture(bed.metaPage)).toBeUndefined()
   bed.close()
+})
+
+it('a reader that rests goes on where it was, also when the log was cut meanwhile', async () => {
+  const bed = new WalBed(newDirectory(), [TABLE])
+  bed.commit(insert(1))
+  bed.reader.rest()
+  bed.reader.rest()
+  bed.commit(insert(2))
+  bed.reader.rest()
+  bed.checkpoint()
+  bed.commit(insert(3))
+  expect(await bed.isReplayed()).toBe(true)
+  bed.close()
+})
+
+it('a reader that rests refuses a log that lost its name, or that another file took the name of', () => {
+  const bed = new WalBed(newDirectory(), [TABLE])
+  bed.commit(insert(1))
+  bed.reader.rest()
+  rmSync(`${bed.path}-wal`)
+  expect(() => bed.commit(insert(1))).toThrow(new InvariantError('the live log has its name'))
+  writeFileSync(`${bed.path}-wal`, '')
+  expect(() => bed.capture()).toThrow(new InvariantError('the live log has its name'))
+  bed.connection.close()
 })

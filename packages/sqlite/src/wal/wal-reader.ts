@@ -9,7 +9,7 @@
  *  2. Another header means another log: it is read from its first frame. The size of the database goes on.
  *  3. The position moves only when a scan has ended well. One that throws leaves it, so nothing is passed over.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { assert } from '@tenax/kernel'
 import type { Capture } from './capture.ts'
 import { type ChainPosition, ChainScan, type WalWords } from './chain-scan.ts'
@@ -31,7 +31,10 @@ interface KnownLog {
 
 /** Reads what each COMMIT adds to the log. One per open file; its caller's queue keeps commits and captures apart. */
 export class WalReader {
-  readonly #descriptor: number
+  readonly #path: string
+  readonly #inode: number
+  /** None while the reader rests. */
+  #descriptor: number | undefined
   #log: KnownLog | undefined
   #position: ChainPosition
   /** Where the last capture began. */
@@ -40,8 +43,10 @@ export class WalReader {
   #framesExpected = FIRST_FRAMES_MIN
   #isClosed = false
 
-  private constructor(descriptor: number, databasePages: number) {
-    this.#descriptor = descriptor
+  private constructor(path: string, databasePages: number) {
+    this.#path = path
+    this.#descriptor = openSync(path, 'r')
+    this.#inode = fstatSync(this.#descriptor).ino
     this.#position = { frame: 0, sum: new Int32Array(2), databasePages }
   }
 
@@ -56,7 +61,26 @@ export class WalReader {
    * const { lsn } = proveCommits(reader.capture(metaPage), lsnBefore)
    */
   static open(path: string, databasePages: number): WalReader {
-    return new WalReader(openSync(`${path}-wal`, 'r'), databasePages)
+    return new WalReader(`${path}-wal`, databasePages)
+  }
+
+  /**
+   * Closes the log's descriptor until it is needed again: for files that are written seldom. The next capture then throws
+   * InvariantError when the log has lost its name meanwhile, or another file has got it.
+   */
+  rest(): void {
+    if (this.#descriptor === undefined) return
+    closeSync(this.#descriptor)
+    this.#descriptor = undefined
+  }
+
+  #awake(): number {
+    if (this.#descriptor !== undefined) return this.#descriptor
+    assert(!this.#isClosed, 'a closed reader captures nothing')
+    const inode = statSync(this.#path, { throwIfNoEntry: false })?.ino
+    assert(inode === this.#inode, 'the live log has its name')
+    this.#descriptor = openSync(this.#path, 'r')
+    return this.#descriptor
   }
 
   /**
@@ -66,7 +90,6 @@ export class WalReader {
    * @throws InvariantError when a commit grew the database by a page that is not in it, or the log is no log of ours
    */
   capture(metaPage: number): Capture | undefined {
-    assert(!this.#isClosed, 'a closed reader captures nothing')
     // Frames that go on from the position are of the known log, whatever the header says: they have its salts and its chain.
     const further = this.#log === undefined ? undefined : this.#take(this.#walk(this.#scanOf(this.#log, metaPage)))
     if (further !== undefined) return further
@@ -100,25 +123,23 @@ export class WalReader {
 
   /** Closes the log's descriptor. Closing twice is harmless. */
   close(): void {
-    if (this.#isClosed) return
     this.#isClosed = true
-    closeSync(this.#descriptor)
+    this.rest()
   }
 
   #beginScan(metaPage: number): ChainScan | undefined {
-    assert(!this.#isClosed, 'a closed reader captures nothing')
     const log = this.#currentLog()
     return log === undefined ? undefined : this.#scanOf(log, metaPage)
   }
 
   #scanOf(log: KnownLog, metaPage: number): ChainScan {
     const salts: WalWords = [log.words[4] ?? 0, log.words[5] ?? 0]
-    return new ChainScan({ descriptor: this.#descriptor, block, salts, metaPage }, this.#position)
+    return new ChainScan({ descriptor: this.#awake(), block, salts, metaPage }, this.#position)
   }
 
   /** The log that the file holds now; undefined when a checkpoint has cut it to nothing. */
   #currentLog(): KnownLog | undefined {
-    const bytesRead = readSync(this.#descriptor, headerMemory.bytes, 0, WAL_HEADER_BYTES, 0)
+    const bytesRead = readSync(this.#awake(), headerMemory.bytes, 0, WAL_HEADER_BYTES, 0)
     if (bytesRead < WAL_HEADER_BYTES) return undefined
     const known = this.#log
     if (known !== undefined && isSame(known.words, headerMemory.words)) return known
@@ -145,7 +166,7 @@ export class WalReader {
       databasePages: end.databasePages,
       walBytes: WAL_HEADER_BYTES + end.frame * FRAME_BYTES,
       restartCount: this.#restartCount,
-      isUnlinked: fstatSync(this.#descriptor).nlink === 0,
+      isUnlinked: fstatSync(this.#awake()).nlink === 0,
     }
     this.#before = { position: before, restartCount: this.#restartCount }
     this.#position = end

@@ -236,7 +236,13 @@ export class Journal implements FileJournal {
       timeMs: this.#ledger.nowMs(),
     })
     this.#checkpointedLsn = lsn
+    this.#reader.rest()
     return true
+  }
+
+  /** Lets go of the log's descriptor until the next commit. */
+  rest(): void {
+    this.#reader.rest()
   }
 
   close(): void {
