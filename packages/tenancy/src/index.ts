@@ -1,6 +1,7 @@
 export type { PlacementState, TenantRecord } from './catalog.ts'
 export type { ListQuery, TenantPage } from './files/directory.ts'
 export type { TenantExport } from './files/export.ts'
+export { readTenantNames } from './files/tenant-names.ts'
 export type { ByteStream } from './files/upload.ts'
 export type { Handle } from './handle.ts'
 export type { DeleteReceipt } from './lifecycle/remove.ts'
