@@ -3,7 +3,7 @@
  * verbs that a crash cut short are ended, and then each tenant's file gets the log that brings it up to date. Only after
  * that is anybody served. What was not committed to the ledger before a crash is nowhere.
  */
-import { isTenaxError, TenaxError } from '@tenax/kernel'
+import { isTenaxError } from '@tenax/kernel'
 import type { Catalog } from '../catalog.ts'
 import { catalogIncarnation } from '../catalog.ts'
 import { Directory, type DirectoryOptions } from '../files/directory.ts'
@@ -13,6 +13,7 @@ import { removeLog } from '../files/tenant-files.ts'
 import { recoverShard, type ShardRecovery } from '../recovery.ts'
 import { HostLedger } from './host-ledger.ts'
 import type { FileTail } from './ledger-tails.ts'
+import { type StoppedFile, setAside } from './set-aside.ts'
 
 /** What starting a data directory takes. */
 export type StartOptions = LedgerRecoveryOptions & Omit<DirectoryOptions, 'ledger'>
@@ -40,6 +41,8 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
       shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.wasUnclean }))
     }
     await stopGaps(recovered, directory)
+    await setAside(options, recovered, { stopped: stoppedFiles(recovered, directory), ledger })
+    recovered.discard()
     const redoneCount = await redoTenants(options, { ...recovered, tenancyLedger: ledger, directory })
     await ledger.settled()
     return { ledger, directory, shards, redoneCount }
@@ -59,18 +62,23 @@ async function redoCatalogs({ data, randomId }: StartOptions, { tails, wasUnclea
   }
 }
 
-/** Quarantines the tenants whose entries do not follow one another; a catalog with such a gap stops the start. */
+/** Quarantines the tenants whose entries do not follow one another. */
 async function stopGaps({ gaps }: RecoveredLedgers, { catalogs }: Directory): Promise<void> {
   for (const [incarnation, reason] of gaps) {
-    if (catalogs.some(({ shard }) => catalogIncarnation(shard) === incarnation)) {
-      throw new TenaxError('ledger_damaged', `the catalog ${incarnation}: ${reason}`, {
-        hint: 'restore the data directory from a backup; nothing was changed',
-      })
-    }
     const catalog = catalogs.find((one) => one.tenantOf(incarnation) !== undefined)
     const id = catalog?.tenantOf(incarnation)
     if (id !== undefined) await catalog?.quarantine(id, incarnation, reason)
   }
+}
+
+/** The quarantined tenants of which the ledgers hold something that is in no main file. */
+function stoppedFiles({ tails, gaps }: RecoveredLedgers, { catalogs }: Directory): StoppedFile[] {
+  const places = placesOf(catalogs)
+  const held = new Set([...tails.map(({ incarnation }) => incarnation), ...gaps.keys()])
+  return [...held].flatMap((incarnation) => {
+    const place = places.get(incarnation)
+    return place?.isQuarantined ? [{ incarnation, shard: place.shard }] : []
+  })
 }
 
 interface RedoContext {
