@@ -1,4 +1,5 @@
 export { type ErrorCode, type ErrorKind, TenaxError } from '@tenax/kernel'
+export { readTenantNames } from '@tenax/tenancy'
 export { defineConfig, type TenaxConfig } from './config.ts'
 export { createTenax, type EmbeddedTenant, type Tenax } from './create-tenax.ts'
 export { loadMigrations } from './migrations.ts'

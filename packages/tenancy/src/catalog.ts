@@ -4,7 +4,7 @@
  * A lifecycle verb writes its intent here first, then touches files, then writes its end here. At start each intent that
  * is still there is finished or undone (`recovery.ts`), so that a crash at any point leaves either the old or the new.
  */
-import { assert, type Incarnation, parseIncarnation, parseTenantId, type TenantId } from '@tenax/kernel'
+import { assert, type Incarnation, InvariantError, parseIncarnation, parseTenantId, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
 import { TENANT_META_ROW, TENANT_META_SQL } from './tenant-schema.ts'
@@ -280,7 +280,7 @@ export class Catalog {
     })
     this.#journal.rest()
     await this.#journal.settled()
-    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.checkpointSoon().catch(() => undefined)
+    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.checkpointSoon().catch(rethrowBroken)
   }
 
   #insertIntent({ tenantId, verb, incarnation, file }: Intent, nowMs: number): void {
@@ -296,6 +296,11 @@ export class Catalog {
   #one(sql: string, args: readonly (string | bigint)[]): void {
     assert(this.#file.engine(sql).get(args) !== undefined, 'a catalog change finds its row')
   }
+}
+
+/** A lock or a full disk is of the moment. A broken invariant of a catalog has no caller to tell: it ends the process. */
+function rethrowBroken(error: unknown): void {
+  if (error instanceof InvariantError) throw error
 }
 
 function readRecord(row: readonly unknown[]): TenantRecord {

@@ -47,6 +47,8 @@ export class Handle implements Poolable {
   readonly #interruptibles = new Set<Interruptible>()
   #fencedBy: TenaxError | undefined
   #freezes = 0
+  /** True when the tenant was stopped for what its file is, or may be: its log stays where it is. */
+  #isInDoubt = false
 
   constructor(options: HandleOptions) {
     this.record = options.record
@@ -112,7 +114,7 @@ export class Handle implements Poolable {
   }
 
   async #tendWal(): Promise<void> {
-    if (!this.file.takeGrowth()) return
+    if (this.#isInDoubt || !this.file.takeGrowth()) return
     const { walBytes } = this.#journal
     if (walBytes < CHECKPOINT_WAL_BYTES || this.file.inTransaction) return
     if (this.#freezes > 0) {
@@ -139,6 +141,7 @@ export class Handle implements Poolable {
   async examine(error: unknown): Promise<unknown> {
     const reason = error instanceof InvariantError ? error.message : await this.#damageBehind(error)
     if (reason === undefined) return error
+    this.#isInDoubt = true
     this.#onDamage(reason)
     return this.#fencedBy ?? error
   }
@@ -207,18 +210,24 @@ export class Handle implements Poolable {
   /** Checkpoints when it is this one's turn, unless an export holds the main file as it is. */
   checkpointSoon(): Promise<void> {
     return this.exclusively(async () => {
-      if (this.#freezes === 0) await this.checkpoint()
+      if (this.#freezes === 0 && !this.#isInDoubt) await this.checkpoint()
     })
   }
 
-  /** True when nothing is left in the WAL, or when the file is fenced and too damaged for a checkpoint. */
-  async #emptyWal(): Promise<boolean> {
-    try {
-      return await this.checkpoint()
-    } catch (error) {
-      if (this.#fencedBy === undefined) throw error
-      return true
+  /**
+   * True when the connection may be closed. That may move the log at any time later (LEDGER K4): so it is empty, or the
+   * ledger has all of it, and the file is in doubt or fenced on a full disk.
+   */
+  async #letGo(): Promise<boolean> {
+    if (!this.#isInDoubt) {
+      try {
+        return await this.checkpoint()
+      } catch (error) {
+        if (this.#fencedBy === undefined || error instanceof InvariantError) throw error
+      }
     }
+    await this.#journal.settled()
+    return true
   }
 
   /**
@@ -229,7 +238,7 @@ export class Handle implements Poolable {
     const end = await this.#turns.takeLast().catch(() => undefined)
     if (end === undefined) return false // an operation that cannot be interrupted still runs
     try {
-      if (reason !== 'delete' && !(await this.#emptyWal())) return false
+      if (reason !== 'delete' && !(await this.#letGo())) return false
       this.#journal.close()
       this.file.close()
       this.fence(new TenaxError('unavailable', 'the handle is closed'))

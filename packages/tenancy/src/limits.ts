@@ -78,3 +78,14 @@ export const BUSY_WAITS_MS: readonly number[] = [5, 10, 20, 40, 80, 160, 320, 64
 
 /** Length of the reason kept with a quarantined tenant, in characters. */
 export const REASON_CHARS_MAX = 500
+
+/** Sizes of the ledger beside a quarantined tenant: it has one tenant's entries, and reserves two segments of disk at first. */
+export const SIDE_LEDGER_SETTINGS = {
+  segmentBytesMax: 2 * MIB_BYTES,
+  batchBytesMax: MIB_BYTES,
+  /** No bound: an entry that the host's ledger has taken is taken. */
+  bufferBytesMax: Number.MAX_SAFE_INTEGER,
+} as const
+
+/** What may wait for the disk while a side ledger is written, before its writer waits. */
+export const SIDE_LEDGER_BUFFER_BYTES = 8 * MIB_BYTES

@@ -35,20 +35,53 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
     const onDamage = (reason: string) => context.quarantine(record, reason)
     return new Handle({ record, meta, file, journal, clock: context.clock, onDamage })
   } catch (thrown) {
-    await letGo(file, journal)
     const error = hostFailure(thrown)
     const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
+    await letGo({ ...(file && { file }), ...(journal && { journal }), isSound: !(error instanceof InvariantError) })
     if (reason === undefined) throw shortageOf(error) ?? error
     context.quarantine(record, reason)
     throw quarantined(record, reason, error)
   }
 }
 
-/** A close may move the log (LEDGER K4): so what is in it goes to the ledger and into the main file first, if it can. */
-async function letGo(file: SqliteFile | undefined, journal: Journal | undefined): Promise<void> {
-  await journal?.checkpoint().catch(() => false) // the failure that led here is the one to tell
-  journal?.close()
+/**
+ * Closes a file that was not opened all the way. Its log is moved into the main file if that is sound; else it stays, but
+ * the ledger has all of it before the connection is closed, because that may move it at any time later (LEDGER K4).
+ */
+async function letGo({ file, journal, isSound }: { file?: SqliteFile; journal?: Journal; isSound: boolean }) {
+  if (journal !== undefined) {
+    if (isSound) await journal.checkpoint().catch(() => false) // what is left in the log is found there again
+    await journal.settled()
+    journal.close()
+  }
   file?.close()
+}
+
+/**
+ * Takes over the file of a stopped tenant as it lies there, mended or not: what its log holds gets a number and goes to the
+ * ledger, then into the main file, which is synced whatever was done to it.
+ *
+ * @throws TenaxError `tenant_quarantined` when the file is not fit for that; `storage_full`, `unavailable`, `overloaded`
+ */
+export async function adoptFile(context: OpeningContext, record: TenantRecord, path: string): Promise<void> {
+  let file: SqliteFile | undefined
+  let journal: Journal | undefined
+  try {
+    file = await openPatiently(context, path)
+    await file.syncMain()
+    journal = attachJournal(context, file, record.incarnation)
+    if (!(await journal.checkpoint())) throw inTheWay()
+    await letGo({ file, journal, isSound: true })
+  } catch (error) {
+    const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
+    await letGo({ ...(file && { file }), ...(journal && { journal }), isSound: false })
+    if (reason === undefined) throw shortageOf(error) ?? error
+    throw quarantined(record, reason, error)
+  }
+}
+
+function inTheWay(): TenaxError {
+  return new TenaxError('unavailable', 'another process holds a lock on the database file', { hint: 'close it there' })
 }
 
 /** Waits between tries to open a file, in milliseconds. */

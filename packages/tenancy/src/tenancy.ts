@@ -2,16 +2,9 @@
  * Tenancy: the tenants of one data directory and everything that happens to them. This class holds the parts together and
  * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
  */
-import { type Clock, type Incarnation, isTenaxError, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
-import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
-import {
-  collectClosed,
-  type EngineDriver,
-  EngineError,
-  hostFailure,
-  makeTemplate,
-  type SqliteFileSettings,
-} from '@tenax/sqlite'
+import { type Clock, type Incarnation, InvariantError, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import { fsSegmentFiles, type LedgerSettings, type SegmentFiles } from '@tenax/ledger'
+import { collectClosed, type EngineDriver, hostFailure, makeTemplate, type SqliteFileSettings } from '@tenax/sqlite'
 import { catalogIncarnation, type TenantRecord } from './catalog.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
@@ -26,9 +19,10 @@ import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
 import { checkMigrations, type Migration } from './migrations.ts'
-import { openHandle, quarantined } from './open-handle.ts'
+import { type OpeningContext, openHandle, quarantined } from './open-handle.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolSettings, PoolStats } from './pool-port.ts'
+import { Quarantine, type QuarantineEvent, suspended } from './quarantine.ts'
 import type { ShardRecovery } from './recovery.ts'
 import { Session } from './session.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
@@ -61,7 +55,7 @@ export interface TenancyComponents {
 export type TenancyEvent =
   | { readonly type: 'recovered'; readonly finished: number; readonly undone: number; readonly filesRemoved: number }
   | { readonly type: 'redone'; readonly fileCount: number }
-  | { readonly type: 'quarantined'; readonly tenantId: TenantId; readonly reason: string; readonly recorded: boolean }
+  | QuarantineEvent
 
 /** Sizes and position of one tenant. */
 export interface TenantStats {
@@ -89,6 +83,7 @@ export interface VerbContext {
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
 export class Tenancy {
   readonly #context: VerbContext
+  readonly #quarantine: Quarantine
   readonly #transitions = new Set<TenantId>()
   /** How to cut off each export that is under way. */
   readonly #exports = new Set<() => void>()
@@ -99,6 +94,8 @@ export class Tenancy {
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
     const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
     this.#context = { ...base, pool, template }
+    const { randomId, onEvent, ledgerFiles = fsSegmentFiles } = base.components
+    this.#quarantine = new Quarantine({ ...base, pool, randomId, onEvent, ledgerFiles })
     ledger.onPressure((incarnations) => this.#checkpointAll(new Set(incarnations)))
   }
 
@@ -132,53 +129,18 @@ export class Tenancy {
   }
 
   async #open(id: TenantId): Promise<Handle> {
-    const { directory, data, settings, components, ledger } = this.#context
+    const { directory, data } = this.#context
     const record = directory.get(id)
     refuseUnlessServing(record)
+    return openHandle(this.#opening(), record, data.layout.tenantFile(directory.catalogOf(id).shard, record))
+  }
+
+  #opening(): OpeningContext {
+    const { settings, components, ledger } = this.#context
     const { driver, clock, randomId } = components
-    const quarantine = (at: TenantRecord, reason: string) => this.#quarantine(at, reason)
-    const path = data.layout.tenantFile(directory.catalogOf(id).shard, record)
-    const context = {
-      driver,
-      clock,
-      randomId,
-      ledger,
-      quarantine,
-      fileSettings: settings.file,
-      migrations: settings.migrations,
-    }
-    return openHandle(context, record, path)
-  }
-
-  /**
-   * Stops one tenant, loudly: its row says why, its handle refuses, its neighbours do not notice. It is stopped when this
-   * returns; the event waits until it is known whether the row outlives a crash.
-   */
-  #quarantine(record: TenantRecord, reason: string): void {
-    const { pool, components } = this.#context
-    const recording = this.#recordQuarantine(record, reason)
-    const handle = pool.peek(record.id)
-    if (handle?.record.incarnation === record.incarnation) {
-      handle.fence(quarantined(record, reason))
-      pool.retire(record.id, 'fenced').catch(() => undefined) // busy for long: it refuses everybody all the same
-    }
-    void recording.then((recorded) => {
-      components.onEvent({ type: 'quarantined', tenantId: record.id, reason, recorded })
-    })
-  }
-
-  /**
-   * On a full disk the catalog cannot be written; the tenant is stopped all the same, for the life of this process. A broken
-   * invariant of the catalog has no caller to tell: it ends the process as an unhandled rejection.
-   */
-  async #recordQuarantine(record: TenantRecord, reason: string): Promise<boolean> {
-    try {
-      await this.#context.directory.catalogOf(record.id).quarantine(record.id, record.incarnation, reason)
-      return true
-    } catch (error) {
-      if (error instanceof EngineError || isTenaxError(error)) return false
-      throw error
-    }
+    const quarantine = (at: TenantRecord, reason: string) => this.#quarantine.stop(at, reason)
+    const { file: fileSettings, migrations } = settings
+    return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations }
   }
 
   /** Checkpoints the files of these incarnations, opened if need be, so that the ledger need not keep them. */
@@ -186,8 +148,12 @@ export class Tenancy {
     const { pool, directory } = this.#context
     const handles = [...pool.handles()].filter(({ record }) => incarnations.has(record.incarnation))
     const catalogs = directory.catalogs.filter(({ shard }) => incarnations.has(catalogIncarnation(shard)))
-    // A failure was examined by then, or is of the moment: the ledger asks again.
-    await Promise.allSettled([...handles, ...catalogs].map((file) => file.checkpointSoon()))
+    // A tenant's failure was examined by then, or is of the moment: the ledger asks again.
+    await Promise.allSettled(handles.map((handle) => handle.checkpointSoon()))
+    for (const outcome of await Promise.allSettled(catalogs.map((catalog) => catalog.checkpointSoon()))) {
+      const error: unknown = outcome.status === 'rejected' ? outcome.reason : undefined
+      if (error instanceof InvariantError) this.#context.components.onFatal(error)
+    }
     const open = new Set(handles.map(({ record }) => record.incarnation))
     for (const incarnation of incarnations) {
       const id = open.has(incarnation) ? undefined : directory.tenantOf(incarnation)
@@ -263,7 +229,7 @@ export class Tenancy {
   resume(id: TenantId): Promise<TenantRecord> {
     return this.#transition(id, async () => {
       const { directory, pool } = this.#context
-      directory.get(id)
+      await this.#quarantine.readmit(directory.get(id), this.#opening())
       await directory.catalogOf(id).resume(id)
       if (pool.peek(id)?.fencedBy !== undefined) await pool.retire(id, 'fenced')
       return directory.get(id)
@@ -308,6 +274,7 @@ export class Tenancy {
     }
     this.#transitions.add(id)
     try {
+      await this.#quarantine.ended(id)
       return await verb()
     } catch (error) {
       throw hostFailure(error)
@@ -338,6 +305,7 @@ export class Tenancy {
         hint: 'close again when they have ended; until then, or until the process ends, the data directory stays locked',
       })
     }
+    await this.#quarantine.allEnded()
     await directory.close()
     await ledger.close()
     data.release()
@@ -369,10 +337,4 @@ function refuseUnlessServing(record: TenantRecord): void {
       hint: 'retry when that has ended',
     })
   }
-}
-
-function suspended(id: TenantId): TenaxError {
-  return new TenaxError('tenant_suspended', `tenant "${id}" is suspended`, {
-    hint: 'POST /v1/tenants/:id/resume lifts it',
-  })
 }

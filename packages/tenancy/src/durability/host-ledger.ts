@@ -3,12 +3,23 @@
  * wait at, and what is done when the ledger grows.
  */
 import { type Clock, type Incarnation, TenaxError } from '@tenax/kernel'
-import type { AppendableRecord, CheckpointRecord, EntryRecord, Ledger, LedgerRoom } from '@tenax/ledger'
+import {
+  type AppendableRecord,
+  type CheckpointRecord,
+  type EntryRecord,
+  type Ledger,
+  type LedgerRecord,
+  type LedgerRoom,
+  type LedgerSource,
+  readLedger,
+} from '@tenax/ledger'
 import { GATE_MS_MAX, LEDGER_BYTES_MAX } from '../limits.ts'
 
 /** What a host's ledger is made of. */
 export interface HostLedgerOptions {
   readonly ledger: Ledger
+  /** Where it lies. */
+  readonly source: LedgerSource
   readonly epoch: number
   /** The last epoch that ended without a seal; 0 when there was none. */
   readonly uncleanEpoch: number
@@ -31,17 +42,21 @@ export class HostLedger {
   readonly epoch: number
   readonly uncleanEpoch: number
   readonly #ledger: Ledger
+  readonly #source: LedgerSource
   readonly #redone: Map<Incarnation, bigint>
-  readonly #clock: Clock
+  readonly clock: Clock
   #requestCheckpoints: CheckpointRequest = async () => undefined
   #tending: Promise<void> | undefined
+  /** Who reads the ledger now: nothing is removed meanwhile. */
+  #readers = 0
 
-  constructor({ ledger, epoch, uncleanEpoch, redone, clock }: HostLedgerOptions) {
+  constructor({ ledger, source, epoch, uncleanEpoch, redone, clock }: HostLedgerOptions) {
     this.#ledger = ledger
+    this.#source = source
     this.epoch = epoch
     this.uncleanEpoch = uncleanEpoch
     this.#redone = new Map(redone)
-    this.#clock = clock
+    this.clock = clock
   }
 
   /** Who is asked when the ledger has grown beyond its bound. */
@@ -50,7 +65,7 @@ export class HostLedger {
   }
 
   nowMs(): number {
-    return this.#clock.nowMs()
+    return this.clock.nowMs()
   }
 
   /** The LSN that recovery has brought this file to, told once: to the first who opens it. */
@@ -81,7 +96,7 @@ export class HostLedger {
   durable(seq: number): Promise<void> {
     if (seq <= this.#ledger.durableSeq) return Promise.resolve()
     const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = this.#clock.after(GATE_MS_MAX, () => reject(notDurableYet()))
+    const timer = this.clock.after(GATE_MS_MAX, () => reject(notDurableYet()))
     return Promise.race([this.#ledger.durable(seq), late]).finally(() => timer.cancel())
   }
 
@@ -122,13 +137,14 @@ export class HostLedger {
 
   /** Lets go of an incarnation's entries: it was deleted, replaced, or its entries lie in a side file. */
   forget(incarnation: Incarnation): void {
+    this.#redone.delete(incarnation)
     this.#appendControl({ kind: 'forget', incarnation })
   }
 
   #appendControl(record: AppendableRecord): void {
     const seq = this.#ledger.append(record)
     this.durable(seq)
-      .then(() => this.#ledger.trim())
+      .then(() => this.#trim())
       .catch(() => undefined) // the ledger has failed: whoever waits at the gate hears of it
   }
 
@@ -145,7 +161,35 @@ export class HostLedger {
     const { incarnations } = this.#ledger.pinnedBy()
     await this.#requestCheckpoints(incarnations)
     await this.settled()
-    await this.#ledger.trim()
+    await this.#trim()
+  }
+
+  async #trim(): Promise<void> {
+    if (this.#readers === 0) await this.#ledger.trim()
+  }
+
+  /**
+   * Gives `visit` every record that the ledger holds of those appended so far, while it goes on. It stops at the last of
+   * them and never looks at the end, where a batch may be half written.
+   *
+   * @throws TenaxError `outcome_unknown` when the ledger fails first, `ledger_damaged`
+   */
+  async readSoFar(visit: (record: LedgerRecord) => Promise<void>): Promise<void> {
+    const lastSeq = this.#ledger.appendedSeq
+    if (lastSeq === 0) return
+    await this.durable(lastSeq)
+    this.#readers += 1
+    const records = readLedger(this.#source)
+    try {
+      await this.#ledger.trim() // the last one until this has ended: whoever is at it is waited for
+      for (let step = await records.next(); !step.done; step = await records.next()) {
+        await visit(step.value.record)
+        if (step.value.seq >= lastSeq) break
+      }
+    } finally {
+      await records[Symbol.asyncDispose]()
+      this.#readers -= 1
+    }
   }
 
   /** Flushes and seals. What was redone at the start and never opened since stays in the ledger for the next start. */

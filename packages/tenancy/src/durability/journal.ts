@@ -8,7 +8,7 @@
  *  4. Room in the ledger is asked for before a COMMIT. A commit that is not captured or appended all the same stops the
  *     tenant: its successor would leave a gap.
  */
-import { assert, type Incarnation, InvariantError, type Lineage, messageOf } from '@tenax/kernel'
+import { assert, type Incarnation, InvariantError, isTenaxError, type Lineage, messageOf } from '@tenax/kernel'
 import type { LedgerPage } from '@tenax/ledger'
 import { type Capture, isBusy, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
 import { readLsn } from '../identity.ts'
@@ -220,7 +220,7 @@ export class Journal implements FileJournal {
     if (!this.#adoptStrangers()) return false
     while (!this.isSettled) await this.settled() // others may commit to a catalog meanwhile
     const lsn = this.#lsn
-    if (!(await run())) return false
+    if (!(await this.#moved(run))) return false
     this.#walBytes = 0
     const databasePages = this.#file.sizes().pageCount
     await this.#file.syncMain().catch((error: unknown) => {
@@ -243,6 +243,16 @@ export class Journal implements FileJournal {
   /** Lets go of the log's descriptor until the next commit. */
   rest(): void {
     this.#reader.rest()
+  }
+
+  /** Whatever a checkpoint fails with but a lock or a full disk leaves the main file in doubt (LEDGER K2). */
+  async #moved(run: () => Promise<boolean> | boolean): Promise<boolean> {
+    try {
+      return await run()
+    } catch (error) {
+      if (isBusy(error) || isTenaxError(error, 'storage_full')) throw error
+      throw new InvariantError(`the checkpoint failed: ${messageOf(error)}`)
+    }
   }
 
   close(): void {

@@ -37,7 +37,13 @@ export class LedgerTails {
   take(epoch: number, record: LedgerRecord): void {
     if (record.kind === 'entry') this.#takeEntry(epoch, record)
     else if (record.kind === 'checkpoint') this.#takeCheckpoint(record)
-    else if (record.kind === 'forget') this.#files.delete(record.incarnation)
+    else if (record.kind === 'forget') this.#forget(record.incarnation)
+  }
+
+  /** What was set aside, gap and all, is nobody's trouble any more. */
+  #forget(incarnation: Incarnation): void {
+    this.#files.delete(incarnation)
+    this.gaps.delete(incarnation)
   }
 
   #takeEntry(epoch: number, entry: EntryRecord): void {

@@ -14,6 +14,7 @@ import { removeLog } from '../files/tenant-files.ts'
 import { recoverShard, type ShardRecovery } from '../recovery.ts'
 import { HostLedger } from './host-ledger.ts'
 import type { FileTail } from './ledger-tails.ts'
+import { type StoppedFile, setAside } from './set-aside.ts'
 
 /** What starting a data directory takes. */
 export type StartOptions = LedgerRecoveryOptions & Omit<DirectoryOptions, 'ledger'>
@@ -41,6 +42,8 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
       shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.hadLedger }))
     }
     await stopGaps(recovered, directory)
+    await setAside(options, recovered, { stopped: stoppedFiles(recovered, directory), ledger })
+    await recovered.discard()
     const redoneCount = await redoTenants(options, { ...recovered, tenancyLedger: ledger, directory })
     await ledger.settled()
     return { ledger, directory, shards, redoneCount }
@@ -67,6 +70,16 @@ async function stopGaps({ gaps }: RecoveredLedgers, { catalogs }: Directory): Pr
     const id = catalog?.tenantOf(incarnation)
     if (id !== undefined) await catalog?.quarantine(id, incarnation, reason)
   }
+}
+
+/** The quarantined tenants of which the ledgers hold something that is in no main file. */
+function stoppedFiles({ tails, gaps }: RecoveredLedgers, { catalogs }: Directory): StoppedFile[] {
+  const places = placesOf(catalogs)
+  const held = new Set([...tails.map(({ incarnation }) => incarnation), ...gaps.keys()])
+  return [...held].flatMap((incarnation) => {
+    const place = places.get(incarnation)
+    return place?.isQuarantined ? [{ incarnation, shard: place.shard }] : []
+  })
 }
 
 interface RedoContext {

@@ -1,12 +1,12 @@
 /**
  * What a start does with the ledgers that it finds (LEDGER F4, D4): all are read, what survives of them is written into a
- * new one, and only when that is fsynced are the old ones removed. It never appends to a ledger that it has read.
+ * new one, and only when that is fsynced, and what stopped tenants have in them is set aside, are the old ones removed. It never appends to a ledger that it has read.
  *
  * A crash in the middle leaves old ledgers, perhaps with a new one that holds part of a copy: the next start reads both.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { type Clock, type Incarnation, type RandomId, TenaxError } from '@tenax/kernel'
+import { basename, join } from 'node:path'
+import { type Clock, type Incarnation, isTenaxError, type RandomId, TenaxError } from '@tenax/kernel'
 import {
   forEachRecord,
   fsSegmentFiles,
@@ -15,12 +15,13 @@ import {
   type LedgerEnd,
   type LedgerName,
   type LedgerSettings,
+  type LedgerSource,
   ledgerDirectoryName,
   parseLedgerDirectoryName,
   type SegmentFiles,
 } from '@tenax/ledger'
 import { replaceFile } from '@tenax/sqlite'
-import { CATALOG_NAME } from '../catalog.ts'
+import { catalogIncarnation } from '../catalog.ts'
 import { type FileTail, LedgerTails } from '../durability/ledger-tails.ts'
 import type { DataDirectory } from './data-directory.ts'
 
@@ -38,6 +39,8 @@ export interface LedgerRecoveryOptions {
 /** What recovery has found, with the new ledger that holds all of it. */
 export interface RecoveredLedgers {
   readonly ledger: Ledger
+  /** Where the new ledger lies. */
+  readonly source: LedgerSource
   readonly epoch: number
   /** The last epoch that ended without a seal; 0 when there was none. */
   readonly uncleanEpoch: number
@@ -48,9 +51,14 @@ export interface RecoveredLedgers {
   readonly hadLedger: boolean
   readonly tails: readonly FileTail[]
   readonly gaps: ReadonlyMap<Incarnation, string>
+  /** The ledgers that were read, oldest first. They stay until {@link RecoveredLedgers.discard}. */
+  readonly found: readonly FoundLedger[]
+  /** Removes what was found, once nobody needs more of it than the new ledger holds. */
+  discard(): Promise<void>
 }
 
-interface FoundLedger extends LedgerName {
+/** A ledger that a start has found. */
+export interface FoundLedger extends LedgerName {
   readonly directory: string
 }
 
@@ -65,15 +73,13 @@ export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<Re
   await clearRemoved(data.layout.ledgers, files)
   const found = await listLedgers(data.layout.ledgers, files)
   const { tails, ends } = await readAll(found, { data, files })
-  refuseCatalogGaps(tails)
+  refuseCatalogGaps(tails, data)
   const unsealed = found.filter((_, index) => ends[index]?.state !== 'sealed').map(({ epoch }) => epoch)
   const uncleanEpoch = keepUncleanEpoch(data.layout.uncleanEpoch, Math.max(0, ...unsealed))
   const name = { epoch: (found.at(-1)?.epoch ?? 0) + 1, nonce: randomId() }
+  const source = { directory: join(data.layout.ledgers, ledgerDirectoryName(name)), files }
   const ledger = await Ledger.create({
-    ...name,
-    directory: join(data.layout.ledgers, ledgerDirectoryName(name)),
-    dataId: data.identity.dataId,
-    files,
+    ...{ ...name, ...source, dataId: data.identity.dataId },
     clock: options.clock,
     settings: options.settings,
     onFatal: options.onFatal,
@@ -81,14 +87,21 @@ export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<Re
   })
   const surviving = [...tails.files()]
   await copyTails(ledger, surviving)
-  await removeLedgers(found, { ledgersPath: data.layout.ledgers, files })
   return {
-    ledger,
-    epoch: name.epoch,
-    uncleanEpoch,
-    hadLedger: found.length > 0,
-    tails: surviving,
-    gaps: tails.gaps,
+    ...{ ledger, source, found, uncleanEpoch },
+    ...{ epoch: name.epoch, hadLedger: found.length > 0, tails: surviving, gaps: tails.gaps },
+    discard: () => removeLedgers(found, { ledgersPath: data.layout.ledgers, files }),
+  }
+}
+
+/** A tenant with a gap is stopped; without its catalog a shard cannot even do that. */
+function refuseCatalogGaps({ gaps }: LedgerTails, { identity }: DataDirectory): void {
+  for (let shard = 0; shard < identity.shardCount; shard += 1) {
+    const reason = gaps.get(catalogIncarnation(shard))
+    if (reason === undefined) continue
+    throw new TenaxError('ledger_damaged', `the catalog of shard ${shard}: ${reason}`, {
+      hint: 'put back the ledger that is missing in ledgers/, or restore the data directory; nothing was changed',
+    })
   }
 }
 
@@ -111,25 +124,29 @@ async function readAll(
   const tails = new LedgerTails()
   const ends: LedgerEnd[] = []
   for (const { directory, epoch } of found) {
-    const end = await forEachRecord({ directory, files }, ({ record }) => tails.take(epoch, record))
+    const end = await forEachRecord({ directory, files }, ({ record }) => tails.take(epoch, record)).catch(
+      (error: unknown) => Promise.reject(withLedgerName(error, directory)),
+    )
     if (end.dataId !== undefined && end.dataId !== data.identity.dataId) throw foreignLedger(directory)
     ends.push(end)
   }
   return { tails, ends }
 }
 
-/** A tenant with a gap stops alone; without a catalog nothing of its shard can be served, so nothing is begun. */
-function refuseCatalogGaps({ gaps }: LedgerTails): void {
-  for (const [incarnation, reason] of gaps) {
-    if (!incarnation.startsWith(CATALOG_NAME)) continue
-    throw new TenaxError('ledger_damaged', `the catalog ${incarnation}: ${reason}`, {
-      hint: 'restore the data directory from a backup; nothing was changed',
-    })
-  }
+/** A segment's name says little where there may be several ledgers. */
+function withLedgerName(error: unknown, directory: string): unknown {
+  if (!isTenaxError(error)) return error
+  const { code, message, hint, details } = error
+  const ledger = basename(directory)
+  return new TenaxError(code, `ledgers/${ledger}/${message}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+    details: { ...details, ledger },
+  })
 }
 
 function foreignLedger(directory: string): TenaxError {
-  const name = directory.slice(directory.lastIndexOf('/') + 1)
+  const name = basename(directory)
   return new TenaxError('data_format_invalid', `the ledger ledgers/${name} belongs to another data directory`, {
     hint: 'put it back where it came from; nothing was changed',
   })
@@ -179,8 +196,8 @@ function keepUncleanEpoch(path: string, epoch: number): number {
 
 function readUncleanEpoch(path: string): number {
   try {
-    const epoch = Number(readFileSync(path, 'utf8'))
-    if (Number.isSafeInteger(epoch) && epoch >= 0) return epoch
+    const text = readFileSync(path, 'utf8')
+    if (/^[0-9]{1,10}\n?$/.test(text)) return Number(text)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
     throw error
