@@ -69,3 +69,15 @@ export const BUSY_WAITS_MS: readonly number[] = [5, 10, 20, 40, 80, 160, 320, 64
 
 /** Length of the reason kept with a quarantined tenant, in characters. */
 export const REASON_CHARS_MAX = 500
+
+/** How long the reply to a request with an idempotency key is kept. */
+export const IDEMPOTENCY_KEPT_MS = 7 * 24 * 3_600_000
+
+/** Kept replies whose time is over that one commit with a key lets go: twice what it adds is enough, more is slow. */
+export const IDEMPOTENCY_PURGE_COUNT = 8
+
+/** Size of a reply that is kept with its key: it is written with each such commit, and read by nobody most of the time. */
+export const IDEMPOTENT_REPLY_BYTES_MAX = MIB_BYTES / 16
+
+/** How often a commit that somebody waits for, and that is not there yet, is looked for. */
+export const DURABILITY_LOOK_MS = 20

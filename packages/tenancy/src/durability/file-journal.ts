@@ -5,6 +5,10 @@ import type { SqliteFile } from '@tenax/sqlite'
 export interface FileJournal {
   /** True when everything committed so far is durable. */
   readonly isSettled: boolean
+  /** Number of the last commit. */
+  readonly lsn: bigint
+  /** Number of the last commit that is durable, and all before it. */
+  readonly durableLsn: bigint
   /** Resolves when everything committed so far is durable. Throws TenaxError `outcome_unknown` when that cannot be. */
   settled(): Promise<void>
   /**
@@ -22,6 +26,8 @@ export interface FileJournal {
 export function unlogged(file: SqliteFile): FileJournal {
   return {
     isSettled: true,
+    lsn: 0n,
+    durableLsn: 0n,
     settled: () => Promise.resolve(),
     checkpoint: () => file.checkpoint(),
     close: () => undefined,

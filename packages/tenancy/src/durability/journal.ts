@@ -13,6 +13,7 @@ import type { LedgerPage } from '@tenax/ledger'
 import { type Capture, PAGE_BYTES, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
 import type { FileJournal } from './file-journal.ts'
 import type { HostLedger } from './host-ledger.ts'
+import { WaitingCommits } from './waiting-commits.ts'
 
 /** Where a file is in its history. */
 export interface FilePosition {
@@ -42,6 +43,7 @@ export class Journal implements FileJournal {
   readonly #incarnation: Incarnation
   /** Pages of commits that have no LSN of their own yet. */
   readonly #pending = new Map<number, LedgerPage>()
+  readonly #waiting: WaitingCommits
   #lineage: Lineage
   #parentLineage: Lineage
   #lsn: bigint
@@ -58,6 +60,7 @@ export class Journal implements FileJournal {
     this.#lineage = position.lineage
     this.#parentLineage = position.lineage
     this.#lsn = position.lsn
+    this.#waiting = new WaitingCommits(position.lsn)
     this.#reader = WalReader.open(file.path, file.sizes().pageCount)
   }
 
@@ -109,6 +112,10 @@ export class Journal implements FileJournal {
     return this.#lsn
   }
 
+  get durableLsn(): bigint {
+    return this.#waiting.durableLsn(this.#ledger.durableSeq)
+  }
+
   get isSettled(): boolean {
     return this.#seq <= this.#ledger.durableSeq
   }
@@ -155,6 +162,7 @@ export class Journal implements FileJournal {
     }
     this.#lsn = lsn
     this.#parentLineage = this.#lineage
+    this.#waiting.add({ lsn, seq: this.#seq }, this.#ledger.durableSeq)
   }
 
   #plainEntry() {
