@@ -187,7 +187,7 @@ function addTenant(state: FakeState, id: string): TenantResource {
   const times = { createdAt: CREATED_AT, suspendedAt: null }
   const resource: TenantResource = {
     ...{ id, incarnation, state: 'warm', url: `/t/${id}/` },
-    ...{ ...times, quarantineReason: null },
+    ...{ ...times, quarantineReason: null, durability: null },
   }
   state.tenants.set(id, { resource, db: new DatabaseSync(':memory:') })
   return resource
