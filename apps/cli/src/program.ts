@@ -70,8 +70,9 @@ function addServeCommands(program: Command): void {
       .option('--data <directory>', 'directory of the data')
       .option('--config <file>', 'tenax.config.ts of the project')
       .option('--handles <count>', 'size of the pool of open tenant files', wholeNumber(1, HANDLES_MAX))
+      .option('--durability <class>', 'when writes are acknowledged, unless a tenant says: relaxed or local')
       .action(async (_options: ServeOptions, command: Command) => {
-        const { port, host, data, config, handles, json } = command.optsWithGlobals<ServeOptions>()
+        const { port, host, data, config, handles, durability, json } = command.optsWithGlobals<ServeOptions>()
         const { serve } = await import('./serve-command.ts')
         await serve(mode, {
           ...(port === undefined ? {} : { port }),
@@ -79,6 +80,7 @@ function addServeCommands(program: Command): void {
           ...(data === undefined ? {} : { data }),
           ...(config === undefined ? {} : { config }),
           ...(handles === undefined ? {} : { handles }),
+          ...(durability === undefined ? {} : { durability }),
           ...(json === undefined ? {} : { json }),
         })
       })

@@ -33,12 +33,13 @@ export async function runServer({ mode, argv }: RunOptions): Promise<void> {
 }
 
 async function openTenax(settings: ServerSettings, logger: Logger): Promise<Tenax> {
-  const { adminKey, handlesMax, queryTimeoutMs, migrationsPath } = settings
+  const { adminKey, handlesMax, queryTimeoutMs, durability, migrationsPath } = settings
   return createTenax({
     data: settings.dataPath,
     ...(adminKey === undefined ? {} : { adminKey }),
     ...(handlesMax === undefined ? {} : { handlesMax }),
     ...(queryTimeoutMs === undefined ? {} : { queryTimeoutMs }),
+    ...(durability === undefined ? {} : { durability }),
     migrations: migrationsPath === undefined ? [] : await loadMigrations(migrationsPath),
     onEvent(event) {
       if (event.type === 'quarantined') logger.error(event, 'tenant quarantined')

@@ -30,6 +30,7 @@ test('a tenant is created with 201, its place, and what it is', async () => {
     createdAt: '2026-11-22T12:00:00.000Z',
     suspendedAt: null,
     quarantineReason: null,
+    durability: null,
     url: '/t/made/',
   })
   expect((await send(bed, 'GET /v1/tenants/made')).json).toEqual(made)

@@ -52,6 +52,7 @@ describe('a creation', () => {
       state: 'creating',
       suspendedAtMs: undefined,
       quarantineReason: undefined,
+      durability: undefined,
       createdAtMs: 5,
     })
     expect(catalog.intents()).toEqual([intent])

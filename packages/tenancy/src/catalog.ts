@@ -4,7 +4,17 @@
  * A lifecycle verb writes its intent here first, then touches files, then writes its end here. At start each intent that
  * is still there is finished or undone (`recovery.ts`), so that a crash at any point leaves either the old or the new.
  */
-import { assert, type Incarnation, InvariantError, parseIncarnation, parseTenantId, type TenantId } from '@tenax/kernel'
+import {
+  assert,
+  DURABILITY_CLASSES,
+  type DurabilityClass,
+  type Incarnation,
+  InvariantError,
+  parseDurabilityClass,
+  parseIncarnation,
+  parseTenantId,
+  type TenantId,
+} from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
 import { TENANT_META_ROW, TENANT_META_SQL } from './tenant-schema.ts'
@@ -21,6 +31,8 @@ export interface TenantRecord {
   readonly suspendedAtMs: number | undefined
   readonly quarantineReason: string | undefined
   readonly createdAtMs: number
+  /** The tenant's own class; undefined: the server's. */
+  readonly durability: DurabilityClass | undefined
 }
 
 /** A lifecycle verb that was begun and not yet ended. `incarnation` and `file` name what it makes, or removes. */
@@ -51,6 +63,7 @@ export const CATALOG_SCHEMA: readonly string[] = [
     suspended_at_ms INTEGER,
     quarantine_reason TEXT CHECK (length(quarantine_reason) <= ${REASON_CHARS_MAX}),
     created_at_ms INTEGER NOT NULL,
+    durability TEXT NULL CHECK (durability IN (${DURABILITY_CLASSES.map((name) => `'${name}'`).join(', ')})),
     wake_at_ms INTEGER
   ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE intent (
@@ -86,7 +99,7 @@ export function catalogIncarnation(shard: number): Incarnation {
   return incarnation
 }
 
-const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms'
+const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms, durability'
 
 /**
  * One shard's catalog.
@@ -147,8 +160,17 @@ export class Catalog {
     return this.#change(() => {
       this.#insertIntent(intent, record.createdAtMs)
       this.#file
-        .engine('INSERT INTO tenant (id, incarnation, file, state, created_at_ms) VALUES (?, ?, ?, ?, ?)')
-        .get([record.id, record.incarnation, record.file, record.state, BigInt(record.createdAtMs)])
+        .engine(
+          'INSERT INTO tenant (id, incarnation, file, state, created_at_ms, durability) VALUES (?, ?, ?, ?, ?, ?)',
+        )
+        .get([
+          record.id,
+          record.incarnation,
+          record.file,
+          record.state,
+          BigInt(record.createdAtMs),
+          record.durability ?? null,
+        ])
     })
   }
 
@@ -204,6 +226,12 @@ export class Catalog {
   resume(id: TenantId): Promise<void> {
     return this.#change(() =>
       this.#one('UPDATE tenant SET suspended_at_ms = NULL, quarantine_reason = NULL WHERE id = ? RETURNING id', [id]),
+    )
+  }
+
+  setDurability(id: TenantId, durability: DurabilityClass | undefined): Promise<void> {
+    return this.#change(() =>
+      this.#one('UPDATE tenant SET durability = ? WHERE id = ? RETURNING id', [durability ?? null, id]),
     )
   }
 
@@ -293,7 +321,7 @@ export class Catalog {
     this.#one('DELETE FROM intent WHERE tenant_id = ? RETURNING tenant_id', [id])
   }
 
-  #one(sql: string, args: readonly (string | bigint)[]): void {
+  #one(sql: string, args: readonly (string | bigint | null)[]): void {
     assert(this.#file.engine(sql).get(args) !== undefined, 'a catalog change finds its row')
   }
 }
@@ -304,7 +332,7 @@ function rethrowBroken(error: unknown): void {
 }
 
 function readRecord(row: readonly unknown[]): TenantRecord {
-  const [id, incarnation, file, state, suspendedAtMs, quarantineReason, createdAtMs] = row
+  const [id, incarnation, file, state, suspendedAtMs, quarantineReason, createdAtMs, durability] = row
   const parsed = parseIncarnation(String(incarnation))
   assert(
     parsed !== undefined && isState(state) && typeof file === 'string',
@@ -318,6 +346,7 @@ function readRecord(row: readonly unknown[]): TenantRecord {
     suspendedAtMs: suspendedAtMs === null ? undefined : Number(suspendedAtMs),
     quarantineReason: typeof quarantineReason === 'string' ? quarantineReason : undefined,
     createdAtMs: Number(createdAtMs),
+    durability: parseDurabilityClass(durability),
   }
 }
 

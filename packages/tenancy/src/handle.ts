@@ -4,11 +4,12 @@
  * States: `open` → `fenced` (refuses everybody, ends transactions and exports) → `closed`. A handle is fenced when its
  * tenant is suspended, deleted, replaced or quarantined; it is closed by the pool, never while in use.
  */
-import { type Clock, InvariantError, type SqlResult, TenaxError } from '@tenax/kernel'
+import { type Clock, type DurabilityClass, InvariantError, type SqlResult, TenaxError } from '@tenax/kernel'
 import { type Bindings, isDamage, type SqliteFile } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import { Drain } from './drain.ts'
 import type { FileJournal } from './durability/file-journal.ts'
+import { Gate } from './durability/gate.ts'
 import type { TenantMeta } from './identity.ts'
 import {
   CHECKPOINT_IDLE_MS,
@@ -28,6 +29,8 @@ export interface HandleOptions {
   readonly file: SqliteFile
   readonly journal: FileJournal
   readonly clock: Clock
+  /** The tenant's class at the moment; `local` if unsaid. */
+  readonly durability?: () => DurabilityClass
   readonly onDamage: (reason: string) => void
 }
 
@@ -43,6 +46,7 @@ export class Handle implements Poolable {
   readonly #journal: FileJournal
   readonly #turns: Turns
   readonly #drain: Drain
+  readonly #durability: () => DurabilityClass
   readonly #onDamage: (reason: string) => void
   readonly #interruptibles = new Set<Interruptible>()
   #fencedBy: TenaxError | undefined
@@ -56,6 +60,7 @@ export class Handle implements Poolable {
     this.file = options.file
     this.clock = options.clock
     this.#journal = options.journal
+    this.#durability = options.durability ?? (() => 'local')
     this.#onDamage = options.onDamage
     this.#drain = new Drain(this)
     this.#turns = new Turns({ clock: options.clock, queueMax: HANDLE_QUEUE_MAX, waitMsMax: WAIT_MS_MAX })
@@ -65,17 +70,33 @@ export class Handle implements Poolable {
    * Runs one statement as a transaction of its own; answers behind the gate (LEDGER G1). Throws TenaxError by the statement's
    * fault or the tenant's state.
    */
-  execute(text: string, bindings: Bindings): Promise<SqlResult> {
-    return this.gated(this.#drain.takes(text) ? this.#drain.run(text, bindings) : this.#execute(text, bindings))
+  execute(text: string, bindings: Bindings, gate = new Gate()): Promise<SqlResult> {
+    return this.gated(this.#drain.takes(text) ? this.#drain.run(text, bindings) : this.#execute(text, bindings), gate)
   }
 
-  /** Lets what `work` comes to leave only when every commit that it may have seen is durable. */
-  async gated<T>(work: Promise<T>): Promise<T> {
+  /** Lets what `work` comes to leave only when every commit that it may have seen has its class. */
+  async gated<T>(work: Promise<T>, gate = new Gate()): Promise<T> {
     try {
       return await work
     } finally {
-      if (!this.#journal.isSettled) await this.#journal.settled()
+      this.showTo(gate)
+      if (gate.isShut) await gate.leave()
     }
+  }
+
+  /** Lets `gate` see the last commit; it is the caller's that it leaves before the reply does. */
+  showTo(gate: Gate): void {
+    gate.see({ journal: this.#journal, lineage: this.meta.lineage, durability: this.#durability() })
+  }
+
+  /** How far the commits of this file are: numbers of the last one, and of the last one that is durable. */
+  progress(): { readonly committedLsn: bigint; readonly durableLsn: bigint } {
+    return { committedLsn: this.#journal.lsn, durableLsn: this.#journal.durableLsn }
+  }
+
+  /** Resolves when everything committed so far is durable. Throws TenaxError `outcome_unknown` when that cannot be. */
+  settled(): Promise<void> {
+    return this.#journal.settled()
   }
 
   #execute(text: string, bindings: Bindings): Promise<SqlResult> {

@@ -89,3 +89,15 @@ export const SIDE_LEDGER_SETTINGS = {
 
 /** What may wait for the disk while a side ledger is written, before its writer waits. */
 export const SIDE_LEDGER_BUFFER_BYTES = 8 * MIB_BYTES
+
+/** How long the reply to a request with an idempotency key is kept. */
+export const IDEMPOTENCY_KEPT_MS = 7 * 24 * 3_600_000
+
+/** Kept replies whose time is over that one commit with a key lets go: twice what it adds is enough, more is slow. */
+export const IDEMPOTENCY_PURGE_COUNT = 8
+
+/** Size of a reply that is kept with its key: it is written with each such commit, and read by nobody most of the time. */
+export const IDEMPOTENT_REPLY_BYTES_MAX = MIB_BYTES / 16
+
+/** How often a commit that somebody waits for, and that is not there yet, is looked for. */
+export const DURABILITY_LOOK_MS = 20

@@ -1,5 +1,13 @@
 /** From a catalog row to an open, identified, migrated handle; or to a tenant that is quarantined with the reason. */
-import { type Clock, InvariantError, isTenaxError, type RandomId, sleep, TenaxError } from '@tenax/kernel'
+import {
+  type Clock,
+  type DurabilityClass,
+  InvariantError,
+  isTenaxError,
+  type RandomId,
+  sleep,
+  TenaxError,
+} from '@tenax/kernel'
 import { type EngineDriver, hostFailure, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import { attachJournal } from './durability/attach-journal.ts'
@@ -16,6 +24,8 @@ export interface OpeningContext {
   readonly ledger: HostLedger
   readonly fileSettings: SqliteFileSettings
   readonly migrations: readonly Migration[]
+  /** The tenant's class at the moment. */
+  readonly durability: () => DurabilityClass
   readonly quarantine: (record: TenantRecord, reason: string) => void
 }
 
@@ -33,7 +43,8 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
     await migrate(file, context.clock, context.migrations)
     const meta = { incarnation: record.incarnation, lineage: journal.lineage }
     const onDamage = (reason: string) => context.quarantine(record, reason)
-    return new Handle({ record, meta, file, journal, clock: context.clock, onDamage })
+    const { clock, durability } = context
+    return new Handle({ record, meta, file, journal, clock, durability, onDamage })
   } catch (thrown) {
     const error = hostFailure(thrown)
     const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined

@@ -2,19 +2,29 @@
  * Tenancy: the tenants of one data directory and everything that happens to them. This class holds the parts together and
  * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
  */
-import { type Clock, type Incarnation, InvariantError, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import {
+  type Clock,
+  type DurabilityClass,
+  type Incarnation,
+  InvariantError,
+  type RandomId,
+  type TenantId,
+  TenaxError,
+} from '@tenax/kernel'
 import { fsSegmentFiles, type LedgerSettings, type SegmentFiles } from '@tenax/ledger'
 import { collectClosed, type EngineDriver, hostFailure, makeTemplate, type SqliteFileSettings } from '@tenax/sqlite'
 import { catalogIncarnation, type TenantRecord } from './catalog.ts'
+import { Gate, promisedClass } from './durability/gate.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
+import { TenantClasses } from './durability/tenant-classes.ts'
 import { type DataDirectory, openDataDirectory } from './files/data-directory.ts'
 import type { Directory, ListQuery, TenantPage } from './files/directory.ts'
 import { exportFile, type TenantExport } from './files/export.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
 import { readLsn } from './identity.ts'
-import { createTenant } from './lifecycle/create.ts'
+import { type CreateOptions, createTenant } from './lifecycle/create.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
@@ -36,6 +46,8 @@ export interface TenancySettings {
   readonly importBytesMax: number
   readonly ledger: Partial<LedgerSettings>
   readonly migrations: readonly Migration[]
+  /** Class of tenants that have none of their own. Default `local`. */
+  readonly durability?: DurabilityClass
 }
 
 /** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
@@ -82,6 +94,8 @@ export interface VerbContext {
 
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
 export class Tenancy {
+  /** Durability classes of the tenants. */
+  readonly classes: TenantClasses
   readonly #context: VerbContext
   readonly #quarantine: Quarantine
   readonly #transitions = new Set<TenantId>()
@@ -89,7 +103,8 @@ export class Tenancy {
   readonly #exports = new Set<() => void>()
 
   private constructor(base: Omit<VerbContext, 'pool' | 'template'>) {
-    const { data, settings, ledger } = base
+    const { data, settings, ledger, directory } = base
+    this.classes = new TenantClasses(directory, settings.durability)
     const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
     const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
@@ -106,6 +121,7 @@ export class Tenancy {
    */
   static async open(settings: TenancySettings, components: TenancyComponents): Promise<Tenancy> {
     checkMigrations(settings.migrations)
+    promisedClass(settings.durability ?? 'local')
     const { driver, clock, randomId, pid } = components
     const { dataPath: path, shardCount } = settings
     const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
@@ -132,15 +148,16 @@ export class Tenancy {
     const { directory, data } = this.#context
     const record = directory.get(id)
     refuseUnlessServing(record)
-    return openHandle(this.#opening(), record, data.layout.tenantFile(directory.catalogOf(id).shard, record))
+    return openHandle(this.#opening(record), record, data.layout.tenantFile(directory.catalogOf(id).shard, record))
   }
 
-  #opening(): OpeningContext {
+  #opening(record: TenantRecord): OpeningContext {
     const { settings, components, ledger } = this.#context
     const { driver, clock, randomId } = components
     const quarantine = (at: TenantRecord, reason: string) => this.#quarantine.stop(at, reason)
     const { file: fileSettings, migrations } = settings
-    return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations }
+    const durability = this.classes.follow(record)
+    return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations, durability }
   }
 
   /** Checkpoints the files of these incarnations, opened if need be, so that the ledger need not keep them. */
@@ -172,8 +189,11 @@ export class Tenancy {
   }
 
   /** A new interactive stream of a tenant, bound to the history that the tenant has now. */
-  async openSession(id: TenantId): Promise<{ session: Session; lineage: string }> {
-    const lineage = await this.use(id, async (handle) => handle.meta.lineage)
+  async openSession(id: TenantId, gate = new Gate()): Promise<{ session: Session; lineage: string }> {
+    const lineage = await this.use(id, async (handle) => {
+      handle.showTo(gate)
+      return handle.meta.lineage
+    })
     const use = <T>(fn: (handle: Handle) => Promise<T>): Promise<T> =>
       this.use(id, (handle) => {
         if (handle.meta.lineage !== lineage)
@@ -200,8 +220,8 @@ export class Tenancy {
   }
 
   /** @throws TenaxError `tenant_exists`; `tenant_quarantined` when a migration failed on it */
-  create(id: TenantId): Promise<TenantRecord> {
-    return this.#transition(id, () => createTenant(this.#context, id))
+  create(id: TenantId, options: CreateOptions = {}): Promise<TenantRecord> {
+    return this.#transition(id, () => createTenant(this.#context, id, options))
   }
 
   delete(id: TenantId): Promise<DeleteReceipt> {
@@ -229,7 +249,8 @@ export class Tenancy {
   resume(id: TenantId): Promise<TenantRecord> {
     return this.#transition(id, async () => {
       const { directory, pool } = this.#context
-      await this.#quarantine.readmit(directory.get(id), this.#opening())
+      const record = directory.get(id)
+      await this.#quarantine.readmit(record, this.#opening(record))
       await directory.catalogOf(id).resume(id)
       if (pool.peek(id)?.fencedBy !== undefined) await pool.retire(id, 'fenced')
       return directory.get(id)

@@ -7,6 +7,10 @@ export interface FileJournal {
   readonly isSettled: boolean
   /** Bytes of the file's log that a checkpoint would move. */
   readonly walBytes: number
+  /** Number of the last commit. */
+  readonly lsn: bigint
+  /** Number of the last commit that is durable, and all before it. */
+  readonly durableLsn: bigint
   /** Resolves when everything committed so far is durable. Throws TenaxError `outcome_unknown` when that cannot be. */
   settled(): Promise<void>
   /**
@@ -27,6 +31,8 @@ export function unlogged(file: SqliteFile): FileJournal {
     get walBytes() {
       return file.walBytes()
     },
+    lsn: 0n,
+    durableLsn: 0n,
     settled: () => Promise.resolve(),
     checkpoint: () => file.checkpoint(),
     close: () => undefined,

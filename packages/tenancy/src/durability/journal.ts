@@ -14,6 +14,7 @@ import { type Capture, isBusy, proveCommits, readMainPage, type SqliteFile, WalR
 import { readLsn } from '../identity.ts'
 import type { FileJournal } from './file-journal.ts'
 import type { HostLedger } from './host-ledger.ts'
+import { WaitingCommits } from './waiting-commits.ts'
 
 /** Where a file is in its history. */
 export interface FilePosition {
@@ -37,6 +38,7 @@ export class Journal implements FileJournal {
   readonly #incarnation: Incarnation
   /** Pages of commits that have no LSN of their own yet. */
   readonly #pending = new Map<number, LedgerPage>()
+  readonly #waiting: WaitingCommits
   #lineage: Lineage
   #parentLineage: Lineage
   #lsn: bigint
@@ -57,6 +59,7 @@ export class Journal implements FileJournal {
     this.#parentLineage = position.lineage
     this.#lsn = position.lsn
     this.#metaPage = this.#findMetaPage()
+    this.#waiting = new WaitingCommits(position.lsn)
     this.#reader = WalReader.open(file.path, file.sizes().pageCount)
   }
 
@@ -106,6 +109,10 @@ export class Journal implements FileJournal {
   /** The last commit. */
   get lsn(): bigint {
     return this.#lsn
+  }
+
+  get durableLsn(): bigint {
+    return this.#waiting.durableLsn(this.#ledger.durableSeq)
   }
 
   get isSettled(): boolean {
@@ -172,6 +179,7 @@ export class Journal implements FileJournal {
     }
     this.#lsn = lsn
     this.#parentLineage = this.#lineage
+    this.#waiting.add({ lsn, seq: this.#seq }, this.#ledger.durableSeq)
   }
 
   #plainEntry() {

@@ -96,6 +96,8 @@ async function rebuild(
     path: data.layout.tenantFile(shard, intent),
     finish(rebuilt) {
       if (!isExport) for (const sql of TENANT_SCHEMA) rebuilt.prepare(sql).get()
+      // A stranger's replies are nobody's: they would be answered without a look, to whoever hits upon their keys.
+      rebuilt.prepare('DELETE FROM tenax_idempotency').get()
       rewriteIdentity(
         rebuilt,
         { incarnation: intent.incarnation, lineage: newLineage(components.randomId) },
