@@ -1,4 +1,5 @@
 export type { PlacementState, TenantRecord } from './catalog.ts'
+export type { LedgerStats } from './durability/host-ledger.ts'
 export type { ListQuery, TenantPage } from './files/directory.ts'
 export type { TenantExport } from './files/export.ts'
 export { readTenantNames } from './files/tenant-names.ts'
