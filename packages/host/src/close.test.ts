@@ -88,6 +88,6 @@ test('an open transaction is rolled back by close(), whether its stream rests or
   for (const id of ['acme', 'other']) {
     expect((await again.tenant(id).query('select count(*) from t')).rows).toEqual([[0n]])
   }
-  await again.close()
+  await again.close() // before its directory goes
   await bed[Symbol.asyncDispose]()
 })

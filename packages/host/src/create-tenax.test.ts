@@ -285,6 +285,13 @@ test('metrics are Prometheus text, with every gauge, and no label that a caller 
     'tenax_handles{state="idle"}',
     'tenax_pool_waiting',
     'tenax_zombie_files',
+    'tenax_ledger_disk_bytes',
+    'tenax_ledger_buffered_bytes',
+    'tenax_ledger_lag_records',
+    'tenax_ledger_entries_total',
+    'tenax_ledger_fsyncs_total',
+    'tenax_ledger_fsync_seconds_total',
+    'tenax_recovery_seconds',
     'tenax_handles_disposed_total{',
   ]) {
     expect(

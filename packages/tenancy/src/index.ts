@@ -1,5 +1,6 @@
 export type { PlacementState, TenantRecord } from './catalog.ts'
 export { Gate, promisedClass, type SeenPosition } from './durability/gate.ts'
+export type { LedgerStats } from './durability/host-ledger.ts'
 export { type DurabilityReport, type DurabilityWait, reportDurability } from './durability/report.ts'
 export { openUnlogged, type UnloggedOptions } from './durability/unlogged-handles.ts'
 export type { ListQuery, TenantPage } from './files/directory.ts'

@@ -15,9 +15,10 @@ import { fsSegmentFiles, type LedgerSettings, type SegmentFiles } from '@tenax/l
 import { collectClosed, type EngineDriver, hostFailure, makeTemplate, type SqliteFileSettings } from '@tenax/sqlite'
 import { catalogIncarnation, type TenantRecord } from './catalog.ts'
 import { Gate, promisedClass } from './durability/gate.ts'
-import type { HostLedger } from './durability/host-ledger.ts'
+import type { HostLedger, LedgerStats } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
+import { type SyncTimes, timedFiles } from './durability/timed-files.ts'
 import { type DataDirectory, openDataDirectory } from './files/data-directory.ts'
 import type { Directory, ListQuery, TenantPage } from './files/directory.ts'
 import { exportFile, type TenantExport } from './files/export.ts'
@@ -92,17 +93,25 @@ export interface VerbContext {
   readonly ledger: HostLedger
 }
 
+/** What was measured around the ledger. */
+interface Measured {
+  readonly syncs: Readonly<SyncTimes>
+  readonly recoveryMs: number
+}
+
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
 export class Tenancy {
   /** Durability classes of the tenants. */
   readonly classes: TenantClasses
   readonly #context: VerbContext
   readonly #quarantine: Quarantine
+  readonly #measured: Measured
   readonly #transitions = new Set<TenantId>()
   /** How to cut off each export that is under way. */
   readonly #exports = new Set<() => void>()
 
-  private constructor(base: Omit<VerbContext, 'pool' | 'template'>) {
+  private constructor(base: Omit<VerbContext, 'pool' | 'template'>, measured: Measured) {
+    this.#measured = measured
     const { data, settings, ledger, directory } = base
     this.classes = new TenantClasses(directory, settings.durability)
     const { driver, clock } = base.components
@@ -126,15 +135,18 @@ export class Tenancy {
     const { dataPath: path, shardCount } = settings
     const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
     try {
-      const { onFatal, ledgerFiles } = components
+      const { onFatal, ledgerFiles = fsSegmentFiles } = components
+      const syncs: SyncTimes = { count: 0, durationMs: 0 }
+      const startedMs = clock.monotonicMs()
       const { ledger, directory, shards, redoneCount } = await startDataDirectory({
         ...{ data, driver, clock, randomId, onFatal },
         fileSettings: settings.file,
         settings: settings.ledger,
-        ...(ledgerFiles === undefined ? {} : { files: ledgerFiles }),
+        files: timedFiles(ledgerFiles, clock, syncs),
       })
+      const recoveryMs = clock.monotonicMs() - startedMs
       tellRecovery(components, shards, redoneCount)
-      const tenancy = new Tenancy({ data, directory, settings, components, ledger })
+      const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
       void collectClosed() // making catalogs and the template has left descriptors of removed files
       return tenancy
     } catch (error) {
@@ -217,6 +229,11 @@ export class Tenancy {
 
   poolStats(): PoolStats {
     return this.#context.pool.stats()
+  }
+
+  ledgerStats(): LedgerStats {
+    const { syncs, recoveryMs } = this.#measured
+    return { ...this.#context.ledger.stats(), syncCount: syncs.count, syncMs: syncs.durationMs, recoveryMs }
   }
 
   /** @throws TenaxError `tenant_exists`; `tenant_quarantined` when a migration failed on it */

@@ -28,6 +28,23 @@ export interface HostLedgerOptions {
   readonly clock: Clock
 }
 
+/** What an operator would want to know of the ledger: sizes as they are, and counts since the start. */
+export interface LedgerStats {
+  readonly diskBytes: number
+  /** Bytes that wait for the disk. */
+  readonly bufferedBytes: number
+  /** Commits that were appended. */
+  readonly entryCount: number
+  /** Records that are not fsynced yet. */
+  readonly lagCount: number
+  /** Fsyncs of segments. */
+  readonly syncCount: number
+  /** Time in them, together. */
+  readonly syncMs: number
+  /** What it took at the start until every file was as the ledgers have it. */
+  readonly recoveryMs: number
+}
+
 /** Asks for a checkpoint of the files of these incarnations: they hold the oldest segment. */
 export type CheckpointRequest = (incarnations: readonly Incarnation[]) => Promise<void>
 
@@ -49,6 +66,7 @@ export class HostLedger {
   #tending: Promise<void> | undefined
   /** Who reads the ledger now: nothing is removed meanwhile. */
   #readers = 0
+  #entryCount = 0
 
   constructor({ ledger, source, epoch, uncleanEpoch, redone, clock }: HostLedgerOptions) {
     this.#ledger = ledger
@@ -83,9 +101,10 @@ export class HostLedger {
     return this.#ledger.appendedSeq
   }
 
-  /** Bytes on disk, and bytes that wait for it. */
-  sizes(): { readonly diskBytes: number; readonly bufferedBytes: number } {
-    return { diskBytes: this.#ledger.bytes, bufferedBytes: this.#ledger.bufferedBytes }
+  /** The ledger's own part of its figures. */
+  stats(): Pick<LedgerStats, 'diskBytes' | 'bufferedBytes' | 'entryCount' | 'lagCount'> {
+    const { bytes: diskBytes, bufferedBytes, appendedSeq, durableSeq } = this.#ledger
+    return { diskBytes, bufferedBytes, entryCount: this.#entryCount, lagCount: appendedSeq - durableSeq }
   }
 
   /**
@@ -126,6 +145,7 @@ export class HostLedger {
   /** Appends one commit and gives its number. */
   append(entry: EntryRecord): number {
     const seq = this.#ledger.append(entry, COMMITTED)
+    this.#entryCount += 1
     if (this.#ledger.bytes > LEDGER_BYTES_MAX) this.#tend()
     return seq
   }
