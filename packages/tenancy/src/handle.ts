@@ -8,6 +8,7 @@ import { type Clock, InvariantError, type SqlResult, TenaxError } from '@tenax/k
 import { type Bindings, isDamage, type SqliteFile } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import type { FileJournal } from './durability/file-journal.ts'
+import { isRefusal } from './durability/refusal.ts'
 import type { TenantMeta } from './identity.ts'
 import {
   CHECKPOINT_IDLE_MS,
@@ -64,12 +65,16 @@ export class Handle implements Poolable {
     return this.gated(this.#execute(text, bindings))
   }
 
-  /** Lets what `work` comes to leave only when every commit that it may have seen is durable. */
+  /** Lets what `work` comes to leave only when every commit that it may have seen is durable. A refusal has seen none. */
   async gated<T>(work: Promise<T>): Promise<T> {
+    let isRefused = false
     try {
       return await work
+    } catch (error) {
+      isRefused = isRefusal(error)
+      throw error
     } finally {
-      if (!this.#journal.isSettled) await this.#journal.settled()
+      if (!isRefused && !this.#journal.isSettled) await this.#journal.settled()
     }
   }
 
