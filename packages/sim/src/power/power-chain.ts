@@ -20,7 +20,7 @@ import { LooseDisk } from './loose-disk.ts'
 import { LooseMainFiles } from './loose-main-files.ts'
 import { loadUntilCut, POWER_MIGRATIONS, tenantNames } from './power-load.ts'
 import { PowerOracle } from './power-oracle.ts'
-import { Replay, survivingRecords } from './replay.ts'
+import { cutRecords, Replay } from './replay.ts'
 
 /** A promise that the disk breaks: then the checks must find what comes of it. */
 export type Lie = 'ledger' | 'main files'
@@ -228,8 +228,9 @@ class Life {
       const written = this.#disk.historyOf(join(this.#dataPath, 'ledgers', name))
       if ((await written.list('')).length === 0) continue // an older ledger, or none yet
       try {
-        const records = await survivingRecords({ directory: join(ledgers, name), left: fsSegmentFiles, written })
-        for (const { record } of records) if (record.kind === 'entry') replay.take(record)
+        const records = await cutRecords({ directory: join(ledgers, name), left: fsSegmentFiles, written })
+        for (const { record } of records.written) if (record.kind === 'entry') replay.see(record)
+        for (const { record } of records.surviving) if (record.kind === 'entry') replay.take(record)
       } catch (error) {
         oracle.faults.push(`what the cut of life ${this.#round} left of ${name}: ${messageOf(error)}`)
       }
