@@ -10,6 +10,7 @@ import type { TenantRecord } from './catalog.ts'
 import { Drain } from './drain.ts'
 import type { FileJournal } from './durability/file-journal.ts'
 import { Gate } from './durability/gate.ts'
+import { isRefusal } from './durability/refusal.ts'
 import type { TenantMeta } from './identity.ts'
 import {
   CHECKPOINT_IDLE_MS,
@@ -74,13 +75,19 @@ export class Handle implements Poolable {
     return this.gated(this.#drain.takes(text) ? this.#drain.run(text, bindings) : this.#execute(text, bindings), gate)
   }
 
-  /** Lets what `work` comes to leave only when every commit that it may have seen has its class. */
+  /** Lets what `work` comes to leave only when every commit that it may have seen has its class. A refusal has seen none. */
   async gated<T>(work: Promise<T>, gate = new Gate()): Promise<T> {
+    let isRefused = false
     try {
       return await work
+    } catch (error) {
+      isRefused = isRefusal(error)
+      throw error
     } finally {
-      this.showTo(gate)
-      if (gate.isShut) await gate.leave()
+      if (!isRefused) {
+        this.showTo(gate)
+        if (gate.isShut) await gate.leave()
+      }
     }
   }
 

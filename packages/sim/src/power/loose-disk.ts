@@ -5,8 +5,8 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fsSegmentFiles, type SegmentFile, type SegmentFiles } from '@tenax/ledger'
+import type { CrashClock } from '../faults/crash-clock.ts'
 import type { Seeded } from '../seeded.ts'
-import type { CrashClock } from './crash-clock.ts'
 import { type LooseWrite, survivingBytes, withBytes } from './survivors.ts'
 
 interface Content {

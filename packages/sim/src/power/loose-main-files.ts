@@ -16,10 +16,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join, relative } from 'node:path'
-import type { EngineConnection, EngineDriver, EngineStatement } from '@tenax/sqlite'
+import type { EngineDriver } from '@tenax/sqlite'
+import type { CrashClock } from '../faults/crash-clock.ts'
+import { tickingDriver } from '../faults/ticking-driver.ts'
+import { watchFiles } from '../faults/watched-fs.ts'
 import type { Seeded } from '../seeded.ts'
-import type { CrashClock } from './crash-clock.ts'
-import { watchSyncs } from './main-syncs.ts'
 import { survivingPages } from './survivors.ts'
 
 interface MainFile {
@@ -46,28 +47,32 @@ export class LooseMainFiles {
 
   constructor(options: LooseMainFilesOptions) {
     this.#options = options
-    this.#endWatch = watchSyncs((descriptor) => this.#onSync(descriptor))
+    this.#endWatch = watchFiles({
+      onSync: (descriptor) => this.#onSync(descriptor),
+      onName: () => options.clock.tick(),
+    })
   }
 
   /** `driver`, watched. */
   watch(driver: EngineDriver): EngineDriver {
-    const { dataPath } = this.#options
-    return {
-      ...driver,
-      open: (path) => {
-        if (!path.startsWith(join(dataPath, 'shards'))) return driver.open(path)
-        return this.#watchedConnection(driver.open(path), this.#follow(path), path)
+    const { dataPath, clock } = this.#options
+    const live = join(dataPath, 'shards')
+    return tickingDriver(driver, {
+      clock,
+      onOpen: (path) => {
+        if (path.startsWith(live)) this.#follow(path)
       },
-    }
+      onCheckpoint: (path) => {
+        const file = this.#files.get(path)
+        if (file !== undefined) file.formerLog = existsSync(`${path}-wal`) ? readFileSync(`${path}-wal`) : undefined
+      },
+    })
   }
 
-  #follow(path: string): MainFile {
-    const known = this.#files.get(path)
-    if (known !== undefined) return known
+  #follow(path: string): void {
+    if (this.#files.has(path)) return
     const descriptor = openSync(path, 'r')
-    const file: MainFile = { descriptor, synced: readWhole(descriptor), formerLog: undefined }
-    this.#files.set(path, file)
-    return file
+    this.#files.set(path, { descriptor, synced: readWhole(descriptor), formerLog: undefined })
   }
 
   #onSync(descriptor: number): (() => void) | undefined {
@@ -79,52 +84,6 @@ export class LooseMainFiles {
     return () => {
       if (!this.#options.lies) file.synced = bytes
       this.#options.clock.tick()
-    }
-  }
-
-  #watchedConnection(connection: EngineConnection, file: MainFile, path: string): EngineConnection {
-    return {
-      ...bound(connection),
-      prepare: (sql) => {
-        const statement = connection.prepare(sql)
-        if (sql.includes('wal_checkpoint')) return this.#watchedCheckpoint(statement, file, path)
-        return sql === 'COMMIT' ? this.#watchedCommit(statement) : statement
-      },
-    }
-  }
-
-  #watchedCommit(statement: EngineStatement): EngineStatement {
-    const { tick } = { tick: () => this.#options.clock.tick() }
-    return {
-      ...boundStatement(statement),
-      get: (args, timeoutMs) => {
-        tick()
-        const row = statement.get(args, timeoutMs)
-        tick()
-        return row
-      },
-    }
-  }
-
-  #watchedCheckpoint(statement: EngineStatement, file: MainFile, path: string): EngineStatement {
-    const begin = () => {
-      file.formerLog = existsSync(`${path}-wal`) ? readFileSync(`${path}-wal`) : undefined
-      this.#options.clock.tick()
-    }
-    return {
-      ...boundStatement(statement),
-      get: (args, timeoutMs) => {
-        begin()
-        const row = statement.get(args, timeoutMs)
-        this.#options.clock.tick()
-        return row
-      },
-      getOffThread: async (args, timeoutMs) => {
-        begin()
-        const row = await statement.getOffThread(args, timeoutMs)
-        this.#options.clock.tick()
-        return row
-      },
     }
   }
 
@@ -167,26 +126,4 @@ function readWhole(descriptor: number): Buffer {
   const bytes = Buffer.alloc(fstatSync(descriptor).size)
   const readBytes = readSync(descriptor, bytes, 0, bytes.length, 0)
   return bytes.subarray(0, readBytes)
-}
-
-function bound(connection: EngineConnection): EngineConnection {
-  return {
-    script: (sql) => connection.script(sql),
-    prepare: (sql) => connection.prepare(sql),
-    prepareOffThread: (sql) => connection.prepareOffThread(sql),
-    setPolicy: (policy) => connection.setPolicy(policy),
-    inTransaction: () => connection.inTransaction(),
-    statementsHeld: () => connection.statementsHeld(),
-    close: () => connection.close(),
-  }
-}
-
-function boundStatement(statement: EngineStatement): EngineStatement {
-  return {
-    columns: () => statement.columns(),
-    get: (args, timeoutMs) => statement.get(args, timeoutMs),
-    all: (args, timeoutMs) => statement.all(args, timeoutMs),
-    getOffThread: (args, timeoutMs) => statement.getOffThread(args, timeoutMs),
-    allOffThread: (args, timeoutMs, rowsMax) => statement.allOffThread(args, timeoutMs, rowsMax),
-  }
 }

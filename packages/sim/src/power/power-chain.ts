@@ -11,16 +11,16 @@ import { messageOf, type TenantId } from '@tenax/kernel'
 import { fsSegmentFiles } from '@tenax/ledger'
 import { libsqlDriver } from '@tenax/sqlite'
 import type { Tenancy } from '@tenax/tenancy'
+import { CrashClock } from '../faults/crash-clock.ts'
 import { openHost } from '../host.ts'
 import { scratchMemory } from '../scratch.ts'
 import { Seeded } from '../seeded.ts'
 import { byteFaults } from './byte-check.ts'
-import { CrashClock } from './crash-clock.ts'
 import { LooseDisk } from './loose-disk.ts'
 import { LooseMainFiles } from './loose-main-files.ts'
 import { loadUntilCut, POWER_MIGRATIONS, tenantNames } from './power-load.ts'
 import { PowerOracle } from './power-oracle.ts'
-import { Replay, survivingRecords } from './replay.ts'
+import { cutRecords, Replay } from './replay.ts'
 
 /** A promise that the disk breaks: then the checks must find what comes of it. */
 export type Lie = 'ledger' | 'main files'
@@ -30,6 +30,8 @@ export interface PowerChainOptions {
   readonly seed: number
   readonly roundCount: number
   readonly tenantCount: number
+  /** `power` (default) takes what was not synced; `kill` leaves everything that was written, as SIGKILL does. */
+  readonly loss?: 'power' | 'kill'
   readonly lie?: Lie
 }
 
@@ -91,7 +93,7 @@ function faultsOf({ oracle, replay }: Chain): string[] {
 
 /** When the power goes, if it is not later than everything that there is to do. */
 interface Moment {
-  readonly phase: 'recovery' | 'look' | 'load' | 'idle' | 'closed'
+  readonly phase: keyof typeof EVENTS_MAX
   readonly events: number
 }
 
@@ -150,7 +152,8 @@ class Life {
     await this.#look(tenancy)
     if (phase === 'load') this.#clock.set(events)
     if (this.#truth === undefined) await this.#load(tenancy)
-    if (phase !== 'closed') this.#cut()
+    if (phase === 'closing') this.#clock.set(events)
+    else if (phase !== 'closed') this.#cut()
     await tenancy.close()
     this.#cut()
   }
@@ -211,6 +214,7 @@ class Life {
     this.#truth = this.#chain.oracle.freeze()
     const seeded = this.#seeded.branch('cut')
     execFileSync('cp', ['-r', this.#dataPath, this.#nextPath])
+    if (this.#chain.loss === 'kill') return
     this.#disk.loseFrom(join(this.#nextPath, 'ledgers'), seeded)
     this.#mainFiles.loseFrom(this.#nextPath, seeded)
   }
@@ -224,8 +228,9 @@ class Life {
       const written = this.#disk.historyOf(join(this.#dataPath, 'ledgers', name))
       if ((await written.list('')).length === 0) continue // an older ledger, or none yet
       try {
-        const records = await survivingRecords({ directory: join(ledgers, name), left: fsSegmentFiles, written })
-        for (const { record } of records) if (record.kind === 'entry') replay.take(record)
+        const records = await cutRecords({ directory: join(ledgers, name), left: fsSegmentFiles, written })
+        for (const { record } of records.written) if (record.kind === 'entry') replay.see(record)
+        for (const { record } of records.surviving) if (record.kind === 'entry') replay.take(record)
       } catch (error) {
         oracle.faults.push(`what the cut of life ${this.#round} left of ${name}: ${messageOf(error)}`)
       }
@@ -233,8 +238,8 @@ class Life {
   }
 }
 
-const PHASES = ['recovery', 'look', 'load', 'load', 'load', 'idle', 'closed'] as const
+const PHASES = ['recovery', 'look', 'load', 'load', 'load', 'idle', 'closing', 'closed'] as const
 /** Somewhat more than a life of 24 tenants has, so that now and then the cut finds everything done. */
-const EVENTS_MAX = { recovery: 150, look: 200, load: 1_000, idle: 1, closed: 1 } as const
+const EVENTS_MAX = { recovery: 150, look: 200, load: 1_000, idle: 1, closing: 120, closed: 1 } as const
 const BYTE_CHECKS = 8
 const COUNT_ROWS = 'SELECT count(*), coalesce(max(seq), 0) FROM entry'

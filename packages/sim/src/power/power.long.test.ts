@@ -1,20 +1,23 @@
-import './main-syncs.ts'
+import '../faults/watched-fs.ts'
 import { test } from 'vitest'
-import { runPowerChain } from './power-chain.ts'
+import { type PowerChainOptions, runPowerChain } from './power-chain.ts'
 
-/** Rounds of the long tier: 1,000 cuts, and some with many tenants. Their seeds go on from where the fast tier's end. */
-const CHAINS = [
-  ...Array.from({ length: 100 }, (_, index) => ({ seed: 101 + index, roundCount: 10, tenantCount: 24 })),
-  ...Array.from({ length: 4 }, (_, index) => ({ seed: 1_001 + index, roundCount: 10, tenantCount: 200 })),
+/** Cuts of the long tier: 1,000 of the power, 400 as by SIGKILL, and some with many tenants. */
+const CHAINS: readonly PowerChainOptions[] = [
+  ...seedsFrom(101, 100).map((seed) => ({ seed, roundCount: 10, tenantCount: 24, loss: 'power' as const })),
+  ...seedsFrom(301, 40).map((seed) => ({ seed, roundCount: 10, tenantCount: 24, loss: 'kill' as const })),
+  ...seedsFrom(1_001, 4).map((seed) => ({ seed, roundCount: 5, tenantCount: 200, loss: 'power' as const })),
 ]
 
 for (const chain of CHAINS) {
-  const name = `seed ${chain.seed}, ${chain.tenantCount} tenants`
-  test(`${name}: power cuts take nothing that was acknowledged, and leave every file as its ledger says`, async ({
-    expect,
-  }) => {
+  const name = `seed ${chain.seed}, ${chain.loss}, ${chain.tenantCount} tenants`
+  test(`${name}: nothing that was acknowledged is gone, and every file is as its ledger says`, async ({ expect }) => {
     const { faults, lives } = await runPowerChain(chain)
     const repeat = `npx vitest run --project long packages/sim/src/power/power.long.test.ts -t '${name}:'`
     expect(faults.join('\n'), `${lives.join(', ')}; repeat with: ${repeat}`).toBe('')
   })
+}
+
+function seedsFrom(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index)
 }

@@ -1,4 +1,4 @@
-import './main-syncs.ts'
+import '../faults/watched-fs.ts'
 import { expect, test } from 'vitest'
 import { runPowerChain } from './power-chain.ts'
 

@@ -3,6 +3,7 @@
  * It shares nothing with recovery but the reader of the ledger's format.
  */
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { type EntryRecord, type PlacedRecord, readLedger, type SegmentFiles } from '@tenax/ledger'
 import { withBytes } from './survivors.ts'
 
@@ -17,7 +18,21 @@ interface Image {
 /** Files as an uninterrupted replay makes them. */
 export class Replay {
   readonly #images = new Map<string, Image>()
+  readonly #positions = new Map<string, number>()
   readonly faults: string[] = []
+
+  /**
+   * Takes an entry that was written, whether the cut left it or not: a position must not come back as another commit
+   * (LEDGER P1). Recovery's copies hold many commits and are left out.
+   */
+  see(entry: EntryRecord): void {
+    if (entry.flags !== 0) return
+    const { incarnation, lineage, lsn, pages } = entry
+    const position = `${incarnation} ${lineage} ${lsn}`
+    const sum = pages.reduce((all, page) => crc32(page.bytes, all + page.number), 0)
+    if ((this.#positions.get(position) ?? sum) !== sum) this.#blame(entry, 'its position was that of another commit')
+    this.#positions.set(position, sum)
+  }
 
   /** The file of `incarnation`; undefined when no entry of it was recovered. */
   image(incarnation: string): Image | undefined {
@@ -64,21 +79,25 @@ export interface CutLedger {
   readonly written: SegmentFiles
 }
 
-/**
- * The records that the cut left, in order, the trimmed ones included. Throws what the reader throws, and an Error when they
- * are no beginning of what was written.
- */
-export async function survivingRecords({ directory, left, written }: CutLedger): Promise<PlacedRecord[]> {
+/** Records in their order. */
+export interface CutRecords {
+  readonly written: readonly PlacedRecord[]
+  /** What the cut left of them, the trimmed ones included. */
+  readonly surviving: readonly PlacedRecord[]
+}
+
+/** Throws what the reader throws, and an Error when what is left is no beginning of what was written. */
+export async function cutRecords({ directory, left, written }: CutLedger): Promise<CutRecords> {
   const found = await gathered(readLedger({ directory, files: left }))
   const lastSeq = found.at(-1)?.seq ?? 0
-  const all = (await gathered(readLedger({ directory, files: written }))).filter(({ seq }) => seq <= lastSeq)
+  const all = await gathered(readLedger({ directory, files: written }))
   for (const { seq, record } of found) {
     const original = all[seq - 1]
     if (original === undefined || original.seq !== seq || nameOf(original.record) !== nameOf(record)) {
       throw new Error(`record ${seq} of ${join(directory)} is not the one that was written`)
     }
   }
-  return all
+  return { written: all, surviving: all.filter(({ seq }) => seq <= lastSeq) }
 }
 
 async function gathered(records: AsyncIterable<PlacedRecord>): Promise<PlacedRecord[]> {
