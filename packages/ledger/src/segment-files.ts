@@ -13,7 +13,7 @@ export interface SegmentFile {
   close(): Promise<void>
 }
 
-/** Files of ledgers, off the event loop. Paths have forward slashes. Errors are the system's, with its `code`. */
+/** Files of ledgers. What may wait for the disk waits off the event loop. Paths have forward slashes. Errors are the system's, with its `code`. */
 export interface SegmentFiles {
   /** Makes `directory` and what is missing above it, durably. Making it again is harmless. */
   makeDirectory(directory: string): Promise<void>

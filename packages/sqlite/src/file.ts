@@ -38,7 +38,7 @@ import {
 } from './limits.ts'
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
 import { applyPragmas, type Synchronous } from './open-pragmas.ts'
-import { isCheapDefinition, refuseLargeSchema, SCHEMA_SIZE_SQL } from './schema-size.ts'
+import { isCheapDefinition, refuseLargeSchema, SCHEMA_SIZE_SQL, TENANT_DEFINITIONS_SQL } from './schema-size.ts'
 import { compileTenantStatement, keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
 import { mendVectorMetadata } from './vector-index.ts'
 
@@ -257,7 +257,7 @@ export class SqliteFile {
 
   /** Asked once per schema: whether its triggers, views, defaults and the like call only what may run on the loop. */
   #definitionsAreCheap(): boolean {
-    this.#cheapDefinitions ??= this.engine('SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL')
+    this.#cheapDefinitions ??= this.engine(TENANT_DEFINITIONS_SQL)
       .all()
       .every(([sql]) => sql instanceof Uint8Array && isCheapDefinition(Buffer.from(sql).toString('utf8')))
     return this.#cheapDefinitions
