@@ -29,7 +29,12 @@ function query(bed: HostBed, id: string, sql: string, headers: Record<string, st
 /** No fsync returns until `resume`, or until the test ends. */
 function stalled(disk: MemoryDisk) {
   const resume = disk.stall('sync')
-  return { resume, [Symbol.dispose]: resume }
+  const before = disk.log.length
+  /** Resolves when something waits for its fsync: it is committed by then. */
+  const reached = async () => {
+    while (!disk.log.slice(before).some((line) => line.startsWith('sync '))) await turns()
+  }
+  return { resume, reached, [Symbol.dispose]: resume }
 }
 
 /** A request under way, and whether it was answered. */
@@ -77,7 +82,7 @@ describe('while the disk of the ledger stalls', () => {
     const write = watch(query(bed, 'acme', 'insert into t values (1)'))
     const read = watch(query(bed, 'acme', 'select count(*) from t'))
     const failing = watch(query(bed, 'acme', 'insert into nowhere values (1)'))
-    await turns()
+    await stall.reached()
     const piped = watch(send(bed, 'POST /t/acme/v3/pipeline', { json: { requests: [{ type: 'get_autocommit' }] } }))
     await query(bed, 'easy', 'insert into t values (1)')
     await turns()
@@ -122,7 +127,7 @@ describe('while the disk of the ledger stalls', () => {
     await using _ = bed
     using stall = stalled(disk)
     const created = watch(send(bed, 'POST /v1/tenants', { json: { id: 'new' } }))
-    await turns()
+    await stall.reached()
     const routes = ['GET /v1/tenants', 'GET /v1/tenants/new', 'GET /v1/tenants/nobody', 'POST /t/new/query']
     const others = routes.map((route) =>
       watch(send(bed, route, route.startsWith('GET') ? {} : { json: { sql: 'select 1' } })),
@@ -281,6 +286,16 @@ describe('GET /v1/tenants/:id/durability', () => {
     const never = await send(bed, `${path}?wait_lsn=${lineage}.999&timeout_ms=30`)
     expect(never.json).toMatchObject({ waited: 'timeout' })
     expect((await send(bed, path)).json).toMatchObject({ waited: null, remote: null })
+  })
+
+  test('answers lost for a commit of a tenant that was replaced since', async () => {
+    await using bed = await openTenants()
+    const { lsn } = promiseOf(await query(bed, 'acme', 'select 1'))
+    const file = await (await bed.fetch(new Request('http://localhost/v1/tenants/easy/export'))).arrayBuffer()
+    const headers = { 'content-type': 'application/vnd.sqlite3' }
+    expect(await send(bed, 'PUT /v1/tenants/acme/import', { body: file, headers })).toMatchObject({ status: 200 })
+    const report = await send(bed, `GET /v1/tenants/acme/durability?wait_lsn=${lsn}`)
+    expect(report.json).toMatchObject({ waited: 'lost' })
   })
 
   test('sees a commit that comes while it waits', async () => {

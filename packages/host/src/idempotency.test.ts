@@ -62,6 +62,22 @@ describe('POST /t/:id/query with a key', () => {
     expect(await count(bed)).toEqual([[1]])
   })
 
+  test('leaves the rowid that the tenant inserted last', async () => {
+    await using bed = await openAcme()
+    await query(bed, 'a', "insert into t values (40, 'x')")
+    await query(bed, 'b', "insert into t values (41, 'x')")
+    expect(await rowsOf(bed, 'acme', 'select last_insert_rowid()')).toEqual([[41]])
+  })
+
+  test('that does not fit into the quota says so, and writes nothing', async () => {
+    await using bed = await openAcme({ pageCountMax: 16 })
+    const insert = 'insert into t (b) values (hex(zeroblob(2000)))'
+    const statuses: number[] = []
+    for (let row = 0; row < 20; row += 1) statuses.push((await query(bed, `k${row}`, insert)).status)
+    expect(new Set(statuses)).toEqual(new Set([200, 507]))
+    expect(await rowsOf(bed, 'acme', 'select count(*) from tenax_idempotency')).toEqual(await count(bed))
+  })
+
   test('that failed keeps nothing: it is tried again', async () => {
     await using bed = await openAcme()
     await query(bed, 'a', "insert into t values (1, 'x')")

@@ -67,7 +67,7 @@ test.for([
   'GET /v1',
   'GET /v1/nothing',
   'PUT /v1/tenants',
-  'PATCH /v1/tenants/made',
+  'PUT /v1/tenants/made',
   'POST /v1/tenants/made/archive',
   'GET /t/made',
   'GET /t/made/query',

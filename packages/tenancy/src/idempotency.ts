@@ -43,8 +43,7 @@ export function findReply(
 }
 
 /**
- * Keeps a reply inside the transaction that it answers, and lets a few go whose time is over. Rows are in order of their
- * making, so the oldest are found without an index.
+ * Keeps a reply inside the transaction that it answers, and lets a few go whose time is over.
  *
  * @throws TenaxError `reply_too_large`
  */
@@ -61,8 +60,8 @@ export function keepReply(file: SqliteFile, { key, requestHash }: IdempotencyKey
   }
   file
     .engine(
-      `DELETE FROM tenax_idempotency WHERE created_at_ms <= ? AND rowid IN
-         (SELECT rowid FROM tenax_idempotency ORDER BY rowid LIMIT ${IDEMPOTENCY_PURGE_COUNT})`,
+      `DELETE FROM tenax_idempotency WHERE key IN (SELECT key FROM tenax_idempotency
+         WHERE created_at_ms <= ? ORDER BY created_at_ms LIMIT ${IDEMPOTENCY_PURGE_COUNT})`,
     )
     .get([BigInt(kept.nowMs - IDEMPOTENCY_KEPT_MS)])
   file

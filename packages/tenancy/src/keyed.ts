@@ -6,7 +6,7 @@
  * or `over` (rolled back, by whomever).
  */
 import { type SqlResult, TenaxError } from '@tenax/kernel'
-import { type Bindings, sqlError, type TenantStatement, type TransactionVerb } from '@tenax/sqlite'
+import { type Bindings, sqlError, sqlFailure, type TenantStatement, type TransactionVerb } from '@tenax/sqlite'
 import type { Gate } from './durability/gate.ts'
 import type { Handle } from './handle.ts'
 import { findReply, type IdempotencyKey, type KeyedReply, keepReply } from './idempotency.ts'
@@ -49,7 +49,11 @@ export function runKeyed(
   work: (transaction: KeyedTransaction) => Promise<KeyedOutcome>,
 ): Promise<KeyedReply> {
   const { promise, resolve, reject } = Promise.withResolvers<KeyedReply>()
-  const context = { file: handle.file, clock: handle.clock, onLate: () => reject(uninterruptible()) }
+  const onLate = () => {
+    transaction.giveUp(uninterruptible())
+    reject(transaction.refusal)
+  }
+  const context = { file: handle.file, clock: handle.clock, onLate }
   const transaction = new KeyedTransaction(handle, context, request.shape)
   handle.exclusively(() => once(context, request, () => work(transaction), transaction)).then(resolve, reject)
   return handle.gated(promise, request.gate)
@@ -82,7 +86,11 @@ async function finish(
   { reply, replyToFailure }: KeyedOutcome,
 ): Promise<KeyedReply> {
   if (!file.inTransaction) throw sqlError('the transaction has ended by itself and was rolled back')
-  keepReply(file, idempotency, { status: 200, reply, nowMs: clock.nowMs() })
+  try {
+    keepReply(file, idempotency, { status: 200, reply, nowMs: clock.nowMs() })
+  } catch (error) {
+    throw sqlFailure(error) // the tenant's quota, say
+  }
   try {
     await commit(file, true)
     return { status: 200, reply, isReplay: false }
@@ -122,7 +130,12 @@ export class KeyedTransaction {
     return this.#state !== 'open'
   }
 
-  /** Why the whole request is refused: it did something that cannot be kept with its key. */
+  /** The caller was answered with `error`: whatever is still achieved is rolled back. */
+  giveUp(error: TenaxError): void {
+    this.#refusal ??= error
+  }
+
+  /** Why the whole request fails: it did something that cannot be kept with its key, or it was given up. */
   get refusal(): TenaxError | undefined {
     return this.#refusal
   }

@@ -26,14 +26,18 @@ export const TENANT_MIGRATION_SQL = `CREATE TABLE tenax_migration (
   applied_at_ms INTEGER NOT NULL
 ) STRICT`
 
-/** `tenax_idempotency`: replies to requests with an idempotency key, kept for some days. Rows are in order of their making. */
+/**
+ * `tenax_idempotency`: replies to requests with an idempotency key, kept for some days. Without rowids, because an insert here
+ * must not become what the tenant's `last_insert_rowid()` answers.
+ */
 export const TENANT_IDEMPOTENCY_SQL = `CREATE TABLE tenax_idempotency (
   key TEXT NOT NULL PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 255),
   request_hash TEXT NOT NULL CHECK (request_hash NOT GLOB '*[^0-9a-f]*'),
   status INTEGER NOT NULL,
   reply TEXT NOT NULL,
-  created_at_ms INTEGER NOT NULL
-) STRICT`
+  created_at_ms INTEGER NOT NULL,
+  UNIQUE (created_at_ms, key)
+) STRICT, WITHOUT ROWID`
 
 /** The row of a file that has no name yet. */
 export const TENANT_META_ROW = `INSERT INTO tenax_meta VALUES (1, ${TENANT_FORMAT}, '', '', 0, 0)`
