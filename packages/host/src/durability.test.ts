@@ -108,6 +108,22 @@ describe('while the disk of the ledger stalls', () => {
     expect(member(report.json, 'local')).toBe(member(report.json, 'committed'))
   })
 
+  test('a local answer covers what a neighbour has committed relaxed before it', async () => {
+    const { bed, disk } = await openOnDisk()
+    await using _ = bed
+    using stall = stalled(disk)
+    const first = lsnOf(await query(bed, 'easy', 'insert into t values (1)'))
+    await stall.reached()
+    const local = watch(query(bed, 'acme', 'insert into t values (1)'))
+    const second = lsnOf(await query(bed, 'easy', 'insert into t values (2)'))
+    await turns()
+    expect([second, local.isAnswered]).toEqual([first + 1, false])
+    stall.resume()
+    await local.request
+    const report = await send(bed, 'GET /v1/tenants/easy/durability')
+    expect(Number(member(report.json, 'local'))).toBeGreaterThanOrEqual(first)
+  })
+
   test('a batch on a relaxed tenant with a local request waits once more at its end', async () => {
     const { bed, disk } = await openOnDisk()
     await using _ = bed
