@@ -166,6 +166,14 @@ describe('a start that finds', () => {
   })
 })
 
+describe('a tail of one tenant that is longer than the buffer of the ledger', () => {
+  it('is recovered all the same', async () => {
+    const ledger = { ...options.ledger, bufferBytesMax: 128 * 1024 }
+    const { sql } = await openTenancy({ ...options, ledger, dataPath: crashCopy(base, newDirectory()) })
+    expect(await sql(acme, 'SELECT count(*) FROM t')).toEqual([[BigInt(ROWS)]])
+  })
+})
+
 describe('a torn tail', () => {
   it.each([
     ['a flipped bit in the last batch', (path: string, end: number) => flipBit(path, end - 1)],

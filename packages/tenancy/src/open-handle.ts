@@ -47,8 +47,10 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
     return new Handle({ record, meta, file, journal, clock, durability, onDamage })
   } catch (thrown) {
     const error = hostFailure(thrown)
-    const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
-    await letGo({ ...(file && { file }), ...(journal && { journal }), isSound: !(error instanceof InvariantError) })
+    const isSound = !(error instanceof InvariantError)
+    const doubt = await letGo({ ...(file && { file }), ...(journal && { journal }), isSound })
+    const isOfTheMoment = doubt === undefined && shortageOf(error) !== undefined
+    const reason = isOfTheMoment ? undefined : (doubt ?? quarantineReasonOf(error))
     if (reason === undefined) throw shortageOf(error) ?? error
     context.quarantine(record, reason)
     throw quarantined(record, reason, error)
@@ -57,15 +59,28 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
 
 /**
  * Closes a file that was not opened all the way. Its log is moved into the main file if that is sound; else it stays, but
- * the ledger has all of it before the connection is closed, because that may move it at any time later (LEDGER K4).
+ * the ledger has all of it before the connection is closed, because that may move it at any time later (LEDGER K4). Gives
+ * the reason to stop the tenant when the checkpoint left the main file in doubt.
  */
-async function letGo({ file, journal, isSound }: { file?: SqliteFile; journal?: Journal; isSound: boolean }) {
+async function letGo({ file, journal, isSound }: HalfOpen): Promise<string | undefined> {
+  let doubt: string | undefined
   if (journal !== undefined) {
-    if (isSound) await journal.checkpoint().catch(() => false) // what is left in the log is found there again
+    if (isSound) {
+      await journal.checkpoint().catch((error: unknown) => {
+        if (error instanceof InvariantError) doubt = error.message // else the log is found there again
+      })
+    }
     await journal.settled()
     journal.close()
   }
   file?.close()
+  return doubt
+}
+
+interface HalfOpen {
+  readonly file?: SqliteFile
+  readonly journal?: Journal
+  readonly isSound: boolean
 }
 
 /**

@@ -9,7 +9,9 @@ import { QUARANTINE_DIRECTORY } from './files/tenant-files.ts'
 import { failingCheckpoints } from './fixtures/failing-checkpoints.ts'
 import { crashCopy, entriesIn, ledgersIn, recordsIn } from './fixtures/ledger-files.ts'
 import { idOf } from './fixtures/settings.ts'
+import { stallingFiles } from './fixtures/stalling-files.ts'
 import { codeOf, directoryMaker, type OpenTenancy, tenancyMaker, until } from './fixtures/test-bed.ts'
+import type { Handle } from './handle.ts'
 import { systemRandomId } from './system-ids.ts'
 
 const newDirectory = directoryMaker() // first, so that it is removed behind the tenancies in it
@@ -18,8 +20,8 @@ const SMALL = { segmentBytesMax: 256 * 1024, batchBytesMax: 64 * 1024 }
 const shardCount = 2
 const hurt = idOf('hurt')
 const well = idOf('well')
-/** Far more than the 350 changes that make a catalog be checkpointed. */
-const ROUNDS_MAX = 1_000
+/** More than the 175 rounds after which a catalog is checkpointed. */
+const ROUNDS_MAX = 400
 
 async function served(ids: readonly TenantId[] = [hurt, well]): Promise<OpenTenancy> {
   const open = await openTenancy({ shardCount, ledger: SMALL })
@@ -51,6 +53,11 @@ function sideOf(dataPath: string, { id, incarnation }: { id: TenantId; incarnati
 
 function ledgersOf({ dataPath }: OpenTenancy): string {
   return new Layout(dataPath).ledgers
+}
+
+/** A commit that nobody waits for. */
+function commitUngated({ file }: Handle): void {
+  file.transaction(() => file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get())
 }
 
 describe('a tenant that is stopped', () => {
@@ -104,6 +111,21 @@ describe('a tenant that is stopped', () => {
     expect(await codeOf(crashed.sql(hurt, 'SELECT 1'))).toBe('tenant_quarantined')
     await crashed.tenancy.resume(hurt)
     expect(await crashed.sql(hurt, 'SELECT count(*) FROM t')).toEqual([[3n]])
+  })
+
+  it('keeps its file open until the ledger has all of its log: a close may move the log at any time', async () => {
+    const disk = stallingFiles()
+    const open = await openTenancy({ shardCount, ledger: SMALL, ledgerFiles: disk.files })
+    await open.tenancy.create(hurt)
+    await open.sql(hurt, 'CREATE TABLE t(a)')
+    const goOn = disk.stall()
+    await open.tenancy.use(hurt, (handle) => handle.exclusively(async () => commitUngated(handle)))
+    await breakDown(open, hurt)
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    expect(open.tenancy.poolStats()).toMatchObject({ closing: 1, disposed: { fenced: 0 } })
+    goOn()
+    await eventOf(open, 'set_aside')
+    expect(open.tenancy.poolStats().disposed.fenced).toBe(1)
   })
 
   it('stays stopped when its file is no file yet, whoever resumes it', async () => {

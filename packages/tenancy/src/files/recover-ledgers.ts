@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type Clock, type Incarnation, isTenaxError, type RandomId, TenaxError } from '@tenax/kernel'
 import {
+  BUFFER_BYTES_MAX,
   forEachRecord,
   fsSegmentFiles,
   Ledger,
@@ -17,6 +18,7 @@ import {
   type LedgerSettings,
   type LedgerSource,
   ledgerDirectoryName,
+  PAGE_BYTES,
   parseLedgerDirectoryName,
   type SegmentFiles,
 } from '@tenax/ledger'
@@ -77,15 +79,15 @@ export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<Re
   const unsealed = found.filter((_, index) => ends[index]?.state !== 'sealed').map(({ epoch }) => epoch)
   const uncleanEpoch = keepUncleanEpoch(data.layout.uncleanEpoch, Math.max(0, ...unsealed))
   const name = { epoch: (found.at(-1)?.epoch ?? 0) + 1, nonce: randomId() }
+  const surviving = [...tails.files()]
   const source = { directory: join(data.layout.ledgers, ledgerDirectoryName(name)), files }
   const ledger = await Ledger.create({
     ...{ ...name, ...source, dataId: data.identity.dataId },
     clock: options.clock,
-    settings: options.settings,
+    settings: { ...options.settings, bufferBytesMax: bufferBytesFor(surviving, options.settings) },
     onFatal: options.onFatal,
     cuts: found.flatMap((one, index) => cutOf(one, ends[index])).slice(-CUTS_TOLD),
   })
-  const surviving = [...tails.files()]
   await copyTails(ledger, surviving)
   return {
     ...{ ledger, source, found, uncleanEpoch },
@@ -181,6 +183,14 @@ async function removeLedgers(
 async function clearRemoved(ledgersPath: string, files: SegmentFiles): Promise<void> {
   const removed = (await files.list(ledgersPath)).filter((name) => name.endsWith(REMOVED))
   for (const name of removed) rmSync(join(ledgersPath, name), { recursive: true, force: true })
+}
+
+/** Bytes of a page in an entry at most: with its number, and the head of a part that holds nothing else. */
+const PAGE_IN_ENTRY_BYTES = PAGE_BYTES + 128
+
+/** A file that could not be checkpointed for long has a tail that no commit was as large as: it is taken all the same. */
+function bufferBytesFor(tails: readonly FileTail[], { bufferBytesMax = BUFFER_BYTES_MAX }: Partial<LedgerSettings>) {
+  return tails.reduce((most, { pages }) => Math.max(most, pages.length * PAGE_IN_ENTRY_BYTES), bufferBytesMax)
 }
 
 /** Flag of an entry that holds the last images of many commits. */
