@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
+import { systemClock } from '@tenax/kernel'
 
 /** What somebody wants to see. */
 export interface FileWatch {
@@ -13,6 +14,8 @@ export interface FileWatch {
   /** Called before and behind each rename and removal. */
   readonly onName: () => void
 }
+
+const SYNC_MS = 3
 
 const watches = new Set<FileWatch>()
 
@@ -33,7 +36,8 @@ function watchedSync(descriptor: number, done: (error: Error | null) => void): v
   for (const watch of watches) {
     const behind = watch.onSync(descriptor)
     if (behind === undefined) continue
-    setImmediate(() => {
+    // Slower than anything that does not wait for it, so that who goes on too early is seen.
+    systemClock.after(SYNC_MS, () => {
       behind()
       done(null)
     })

@@ -39,7 +39,20 @@ export async function loadUntilCut(load: PowerLoad): Promise<void> {
   ])
 }
 
-const DEEDS = ['row', 'row', 'row', 'row', 'row', 'large', 'fill', 'empty', 'vacuum', 'checkpoint'] as const
+const DEEDS = [
+  'row',
+  'row',
+  'row',
+  'row',
+  'row',
+  'large',
+  'fill',
+  'empty',
+  'vacuum',
+  'checkpoint',
+  'hasty',
+  'hasty',
+] as const
 
 async function writeSteadily(load: PowerLoad, id: TenantId, seeded: Seeded): Promise<void> {
   for (let left = 1 + seeded.below(8); left > 0 && !load.isOver(); left -= 1) {
@@ -48,8 +61,14 @@ async function writeSteadily(load: PowerLoad, id: TenantId, seeded: Seeded): Pro
     else if (deed === 'fill') await run(load, id, 'INSERT INTO filler (body) VALUES (randomblob(?))', [50_000n])
     else if (deed === 'empty') await run(load, id, 'DELETE FROM filler')
     else if (deed === 'vacuum') await run(load, id, 'VACUUM')
-    else await load.tenancy.use(id, (handle) => handle.checkpointSoon())
+    else if (deed === 'checkpoint') await checkpoint(load, id)
+    // The checkpoint finds a commit that nobody has made durable yet.
+    else await Promise.all([addRow(load, id, 40), checkpoint(load, id)])
   }
+}
+
+function checkpoint({ tenancy }: PowerLoad, id: TenantId): Promise<void> {
+  return tenancy.use(id, (handle) => handle.checkpointSoon())
 }
 
 async function addRow(load: PowerLoad, id: TenantId, bodyBytes: number): Promise<void> {
