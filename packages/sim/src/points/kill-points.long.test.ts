@@ -22,7 +22,7 @@ test('a recovery that is killed at any event is done by the next one', async () 
   using scratch = scratchMemory()
   const base = await makePointBase(scratch.path)
   const seeded = new Seeded(1)
-  for (let point = 0; point < 100; point += 1) {
+  for (let point = 0; point < 40; point += 1) {
     const eventCounts = [1 + seeded.below(200), 1 + seeded.below(80), 1 + seeded.below(80)]
     const { faults } = await dieAtEvent(base, join(scratch.path, `at-${point}`), eventCounts)
     expect(faults.join('\n'), `deaths at events ${eventCounts.join(', ')}`).toBe('')

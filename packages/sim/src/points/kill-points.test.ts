@@ -7,7 +7,7 @@ import { dieAtEvent, makePointBase } from './kill-points.ts'
 /** Each point is a process; the long tier tries all of them. */
 const POINT_COUNT = 24
 /** About as many as a life has. */
-const EVENTS_MAX = 240
+const EVENTS_MAX = 380
 const TIMEOUT_MS = 240_000
 
 test(
