@@ -49,6 +49,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addSqlCommand(program, options)
   addTransferCommands(program, options)
   addDoctorCommand(program, options)
+  addLedgerCommands(program, options)
   return program
 }
 
@@ -69,8 +70,9 @@ function addServeCommands(program: Command): void {
       .option('--data <directory>', 'directory of the data')
       .option('--config <file>', 'tenax.config.ts of the project')
       .option('--handles <count>', 'size of the pool of open tenant files', wholeNumber(1, HANDLES_MAX))
+      .option('--durability <class>', 'when writes are acknowledged, unless a tenant says: relaxed or local')
       .action(async (_options: ServeOptions, command: Command) => {
-        const { port, host, data, config, handles, json } = command.optsWithGlobals<ServeOptions>()
+        const { port, host, data, config, handles, durability, json } = command.optsWithGlobals<ServeOptions>()
         const { serve } = await import('./serve-command.ts')
         await serve(mode, {
           ...(port === undefined ? {} : { port }),
@@ -78,6 +80,7 @@ function addServeCommands(program: Command): void {
           ...(data === undefined ? {} : { data }),
           ...(config === undefined ? {} : { config }),
           ...(handles === undefined ? {} : { handles }),
+          ...(durability === undefined ? {} : { durability }),
           ...(json === undefined ? {} : { json }),
         })
       })
@@ -189,6 +192,37 @@ function addDoctorCommand(program: Command, options: ProgramOptions): void {
         loadEngine: () => import('tenax'),
       })
     })
+}
+
+function addLedgerCommands(program: Command, { io, settings }: ProgramOptions): void {
+  const ledger = program.command('ledger').description('look into the ledgers of a data directory, beside a server too')
+  const contextFor = (command: Command) => ({ io, json: command.optsWithGlobals<GlobalOptions>().json ?? false })
+  const reading = (name: string, description: string) =>
+    ledger
+      .command(name)
+      .description(description)
+      .option('--data <directory>', 'directory of the data, or TENAX_DATA', settings.dataDir)
+      .option('--dir <directory>', 'a ledger, or a directory of ledgers such as a quarantine directory, instead')
+  reading('inspect', 'list what the ledgers hold')
+    .option('--tenant <tenant>', 'only this tenant: its id, or an incarnation')
+    .option('--limit <count>', 'at most so many records, oldest first', wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .action(async ({ data, dir, tenant, limit }: InspectArguments, command: Command) => {
+      const { inspectLedgers } = await import('./ledger/inspect-command.ts')
+      await inspectLedgers(contextFor(command), { dataDir: data, directory: dir, tenant, limit })
+    })
+  reading('verify', 'read every byte of the ledgers, and name the first that is wrong').action(
+    async ({ data, dir }: InspectArguments, command: Command) => {
+      const { verifyLedgers } = await import('./ledger/verify-command.ts')
+      await verifyLedgers(contextFor(command), { dataDir: data, directory: dir })
+    },
+  )
+}
+
+interface InspectArguments {
+  readonly data: string
+  readonly dir?: string
+  readonly tenant?: string
+  readonly limit?: number
 }
 
 async function contextOf(command: Command, { io, settings }: ProgramOptions): Promise<CommandContext> {

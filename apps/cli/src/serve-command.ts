@@ -7,6 +7,7 @@ export interface ServeOptions {
   readonly data?: string
   readonly config?: string
   readonly handles?: number
+  readonly durability?: string
   readonly json?: boolean
 }
 

@@ -33,15 +33,19 @@ export async function runServer({ mode, argv }: RunOptions): Promise<void> {
 }
 
 async function openTenax(settings: ServerSettings, logger: Logger): Promise<Tenax> {
-  const { adminKey, handlesMax, queryTimeoutMs, migrationsPath } = settings
+  const { adminKey, handlesMax, queryTimeoutMs, durability, migrationsPath } = settings
   return createTenax({
     data: settings.dataPath,
     ...(adminKey === undefined ? {} : { adminKey }),
     ...(handlesMax === undefined ? {} : { handlesMax }),
     ...(queryTimeoutMs === undefined ? {} : { queryTimeoutMs }),
+    ...(durability === undefined ? {} : { durability }),
     migrations: migrationsPath === undefined ? [] : await loadMigrations(migrationsPath),
-    onEvent: (event) =>
-      event.type === 'quarantined' ? logger.error(event, 'tenant quarantined') : logger.info(event, event.type),
+    onEvent(event) {
+      if (event.type === 'quarantined') logger.error(event, 'tenant quarantined')
+      else if (event.type === 'set_aside_failed') logger.error(event, event.type)
+      else logger.info(event, event.type)
+    },
     onError: (error) => logger.error({ err: error }, 'request failed'),
     onFatal(error) {
       logger.fatal({ err: error }, 'the host cannot keep its promises and stops')

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { messageOf, TenaxError } from '@tenax/kernel'
+import { DURABILITY_CLASSES, type DurabilityClass, messageOf, TenaxError } from '@tenax/kernel'
 import { z } from 'zod'
 
 /** What the command line gives. Undefined means: not given. */
@@ -13,6 +13,7 @@ export interface ServerArguments {
   readonly config?: string | undefined
   readonly json?: boolean | undefined
   readonly handles?: number | undefined
+  readonly durability?: string | undefined
 }
 
 /** Settings of one server, complete and checked. */
@@ -25,6 +26,7 @@ export interface ServerSettings {
   readonly migrationsPath: string | undefined
   readonly handlesMax: number | undefined
   readonly queryTimeoutMs: number | undefined
+  readonly durability: DurabilityClass | undefined
   /** Print the ready line as JSON. */
   readonly json: boolean
   readonly logLevel: string
@@ -35,6 +37,7 @@ const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
 
 const portSchema = z.coerce.number().int().min(0).max(65_535)
 const countSchema = z.coerce.number().int().min(1)
+const durabilitySchema = z.enum(DURABILITY_CLASSES)
 const environmentSchema = z.object({
   TENAX_PORT: portSchema.optional(),
   TENAX_HOST: z.string().min(1).optional(),
@@ -42,6 +45,7 @@ const environmentSchema = z.object({
   TENAX_ADMIN_KEY: z.string().min(1).optional(),
   TENAX_HANDLES: countSchema.optional(),
   TENAX_QUERY_TIMEOUT_MS: countSchema.optional(),
+  TENAX_DURABILITY: durabilitySchema.optional(),
   TENAX_LOG: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).optional(),
 })
 const configSchema = z.strictObject({ migrations: z.string().min(1).optional() })
@@ -73,6 +77,7 @@ export async function readSettings(
     migrationsPath: await readMigrationsPath(argv.config),
     handlesMax: argv.handles ?? env.TENAX_HANDLES,
     queryTimeoutMs: env.TENAX_QUERY_TIMEOUT_MS,
+    durability: parseOrThrow(durabilitySchema.optional(), argv.durability ?? env.TENAX_DURABILITY, 'the durability'),
     json: argv.json === true || port === 0,
     logLevel: env.TENAX_LOG ?? 'info',
   }

@@ -4,6 +4,7 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { libsqlDriver } from '@tenax/sqlite'
+import { bytesFigure, figure } from '../markdown.ts'
 import { type LatencySummary, summarise } from '../statistics.ts'
 import { scratchDirectory } from './fixture.ts'
 
@@ -44,6 +45,16 @@ function sqliteVersion(): string {
   } finally {
     connection.close()
   }
+}
+
+/** The machine and its disk as lines of a report. */
+export function machineLines(machine: Machine, disk: LatencySummary): string[] {
+  const { coreCount, processor, memoryBytes, kernel, node, sqlite, loadAverage } = machine
+  return [
+    `* machine: ${coreCount} × ${processor}, ${bytesFigure(memoryBytes)} of memory, Linux ${kernel}, Node ${node}, SQLite ${sqlite}`,
+    `* load average when it began: ${figure(loadAverage)}`,
+    `* disk: write and fdatasync of 4 KiB p50 ${figure(disk.p50Ms)} ms, p99 ${figure(disk.p99Ms)} ms`,
+  ]
 }
 
 /** The commit of the tree that this file is in; `unknown` outside of git. */

@@ -2,7 +2,7 @@
 import type { LoadResult } from '../load-job.ts'
 import { bytesFigure, figure, markdownTable } from '../markdown.ts'
 import type { LatencySummary } from '../statistics.ts'
-import type { Machine } from './machine.ts'
+import { type Machine, machineLines } from './machine.ts'
 import type { NeighbourFigures } from './neighbours.ts'
 import { type OpeningFigures, SMALL_POOL } from './opening.ts'
 import type { ThroughputRow } from './throughput.ts'
@@ -61,11 +61,8 @@ export function reportOf(figures: BenchFigures): string {
 }
 
 function machineText({ machine, disk, quick, elapsedMs }: BenchFigures): string {
-  return [
-    `* machine: ${machine.coreCount} × ${machine.processor}, ${bytesFigure(machine.memoryBytes)} of memory, Linux ${machine.kernel}, Node ${machine.node}, SQLite ${machine.sqlite}`,
-    `* load average when it began: ${figure(machine.loadAverage)}; ${quick ? 'quick run' : 'full run'} of ${figure(elapsedMs / 1000)} s`,
-    `* disk: write and fdatasync of 4 KiB p50 ${figure(disk.p50Ms)} ms, p99 ${figure(disk.p99Ms)} ms`,
-  ].join('\n')
+  const run = `* ${quick ? 'quick run' : 'full run'} of ${figure(elapsedMs / 1000)} s`
+  return [...machineLines(machine, disk), run].join('\n')
 }
 
 interface Budget {

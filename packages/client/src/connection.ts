@@ -29,7 +29,7 @@ export type RequestBody = ReadableStream<Uint8Array> | Blob | Uint8Array<ArrayBu
 
 /** One request. `path` is relative to the base URL and holds nothing but fixed words and parsed ids. */
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly json?: unknown
@@ -77,10 +77,19 @@ function invalidUrl(why: string): TenaxError {
  * @throws TenaxError what the server answered; `unavailable` when it did not; `internal` for a malformed reply
  */
 export async function callJson<Reply>(connection: Connection, call: Call, schema: ReplySchema<Reply>): Promise<Reply> {
-  const value = await callValue(connection, call)
-  const parsed = schema.safeParse(value)
+  return (await callWithHeaders(connection, call, schema)).reply
+}
+
+/** As {@link callJson}, with the headers of the reply. */
+export async function callWithHeaders<Reply>(
+  connection: Connection,
+  call: Call,
+  schema: ReplySchema<Reply>,
+): Promise<{ readonly reply: Reply; readonly headers: Headers }> {
+  const response = await send(connection, call)
+  const parsed = schema.safeParse(parseJson(await reachable(connection, () => response.text())))
   if (!parsed.success) throw malformedReply(`${call.method} ${call.path}`, parsed.error)
-  return parsed.data
+  return { reply: parsed.data, headers: response.headers }
 }
 
 /** The JSON value that `call` was answered with; undefined when the reply is not JSON. Throws as {@link callJson}. */

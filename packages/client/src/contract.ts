@@ -15,6 +15,7 @@ import {
 import {
   createTenantBodySchema,
   decodeJsonArgs,
+  durabilityQuerySchema,
   encodePipelineReply,
   encodeQueryReply,
   encodeStatementResult,
@@ -23,6 +24,7 @@ import {
   parseBody,
   parsePipelineRequest,
   parseSearchParams,
+  patchTenantBodySchema,
   queryBodySchema,
   type StreamRequest,
   type StreamResult,
@@ -167,6 +169,17 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
     case 'resume':
       tenant.resource = { ...tenant.resource, state: 'warm', suspendedAt: null }
       return Response.json(tenant.resource)
+    case 'PATCH':
+      return patchTenant(tenant, jsonOf(bytes))
+    case 'durability':
+      parseSearchParams(durabilityQuerySchema, searchParams)
+      return Response.json({
+        lineage: 'lineage0lineage0line',
+        committed: '7',
+        local: '7',
+        remote: null,
+        waited: 'reached',
+      })
     case 'stats':
       refuseSuspended(tenant)
       return Response.json(statsOf(id))
@@ -175,6 +188,12 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
     default:
       throw new TenaxError('route_not_found', 'there is no such route')
   }
+}
+
+function patchTenant(tenant: FakeTenant, body: unknown): Response {
+  const { durability = null } = parseBody(patchTenantBodySchema, body)
+  tenant.resource = { ...tenant.resource, durability }
+  return Response.json(tenant.resource)
 }
 
 function statsOf(id: string): unknown {
@@ -187,16 +206,18 @@ function addTenant(state: FakeState, id: string): TenantResource {
   const times = { createdAt: CREATED_AT, suspendedAt: null }
   const resource: TenantResource = {
     ...{ id, incarnation, state: 'warm', url: `/t/${id}/` },
-    ...{ ...times, quarantineReason: null },
+    ...{ ...times, quarantineReason: null, durability: null },
   }
   state.tenants.set(id, { resource, db: new DatabaseSync(':memory:') })
   return resource
 }
 
 function createTenant(state: FakeState, body: unknown): Response {
-  const id = parseTenantId(parseBody(createTenantBodySchema, body).id)
+  const { id: text, durability = null } = parseBody(createTenantBodySchema, body)
+  const id = parseTenantId(text)
   if (state.tenants.has(id)) throw new TenaxError('tenant_exists', `there is a tenant "${id}"`, { hint: 'delete it' })
-  return Response.json(addTenant(state, id), { status: 201 })
+  const resource = addTenant(state, id)
+  return Response.json(Object.assign(resource, { durability }), { status: 201 })
 }
 
 function listTenants({ tenants }: FakeState, searchParams: URLSearchParams): Response {

@@ -4,6 +4,7 @@ export {
   type JsonValue,
   type QueryReply,
   TENANT_STATES,
+  type TenantDurability,
   type TenantPage,
   type TenantResource,
   type TenantState,
@@ -16,10 +17,18 @@ export type { QueryArgs, QueryValue } from './query-args.ts'
 export type { TenantSession } from './session.ts'
 export type {
   AllTenantsOptions,
+  CreateTenantOptions,
   ImportBody,
   ImportOptions,
   ListTenantsOptions,
   TenantAdmin,
   TenantFilter,
 } from './tenant-admin.ts'
-export type { DatabaseOptions, TenantDatabase } from './tenant-database.ts'
+export type {
+  DatabaseOptions,
+  DurabilityOptions,
+  DurabilityWaitOptions,
+  QueryAnswer,
+  QueryOptions,
+  TenantDatabase,
+} from './tenant-database.ts'

@@ -23,6 +23,8 @@ export interface TenantSession {
   close(): Promise<void>
 }
 
+type RequestHeaders = Readonly<Record<string, string>>
+
 type StreamRequest =
   | { readonly type: 'execute'; readonly stmt: Readonly<Record<string, unknown>> }
   | { readonly type: 'get_autocommit' | 'close' }
@@ -35,21 +37,23 @@ const OPENS_TRANSACTION = /^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/
 
 const resultHeadSchema = statementResultSchema.omit({ rows: true })
 
-/** A session on the tenant whose path is `tenantPath` (`t/<id>`). Nothing is sent before the first statement. */
-export function openSession(connection: Connection, tenantPath: string): TenantSession {
-  return new HranaSession(connection, `${tenantPath}/v3/pipeline`)
+/** A session on the tenant whose path is `tenantPath` (`t/<id>`); `headers` go along with each request. Nothing is sent before the first statement. */
+export function openSession(connection: Connection, tenantPath: string, headers: RequestHeaders = {}): TenantSession {
+  return new HranaSession(connection, { path: `${tenantPath}/v3/pipeline`, headers })
 }
 
 class HranaSession implements TenantSession {
   readonly #connection: Connection
   readonly #path: string
+  readonly #headers: RequestHeaders
   #baton: string | undefined
   /** Batons are single use: a statement waits for the one before it. */
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(connection: Connection, path: string) {
+  constructor(connection: Connection, { path, headers }: { path: string; headers: RequestHeaders }) {
     this.#connection = connection
     this.#path = path
+    this.#headers = headers
   }
 
   get inTransaction(): boolean {
@@ -88,7 +92,7 @@ class HranaSession implements TenantSession {
     const baton = this.#baton ?? null
     this.#baton = undefined
     const json = { baton, requests }
-    const reply = await callValue(this.#connection, { method: 'POST', path: this.#path, json })
+    const reply = await callValue(this.#connection, { method: 'POST', path: this.#path, json, headers: this.#headers })
     if (!isRecord(reply) || !Array.isArray(reply['results']) || reply['results'].length !== requests.length) {
       throw malformedReply('a pipeline with another number of results')
     }

@@ -100,3 +100,11 @@ test('import() of what is not a database is import_invalid with the reason', asy
   const failure = client.tenants.import('acme', new TextEncoder().encode('text'))
   await expect(failure).rejects.toMatchObject({ code: 'import_invalid', details: { reason: 'header' } })
 })
+
+test('a tenant has a durability class of its own, until it is given back to the server', async () => {
+  const { tenants } = start().client
+  expect(await tenants.create('acme', { durability: 'relaxed' })).toMatchObject({ durability: 'relaxed' })
+  expect(await tenants.setDurability('acme', 'local')).toMatchObject({ durability: 'local' })
+  expect(await tenants.setDurability('acme', null)).toMatchObject({ durability: null })
+  await expect(tenants.setDurability('nobody', 'local')).rejects.toMatchObject({ code: 'tenant_not_found' })
+})

@@ -1,5 +1,5 @@
 /** Operating tenants: `/v1/tenants`. */
-import { parseTenantId } from '@tenax/kernel'
+import { type DurabilityClass, parseTenantId } from '@tenax/kernel'
 import {
   type DeleteReceipt,
   deleteReceiptSchema,
@@ -36,6 +36,12 @@ export interface AllTenantsOptions extends TenantFilter {
   readonly pageLimit?: number | undefined
 }
 
+/** Options of {@link TenantAdmin.create}. */
+export interface CreateTenantOptions {
+  /** The tenant's own class; the server's if unsaid. */
+  readonly durability?: DurabilityClass | undefined
+}
+
 /** Options of {@link TenantAdmin.import}. */
 export interface ImportOptions {
   /** Length of a stream. Then a stream of another length fails before the server takes it for whole. */
@@ -51,7 +57,9 @@ export type ImportBody = ReadableStream<Uint8Array> | Blob | Uint8Array<ArrayBuf
  */
 export interface TenantAdmin {
   /** Creates an empty tenant. Fails with `tenant_exists`. */
-  create(id: string): Promise<TenantResource>
+  create(id: string, options?: CreateTenantOptions): Promise<TenantResource>
+  /** Gives the tenant its own class, or with null the server's. Fails with `remote_not_configured`. */
+  setDurability(id: string, durability: DurabilityClass | null): Promise<TenantResource>
   get(id: string): Promise<TenantResource>
   /** One page, sorted by id. Fails with `cursor_invalid`, `argument_invalid`. */
   list(options?: ListTenantsOptions): Promise<TenantPage>
@@ -78,7 +86,9 @@ const PAGE_LIMIT_DEFAULT = 1000
 export function tenantAdmin(connection: Connection): TenantAdmin {
   const tenant = (call: Call): Promise<TenantResource> => callJson(connection, call, tenantSchema)
   return {
-    create: async (id) => tenant({ method: 'POST', path: TENANTS_PATH, json: { id: parseTenantId(id) } }),
+    create: async (id, { durability } = {}) =>
+      tenant({ method: 'POST', path: TENANTS_PATH, json: { id: parseTenantId(id), durability } }),
+    setDurability: async (id, durability) => tenant({ method: 'PATCH', path: pathOf(id), json: { durability } }),
     get: async (id) => tenant({ method: 'GET', path: pathOf(id) }),
     list: (options = {}) => listTenants(connection, options),
     all: (options = {}) => allTenants(connection, options),

@@ -47,3 +47,32 @@ test('db() is a libSQL client at the URL of the tenant, with the key', async () 
   expect(server.seen.at(-1)).toMatchObject({ path: '/t/acme/v2/pipeline', headers: { authorization: 'Bearer secret' } })
   db.close()
 })
+
+test('query() asks for a class and sends a key, and tells what the server promises', async () => {
+  const { server, tenant } = await start()
+  const plain = await tenant.query('select 1')
+  expect(plain).toMatchObject({ lsn: undefined, durability: undefined, isReplay: false })
+  const body = { columns: [], rows: [], rowsAffected: 1, lastInsertRowid: 1 }
+  const headers = { 'tenax-durability': 'local', 'tenax-lsn': 'abc.7', 'idempotency-replayed': 'true' }
+  server.answerNext(Response.json(body, { headers }))
+  const answer = await tenant.query('insert', [], { durability: 'local', idempotencyKey: 'k' })
+  expect(answer).toEqual({ ...body, lsn: 'abc.7', durability: 'local', isReplay: true })
+  expect(server.seen.at(-1)?.headers).toMatchObject({ 'tenax-durability': 'local', 'idempotency-key': 'k' })
+})
+
+test('db() and session() ask for a class with every request', async () => {
+  const { server, tenant } = await start()
+  const db = tenant.db({ durability: 'local' })
+  await db.execute('select 1')
+  await tenant.session({ durability: 'local' }).execute('select 1')
+  const asked = server.seen.slice(1).map(({ headers }) => headers['tenax-durability'])
+  expect(new Set(asked)).toEqual(new Set(['local']))
+  db.close()
+})
+
+test('durability() waits for a commit and reads the report', async () => {
+  const { server, tenant } = await start()
+  const report = await tenant.durability({ waitLsn: 'abc.7', durability: 'relaxed', timeoutMs: 100 })
+  expect(report).toMatchObject({ committed: '7', local: '7', remote: null, waited: 'reached' })
+  expect(server.seen.at(-1)?.path).toBe('/v1/tenants/acme/durability')
+})

@@ -84,9 +84,10 @@ test('an open transaction is rolled back by close(), whether its stream rests or
   await createTenants(bed, 'later') // the answer to a later request: that one has been taken in by now
   await bed.tenax.close()
   expect(await used).toMatchObject({ baton: null, results: [{ type: 'ok' }] })
-  await using again = await createTenax({ data: bed.dataPath })
+  const again = await createTenax({ data: bed.dataPath })
   for (const id of ['acme', 'other']) {
     expect((await again.tenant(id).query('select count(*) from t')).rows).toEqual([[0n]])
   }
+  await again.close() // before its directory goes
   await bed[Symbol.asyncDispose]()
 })

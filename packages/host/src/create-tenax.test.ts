@@ -232,9 +232,9 @@ test('what was under way when the host failed is not acknowledged, over HTTP or 
 
 test('the OpenAPI document lists every route of the app, and no other', async () => {
   const settings = readOptions({ data: newDirectory(), shardCount: 1 })
-  const { driver, clock, onEvent } = settings
-  const components = { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid }
-  const tenancy = Tenancy.open(settings.tenancy, components)
+  const { driver, clock, onEvent, onFatal } = settings
+  const components = { driver, clock, onEvent, onFatal, randomId: systemRandomId, pid: process.pid }
+  const tenancy = await Tenancy.open(settings.tenancy, components)
   const streams = new Streams({ clock, onError: settings.onError })
   const metrics = createMetrics(tenancy, streams)
   const app = createApp({
@@ -285,6 +285,13 @@ test('metrics are Prometheus text, with every gauge, and no label that a caller 
     'tenax_handles{state="idle"}',
     'tenax_pool_waiting',
     'tenax_zombie_files',
+    'tenax_ledger_disk_bytes',
+    'tenax_ledger_buffered_bytes',
+    'tenax_ledger_lag_records',
+    'tenax_ledger_entries_total',
+    'tenax_ledger_fsyncs_total',
+    'tenax_ledger_fsync_seconds_total',
+    'tenax_recovery_seconds',
     'tenax_handles_disposed_total{',
   ]) {
     expect(

@@ -1,6 +1,22 @@
 /** `createTenax()`: one host in the caller's process. */
-import { InvariantError, parseTenantId, type SqlArgs, type SqlResult, type SqlValue, TenaxError } from '@tenax/kernel'
-import { systemRandomId, Tenancy } from '@tenax/tenancy'
+import {
+  type DurabilityClass,
+  InvariantError,
+  parseTenantId,
+  type SqlArgs,
+  type SqlResult,
+  type SqlValue,
+  TenaxError,
+} from '@tenax/kernel'
+import {
+  type DurabilityReport,
+  type DurabilityWait,
+  Gate,
+  promisedClass,
+  reportDurability,
+  systemRandomId,
+  Tenancy,
+} from '@tenax/tenancy'
 import { createApp } from './http/app.ts'
 import type { HostParts } from './http/environment.ts'
 import { hostFailed } from './http/failure.ts'
@@ -10,12 +26,20 @@ import { createMetrics } from './metrics.ts'
 import { readOptions, type TenaxOptions } from './options.ts'
 import { Streams } from './streams.ts'
 
+/** Options of {@link EmbeddedTenant.query}. */
+export interface QueryOptions {
+  /** Raises the tenant's class for this answer; a lower one is ignored. */
+  readonly durability?: DurabilityClass
+}
+
 /** One tenant, spoken to in-process. */
 export interface EmbeddedTenant {
   /** Creates the tenant. Throws TenaxError `tenant_exists`. */
-  create(): Promise<void>
+  create(options?: { readonly durability?: DurabilityClass }): Promise<void>
   /** Runs one statement as a transaction of its own. Whole numbers within 2^53 bind as INTEGER, like over `/query`. */
-  query(sql: string, args?: SqlArgs): Promise<SqlResult>
+  query(sql: string, args?: SqlArgs, options?: QueryOptions): Promise<SqlResult>
+  /** How far the tenant's commits are; with `wait`, once one of them has its class. */
+  durability(wait?: DurabilityWait): Promise<DurabilityReport>
 }
 
 /** A running host. */
@@ -43,10 +67,19 @@ export interface Tenax extends AsyncDisposable {
  */
 export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const settings = readOptions(options)
-  const { driver, clock, onEvent } = settings
-  const tenancy = Tenancy.open(settings.tenancy, { driver, clock, onEvent, randomId: systemRandomId, pid: process.pid })
-  const streams = new Streams({ clock, onError: settings.onError })
+  const { driver, clock, onEvent, ledgerFiles } = settings
   let state: 'serving' | 'closing' | 'failed' = 'serving'
+  const fail = (error: unknown) => {
+    if (state === 'failed') return
+    state = 'failed'
+    settings.onFatal(error)
+  }
+  const components = {
+    ...{ driver, clock, onEvent, randomId: systemRandomId, pid: process.pid, onFatal: fail },
+    ...(ledgerFiles === undefined ? {} : { ledgerFiles }),
+  }
+  const tenancy = await Tenancy.open(settings.tenancy, components)
+  const streams = new Streams({ clock, onError: settings.onError })
   const parts: HostParts = {
     tenancy,
     streams,
@@ -55,11 +88,7 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     bodies: { bytesLeft: JSON_BODIES_BYTES_MAX },
     isServing: () => state === 'serving',
     hasFailed: () => state === 'failed',
-    fail(error) {
-      if (state === 'failed') return
-      state = 'failed'
-      settings.onFatal(error)
-    },
+    fail,
   }
   const app = createApp(parts)
   let closed: Promise<void> | undefined
@@ -85,7 +114,7 @@ async function closeAll(streams: Streams, tenancy: Tenancy): Promise<void> {
   await tenancy.close()
 }
 
-function embeddedTenant({ tenancy, isServing, hasFailed, fail }: HostParts, text: string): EmbeddedTenant {
+function embeddedTenant({ tenancy, settings, isServing, hasFailed, fail }: HostParts, text: string): EmbeddedTenant {
   const id = parseTenantId(text)
   const whileServing = async <T>(body: () => Promise<T>): Promise<T> => {
     if (!isServing()) throw new TenaxError('unavailable', 'the host is stopping')
@@ -99,9 +128,13 @@ function embeddedTenant({ tenancy, isServing, hasFailed, fail }: HostParts, text
     }
   }
   return {
-    create: () => whileServing(async () => void (await tenancy.create(id))),
-    query: (sql, args = []) =>
-      whileServing(() => tenancy.use(id, (handle) => handle.execute(sql, bindingsOf(naturally(args))))),
+    create: (options) => whileServing(async () => void (await tenancy.create(id, options))),
+    durability: (wait) => whileServing(() => reportDurability({ tenancy, clock: settings.clock }, id, wait)),
+    query: (sql, args = [], { durability = 'relaxed' } = {}) =>
+      whileServing(() => {
+        const gate = new Gate(promisedClass(durability))
+        return tenancy.use(id, (handle) => handle.execute(sql, bindingsOf(naturally(args)), gate))
+      }),
   }
 }
 

@@ -1,5 +1,7 @@
 /** What a full disk does: writes are refused, nothing that was acknowledged is lost, nobody is stopped, and it heals. */
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { SEGMENT_BYTES_MAX } from '@tenax/ledger'
 import { describe, expect, test } from 'vitest'
 import { codeOf, rowsOf, send } from './fixtures/host-bed.ts'
 import { mountDisk, noSmallDisk, type SmallDisk } from './fixtures/small-disk.ts'
@@ -8,7 +10,21 @@ import { createTenax, type Tenax } from './index.ts'
 const hindrance = noSmallDisk()
 const FULL = { status: 507, json: { code: 'storage_full' } }
 
-const openOn = ({ path }: SmallDisk): Promise<Tenax> => createTenax({ data: join(path, 'data'), shardCount: 1 })
+/** Opens a host whose ledger has made its spare segment: on a full disk it would give that one's space back. */
+async function openOn({ path }: SmallDisk): Promise<Tenax> {
+  const tenax = await createTenax({ data: join(path, 'data'), shardCount: 1 })
+  const ledgers = join(path, 'data', 'ledgers')
+  while (!hasSpare(ledgers)) await new Promise((resolve) => setImmediate(resolve))
+  return tenax
+}
+
+function hasSpare(ledgers: string): boolean {
+  return readdirSync(ledgers, { recursive: true, withFileTypes: true }).some(
+    ({ name, parentPath }) =>
+      name.endsWith('.spare') &&
+      statSync(join(parentPath, name), { throwIfNoEntry: false })?.size === SEGMENT_BYTES_MAX,
+  )
+}
 
 const insert = (tenax: Tenax, id: string, row: number) =>
   send(tenax, `POST /t/${id}/query`, { json: { sql: 'insert into t values (?)', args: [row] } })

@@ -1,5 +1,6 @@
-export { type ErrorCode, type ErrorKind, TenaxError } from '@tenax/kernel'
+export { type DurabilityClass, type ErrorCode, type ErrorKind, TenaxError } from '@tenax/kernel'
+export { readTenantNames } from '@tenax/tenancy'
 export { defineConfig, type TenaxConfig } from './config.ts'
-export { createTenax, type EmbeddedTenant, type Tenax } from './create-tenax.ts'
+export { createTenax, type EmbeddedTenant, type QueryOptions, type Tenax } from './create-tenax.ts'
 export { loadMigrations } from './migrations.ts'
 export type { TenaxOptions } from './options.ts'

@@ -24,3 +24,6 @@ export const STREAM_IDLE_MS = 60_000
 
 /** How often forgotten streams are looked for; no timer runs while there is none. */
 export const STREAM_SWEEP_MS = 5_000
+
+/** Characters of an idempotency key: a UUID has 36, and nothing needs more than a hash and a prefix. */
+export const IDEMPOTENCY_KEY_CHARS_MAX = 255

@@ -2,6 +2,7 @@
 import { zombieCount } from '@tenax/sqlite'
 import type { Tenancy } from '@tenax/tenancy'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { addLedgerMetrics } from './ledger-metrics.ts'
 import type { Streams } from './streams.ts'
 
 /** What the app counts. */
@@ -31,6 +32,7 @@ export function createMetrics(tenancy: Tenancy, streams: Streams): Metrics {
     registers,
   })
   addGauges({ tenancy, streams, registry })
+  addLedgerMetrics(tenancy, registry)
   return {
     observeRequest(route, status, durationMs) {
       requests.inc({ route, status })

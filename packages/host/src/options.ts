@@ -1,5 +1,5 @@
 /** Options of {@link createTenax} and the one settings object that they become. */
-import { type Clock, systemClock, TenaxError } from '@tenax/kernel'
+import { type Clock, type DurabilityClass, parseDurabilityClass, systemClock, TenaxError } from '@tenax/kernel'
 import {
   CACHE_KIB,
   type EngineDriver,
@@ -19,6 +19,7 @@ import {
   POOL_TURN_MS,
   POOL_WAITERS_MAX,
   SHARD_COUNT,
+  type TenancyComponents,
   type TenancyEvent,
   type TenancySettings,
   WAIT_MS_MAX,
@@ -36,6 +37,8 @@ export interface TenaxOptions {
   readonly migrations?: readonly Migration[]
   /** Shards of a new data directory, 1 to 99; an existing one keeps its own. Default 16. */
   readonly shardCount?: number
+  /** When replies of tenants without a class of their own leave: `relaxed` or `local`. Default `local`. */
+  readonly durability?: DurabilityClass
   /** Open tenant files. Default 500. */
   readonly handlesMax?: number
   /** A tenant file that nobody used for so long is closed, in milliseconds. Default 60,000. */
@@ -58,6 +61,8 @@ export interface TenaxOptions {
   readonly onFatal?: (error: unknown) => void
   readonly clock?: Clock
   readonly driver?: EngineDriver
+  /** The disk under the ledger, when it is not the file system: for tests. */
+  readonly ledgerFiles?: TenancyComponents['ledgerFiles']
 }
 
 /** Settings, complete and checked. */
@@ -66,6 +71,7 @@ export interface HostSettings {
   readonly adminKey: string | undefined
   readonly guard: 'loopback' | 'off'
   readonly driver: EngineDriver
+  readonly ledgerFiles: TenancyComponents['ledgerFiles']
   readonly clock: Clock
   readonly onEvent: (event: TenancyEvent) => void
   readonly onError: (error: unknown) => void
@@ -101,17 +107,26 @@ export function readOptions(options: TenaxOptions): HostSettings {
           bytesMax: countOf('replyBytesMax', options.replyBytesMax, REPLY_BYTES_MAX, 268_435_456),
         },
       },
+      ledger: {},
       importBytesMax: countOf('importBytesMax', options.importBytesMax, IMPORT_BYTES_MAX, Number.MAX_SAFE_INTEGER),
       migrations: options.migrations ?? [],
+      durability: classOf(options.durability ?? 'local'),
     },
     adminKey: options.adminKey,
     guard: options.guard ?? 'loopback',
     driver: options.driver ?? libsqlDriver,
+    ledgerFiles: options.ledgerFiles,
     clock: options.clock ?? systemClock,
     onEvent: options.onEvent ?? (() => undefined),
     onError: options.onError ?? (() => undefined),
     onFatal: options.onFatal ?? (() => void process.kill(process.pid, 'SIGKILL')),
   }
+}
+
+function classOf(value: unknown): DurabilityClass {
+  const durability = parseDurabilityClass(value)
+  if (durability !== undefined) return durability
+  throw new TenaxError('config_invalid', 'durability must be relaxed, local or remote')
 }
 
 function countOf(name: string, value: number | undefined, standard: number, max: number): number {

@@ -30,6 +30,7 @@ test('a tenant is created with 201, its place, and what it is', async () => {
     createdAt: '2026-11-22T12:00:00.000Z',
     suspendedAt: null,
     quarantineReason: null,
+    durability: null,
     url: '/t/made/',
   })
   expect((await send(bed, 'GET /v1/tenants/made')).json).toEqual(made)
@@ -66,7 +67,7 @@ test.for([
   'GET /v1',
   'GET /v1/nothing',
   'PUT /v1/tenants',
-  'PATCH /v1/tenants/made',
+  'PUT /v1/tenants/made',
   'POST /v1/tenants/made/archive',
   'GET /t/made',
   'GET /t/made/query',

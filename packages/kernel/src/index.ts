@@ -1,5 +1,6 @@
 export { assert, InvariantError, unreachable } from './assert.ts'
 export { type Clock, ManualClock, sleep, systemClock, type Timer } from './clock.ts'
+export { DURABILITY_CLASSES, type DurabilityClass, parseDurabilityClass, strongerClass } from './durability.ts'
 export {
   ERROR_KINDS,
   type ErrorCode,

@@ -29,3 +29,9 @@ export const BATON_CHARS_MAX = 1024
 
 /** Issues named in one `body_invalid` problem: enough to correct a request, too few to echo a hostile one. */
 export const BODY_ISSUES_MAX = 10
+
+/** How long `GET …/durability` waits when the caller does not say: many times an fsync, less than a proxy's patience. */
+export const DURABILITY_WAIT_MS = 5_000
+
+/** Longest wait of `GET …/durability`: proxies cut requests off after a minute. */
+export const DURABILITY_WAIT_MS_MAX = 30_000

@@ -7,12 +7,17 @@ import { describeResultSchema } from './hrana/describe.ts'
 import { pipelineReplySchema, pipelineRequestSchema } from './hrana/pipeline.ts'
 import { statementResultSchema, statementSchema } from './hrana/statement.ts'
 import { answeredHranaValueSchema, hranaValueSchema } from './hrana/value.ts'
+import { answered, durabilityParameter, keyParameter } from './openapi-headers.ts'
 import { hranaErrorSchema, PROBLEM_CONTENT_TYPE, problemSchema } from './problem.ts'
 import { jsonArgSchema, jsonValueSchema, queryBodySchema, queryReplySchema } from './query.ts'
 import {
   createTenantBodySchema,
   deleteReceiptSchema,
+  durabilityClassSchema,
+  durabilityQuerySchema,
   listTenantsQuerySchema,
+  patchTenantBodySchema,
+  tenantDurabilitySchema,
   tenantPageSchema,
   tenantSchema,
   tenantStateSchema,
@@ -26,6 +31,9 @@ const COMPONENTS = {
   TenantPage: tenantPageSchema,
   TenantStats: tenantStatsSchema,
   CreateTenantBody: createTenantBodySchema,
+  PatchTenantBody: patchTenantBodySchema,
+  TenantDurability: tenantDurabilitySchema,
+  DurabilityClass: durabilityClassSchema,
   DeleteReceipt: deleteReceiptSchema,
   QueryBody: queryBodySchema,
   QueryArg: jsonArgSchema,
@@ -66,7 +74,7 @@ interface Operation {
   readonly responses: Record<string, Content>
 }
 
-type Paths = Record<string, Partial<Record<'get' | 'post' | 'put' | 'delete', Operation>>>
+type Paths = Record<string, Partial<Record<'get' | 'post' | 'put' | 'patch' | 'delete', Operation>>>
 
 /** What {@link openApiDocument} answers: plain JSON, open to OpenAPI tools. */
 export interface OpenApiDocument {
@@ -97,6 +105,7 @@ export function openApiDocument(): OpenApiDocument {
     paths: {
       ...tenantPaths(),
       ...filePaths(),
+      ...durabilityPaths(),
       ...queryPaths(),
       ...hranaPaths('v2'),
       ...hranaPaths('v3'),
@@ -134,6 +143,10 @@ function tenantPaths(): Paths {
     },
     '/v1/tenants/{id}': {
       get: onTenant({ operationId: 'getTenant', summary: 'Show a tenant', tags, responses: tenant }),
+      patch: {
+        ...onTenant({ operationId: 'patchTenant', summary: 'Change settings of a tenant', tags, responses: tenant }),
+        requestBody: jsonBody('PatchTenantBody'),
+      },
       delete: onTenant({
         operationId: 'deleteTenant',
         summary: 'Delete a tenant and all that it holds',
@@ -205,12 +218,20 @@ function filePaths(): Paths {
   }
 }
 
+function durabilityPaths(): Paths {
+  const responses = { 200: json('the positions', 'TenantDurability'), ...problems }
+  const route = { operationId: 'tenantDurability', summary: "How far a tenant's commits are", tags: ['tenants'] }
+  const parameters = [idParameter, ...queryParameters(durabilityQuerySchema)]
+  return { '/v1/tenants/{id}/durability': { get: { ...route, parameters, responses } } }
+}
+
 function queryPaths(): Paths {
-  const responses = { 200: json('columns and rows', 'QueryReply'), ...problems }
+  const responses = { 200: answered(json('columns and rows', 'QueryReply')), ...problems }
   return {
     '/t/{id}/query': {
       post: {
         ...onTenant({ operationId: 'query', summary: 'Run one statement', tags: ['tenant'], responses }),
+        parameters: [idParameter, durabilityParameter, keyParameter],
         requestBody: jsonBody('QueryBody'),
       },
     },
@@ -220,7 +241,8 @@ function queryPaths(): Paths {
 function hranaPaths(version: 'v2' | 'v3'): Paths {
   const tags = ['hrana']
   const suffix = version.toUpperCase()
-  const pipeline = { 200: json('one result per request, in order', 'HranaPipelineReply'), ...hranaFailures }
+  const reply = answered(json('one result per request, in order', 'HranaPipelineReply'))
+  const pipeline = { 200: reply, ...hranaFailures }
   const paths: Paths = {
     [`/t/{id}/${version}`]: {
       get: onTenant({
@@ -240,6 +262,7 @@ function hranaPaths(version: 'v2' | 'v3'): Paths {
           tags,
           responses: pipeline,
         }),
+        parameters: [idParameter, durabilityParameter, keyParameter],
         requestBody: jsonBody('HranaPipeline'),
       },
     },
@@ -259,8 +282,9 @@ function cursorPath(tags: readonly string[]): Paths {
           operationId: 'cursorV3',
           summary: 'Run a batch and stream its results',
           tags,
-          responses: { 200: lines, ...hranaFailures },
+          responses: { 200: answered(lines), ...hranaFailures },
         }),
+        parameters: [idParameter, durabilityParameter],
         requestBody: jsonBody('HranaCursor'),
       },
     },

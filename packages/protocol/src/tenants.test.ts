@@ -9,6 +9,7 @@ const tenant = {
   createdAt: '2026-11-22T12:00:00.000Z',
   suspendedAt: null,
   quarantineReason: null,
+  durability: null,
   url: '/t/acme/',
 }
 

@@ -1,6 +1,13 @@
 /** The shapes of `/v1`: what operating tenants sends and answers. */
+import { DURABILITY_CLASSES } from '@tenax/kernel'
 import { z } from 'zod'
-import { CURSOR_CHARS_MAX, LIST_TENANTS_DEFAULT, LIST_TENANTS_MAX } from './limits.ts'
+import {
+  CURSOR_CHARS_MAX,
+  DURABILITY_WAIT_MS,
+  DURABILITY_WAIT_MS_MAX,
+  LIST_TENANTS_DEFAULT,
+  LIST_TENANTS_MAX,
+} from './limits.ts'
 
 /** Every state that the API shows, the strongest of a tenant's placement, suspension and quarantine. */
 export const TENANT_STATES = [
@@ -23,6 +30,9 @@ export type TenantState = z.output<typeof tenantStateSchema>
 
 const time = z.iso.datetime().meta({ description: 'UTC, ISO 8601 with milliseconds' })
 
+/** When a write is acknowledged. */
+export const durabilityClassSchema = z.enum(DURABILITY_CLASSES)
+
 /** A tenant as the API shows it. */
 export const tenantSchema = z.object({
   id: z.string().meta({ examples: ['acme'] }),
@@ -31,6 +41,7 @@ export const tenantSchema = z.object({
   createdAt: time,
   suspendedAt: time.nullable(),
   quarantineReason: z.string().nullable(),
+  durability: durabilityClassSchema.nullable().meta({ description: "the tenant's own class; null: the server's" }),
   url: z.string().meta({ description: 'path of the tenant, for libSQL clients', examples: ['/t/acme/'] }),
 })
 
@@ -43,10 +54,19 @@ export type TenantResource = z.output<typeof tenantSchema>
  */
 export const createTenantBodySchema = z.object({
   id: z.string().meta({ pattern: '^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$', examples: ['acme'] }),
+  durability: durabilityClassSchema.nullish().meta({ description: "the tenant's own class; else the server's" }),
 })
 
 /** Body of `POST /v1/tenants`, as a type. */
 export type CreateTenantBody = z.output<typeof createTenantBodySchema>
+
+/** Body of `PATCH /v1/tenants/:id`: only what it names is changed. */
+export const patchTenantBodySchema = z.object({
+  durability: durabilityClassSchema.nullish().meta({ description: "null: the server's" }),
+})
+
+/** Body of `PATCH /v1/tenants/:id`, as a type. */
+export type PatchTenantBody = z.output<typeof patchTenantBodySchema>
 
 /** A whole number in a query string; anything that is not plain digits goes on unchanged and is refused. */
 function digitsToNumber(text: unknown): unknown {
@@ -114,3 +134,42 @@ export const tenantStatsSchema = z.object({
 
 /** Numbers of one tenant's file, as a type. */
 export type TenantStats = z.output<typeof tenantStatsSchema>
+
+/** Query string of `GET /v1/tenants/:id/durability`. */
+export const durabilityQuerySchema = z.object({
+  wait_lsn: z
+    .string()
+    .regex(/^[a-z0-9]{1,64}\.[0-9]{1,19}$/)
+    .optional()
+    .meta({ description: 'wait for this commit: `Tenax-LSN` of a reply, unchanged' }),
+  class: durabilityClassSchema.default('local').meta({ description: 'the class that it shall have' }),
+  timeout_ms: z.preprocess(
+    digitsToNumber,
+    z
+      .int()
+      .min(0)
+      .max(DURABILITY_WAIT_MS_MAX)
+      .default(DURABILITY_WAIT_MS)
+      .meta({ description: 'longest wait, in milliseconds' }),
+  ),
+})
+
+/** Query string of `GET /v1/tenants/:id/durability`, as a type; `class` and `timeout_ms` have their defaults. */
+export type DurabilityQuery = z.output<typeof durabilityQuerySchema>
+
+const lsn = z.string().regex(/^[0-9]+$/)
+
+/** How far a tenant's commits are. */
+export const tenantDurabilitySchema = z.object({
+  lineage: z.string(),
+  committed: lsn.meta({ description: 'number of the last commit' }),
+  local: lsn.meta({ description: 'number of the last commit that is fsynced, and all before it' }),
+  remote: lsn.nullable().meta({ description: 'as local, in object storage; null without one' }),
+  waited: z
+    .enum(['reached', 'timeout', 'lost'])
+    .nullable()
+    .meta({ description: '`lost`: that history has ended; null: nothing was waited for' }),
+})
+
+/** How far a tenant's commits are, as a type. */
+export type TenantDurability = z.output<typeof tenantDurabilitySchema>

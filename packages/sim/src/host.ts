@@ -1,5 +1,6 @@
 /** Opens tenancy as `createTenax` does, with what a test wants to be different. */
 import { systemClock } from '@tenax/kernel'
+import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import {
   CACHE_KIB,
   type EngineDriver,
@@ -32,10 +33,15 @@ export interface HostOptions {
   /** Longest wait for a place in the pool. */
   readonly waitMsMax?: number
   readonly onEvent?: (event: TenancyEvent) => void
+  readonly ledger?: Partial<LedgerSettings>
+  /** The disk under the ledger. */
+  readonly ledgerFiles?: SegmentFiles
+  /** Default: this process ends itself with SIGKILL, as a host does. */
+  readonly onFatal?: (error: unknown) => void
 }
 
 /** Recovers and serves the data directory of `options`. */
-export function openHost(options: HostOptions): Tenancy {
+export function openHost(options: HostOptions): Promise<Tenancy> {
   const { dataPath, handlesMax, shardCount, migrations = [], driver = libsqlDriver, waitMsMax = 60_000 } = options
   return Tenancy.open(
     {
@@ -56,6 +62,7 @@ export function openHost(options: HostOptions): Tenancy {
         cacheKib: CACHE_KIB,
         reply: { rowsMax: REPLY_ROWS_MAX, bytesMax: REPLY_BYTES_MAX },
       },
+      ledger: options.ledger ?? {},
       importBytesMax: IMPORT_BYTES_MAX,
       migrations,
     },
@@ -64,6 +71,8 @@ export function openHost(options: HostOptions): Tenancy {
       clock: systemClock,
       randomId: systemRandomId,
       pid: process.pid,
+      onFatal: options.onFatal ?? (() => void process.kill(process.pid, 'SIGKILL')),
+      ...(options.ledgerFiles === undefined ? {} : { ledgerFiles: options.ledgerFiles }),
       onEvent: options.onEvent ?? (() => undefined),
     },
   )

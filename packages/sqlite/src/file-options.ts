@@ -2,6 +2,7 @@
 import type { SqlResult } from '@tenax/kernel'
 import type { ReplyLimits } from './core/encoding.ts'
 import type { EngineDriver } from './driver.ts'
+import type { Synchronous } from './open-pragmas.ts'
 
 /** Settings of one file. Times in milliseconds, sizes in their named unit. */
 export interface SqliteFileSettings {
@@ -19,11 +20,21 @@ export interface FileSizes {
   readonly walBytes: number
 }
 
-/** What opening needs besides the path. `nowMs` measures statements; it is monotonic. */
+/** What opening needs besides the path. `nowMs` measures statements; it is monotonic. `synchronous` is `full` if unsaid. */
 export interface OpenOptions {
+  readonly synchronous?: Synchronous
   readonly driver: EngineDriver
   readonly settings: SqliteFileSettings
   readonly nowMs: () => number
+}
+
+/**
+ * What runs around each COMMIT. `before` runs inside the transaction and may throw, which rolls it back; what `after` throws
+ * reaches the caller although the transaction is committed.
+ */
+export interface CommitHooks {
+  readonly before: () => void
+  readonly after: () => void
 }
 
 /** What a statement answered, and whether it changed the file (so that the transaction around it is worth a commit). */

@@ -10,27 +10,39 @@
  *  5. `close()` is called only after a TRUNCATE checkpoint that left the WAL at 0 bytes (LEDGER K4), because descriptors
  *     linger, and a late close by the collector may checkpoint again.
  */
-import { statSync } from 'node:fs'
+import { fdatasync, statSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { assert, TenaxError } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
+import { changesSince, NO_CHANGES, totalChanges } from './change-counters.ts'
 import { type Bindings, bindValues } from './core/parameters.ts'
 import { TENANT_POLICY } from './core/policy.ts'
 import { parseStatement } from './core/statement.ts'
 import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
 import { sqlFailure } from './failure.ts'
-import type { Executed, ExecuteOptions, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
+import type {
+  CommitHooks,
+  Executed,
+  ExecuteOptions,
+  FileSizes,
+  OpenOptions,
+  SqliteFileSettings,
+} from './file-options.ts'
 import {
   MAINTENANCE_TIMEOUT_MS,
+  PAGE_BYTES,
   SHORT_PREPARE_MS,
   SHORT_TIMEOUT_MS,
   STATEMENTS_HELD_MAX,
   STATEMENTS_MAX,
 } from './limits.ts'
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
-import { applyPragmas } from './open-pragmas.ts'
-import { isCheapDefinition, refuseLargeSchema, SCHEMA_SIZE_SQL } from './schema-size.ts'
+import { applyPragmas, type Synchronous } from './open-pragmas.ts'
+import { isCheapDefinition, refuseLargeSchema, SCHEMA_SIZE_SQL, TENANT_DEFINITIONS_SQL } from './schema-size.ts'
 import { compileTenantStatement, keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
 import { mendVectorMetadata } from './vector-index.ts'
+
+const syncDescriptor = promisify(fdatasync)
 
 const SAVEPOINT_VERBS = { savepoint: 'SAVEPOINT', release: 'RELEASE', rollback_to: 'ROLLBACK TO' } as const
 
@@ -44,6 +56,8 @@ export class SqliteFile {
   readonly #engineStatements = new Map<string, EngineStatement>()
   readonly #tenantStatements = new LRUCache<string, TenantStatement>({ max: STATEMENTS_MAX })
   readonly #nowMs: () => number
+  readonly #synchronous: Synchronous
+  #hooks: CommitHooks = { before: () => undefined, after: () => undefined }
   #schemaMayHaveChanged = false
   #mayHaveGrown = false
   #cheapDefinitions: boolean | undefined
@@ -56,6 +70,7 @@ export class SqliteFile {
     this.#hold = hold
     this.#connection = connection
     this.#nowMs = options.nowMs
+    this.#synchronous = options.synchronous ?? 'full'
   }
 
   /**
@@ -68,7 +83,7 @@ export class SqliteFile {
     let connection: EngineConnection | undefined
     try {
       connection = options.driver.open(hold.realPath)
-      applyPragmas(connection, options.settings)
+      applyPragmas(connection, { ...options.settings, synchronous: options.synchronous ?? 'full' })
       mendVectorMetadata(connection)
       return new SqliteFile(hold, connection, options)
     } catch (error) {
@@ -78,9 +93,24 @@ export class SqliteFile {
     }
   }
 
-  /** A raw descriptor of the main file, for reading a frozen file and for syncing. Never close it. */
+  /** A raw descriptor of the main file, for reading a frozen file. Never close it. */
   get descriptor(): number {
     return this.#hold.descriptor
+  }
+
+  /** Makes what a checkpoint has written durable, off the event loop. */
+  syncMain(): Promise<void> {
+    return syncDescriptor(this.#hold.descriptor)
+  }
+
+  /** Calls `hooks` synchronously around each COMMIT of this connection, so that nothing else runs on it between. */
+  onCommit(hooks: CommitHooks): void {
+    this.#hooks = hooks
+  }
+
+  /** Pages that the connection keeps in memory: what a transaction can change before it writes to the WAL. */
+  get cachePages(): number {
+    return Math.ceil((this.settings.cacheKib * 1024) / PAGE_BYTES)
   }
 
   /** A statement of the engine's own, compiled once, without the sandbox. */
@@ -101,11 +131,14 @@ export class SqliteFile {
     this.engine(mode === 'immediate' ? 'BEGIN IMMEDIATE' : 'BEGIN').get()
   }
 
-  /** Commits. With `synchronous=FULL` the WAL is synced before this resolves, off the event loop. */
+  /** Commits: with `full`, which waits for the disk, off the event loop; with `off`, before this returns. */
   async commit(): Promise<void> {
-    await this.engine('COMMIT').getOffThread([], 0)
+    this.#hooks.before()
+    if (this.#synchronous === 'full') await this.engine('COMMIT').getOffThread([], 0)
+    else this.engine('COMMIT').get()
     this.#mayHaveGrown = true
     this.#forgetIfChanged()
+    this.#hooks.after()
   }
 
   /** True when something was committed since this was last asked: the moment to look at the WAL's size. */
@@ -136,7 +169,10 @@ export class SqliteFile {
     this.begin('immediate')
     try {
       const result = body()
+      this.#hooks.before()
       this.engine('COMMIT').get()
+      this.#mayHaveGrown = true
+      this.#hooks.after()
       return result
     } catch (error) {
       this.rollback()
@@ -196,7 +232,7 @@ export class SqliteFile {
     const values = bindValues(prepared.parsed.parameters, bindings)
     const onLoop = options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout && this.#definitionsAreCheap()
     const writes = prepared.parsed.kind === 'write' || prepared.parsed.kind === 'schema'
-    const before = writes ? this.#totalChanges() : 0n
+    const before = writes ? totalChanges((sql) => this.engine(sql)) : 0n
     try {
       const ready = prepared.shape === 'late' ? await this.#compileLate(prepared) : prepared
       const rows = await runTenantStatement(ready, values, {
@@ -204,7 +240,7 @@ export class SqliteFile {
         timeoutMs: onLoop ? SHORT_TIMEOUT_MS : options.timeoutMs,
         limits: this.settings.reply,
       })
-      const { wrote, ...effects } = this.#effects(writes, before)
+      const { wrote, ...effects } = writes ? changesSince((sql) => this.engine(sql), before) : NO_CHANGES
       const result = { columns: prepared.columns, rows, ...effects }
       return { result, wrote: wrote || prepared.parsed.kind === 'schema' }
     } catch (error) {
@@ -221,7 +257,7 @@ export class SqliteFile {
 
   /** Asked once per schema: whether its triggers, views, defaults and the like call only what may run on the loop. */
   #definitionsAreCheap(): boolean {
-    this.#cheapDefinitions ??= this.engine('SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL')
+    this.#cheapDefinitions ??= this.engine(TENANT_DEFINITIONS_SQL)
       .all()
       .every(([sql]) => sql instanceof Uint8Array && isCheapDefinition(Buffer.from(sql).toString('utf8')))
     return this.#cheapDefinitions
@@ -231,23 +267,6 @@ export class SqliteFile {
     assert(this.inTransaction, 'the schema changes inside a transaction')
     refuseLargeSchema(this.engine(SCHEMA_SIZE_SQL), prepared.parsed)
     return { ...prepared, statement: await this.#sandboxed(prepared.parsed.text), shape: 'none' }
-  }
-
-  #totalChanges(): bigint {
-    const [total] = this.engine('SELECT total_changes()').get() ?? []
-    assert(typeof total === 'bigint', 'total_changes() is an integer')
-    return total
-  }
-
-  #effects(writes: boolean, totalBefore: bigint) {
-    if (!writes) return { rowsAffected: 0, lastInsertRowid: undefined, wrote: false }
-    const [changes, total, rowid] = this.engine('SELECT changes(), total_changes(), last_insert_rowid()').get() ?? []
-    const wrote = typeof total === 'bigint' && total !== totalBefore
-    return {
-      wrote,
-      rowsAffected: wrote && typeof changes === 'bigint' ? Number(changes) : 0,
-      lastInsertRowid: typeof rowid === 'bigint' ? rowid : undefined,
-    }
   }
 
   /** Now, because what follows in this transaction must be compiled anew; at its end again, because it may roll back. */
@@ -309,6 +328,16 @@ export class SqliteFile {
     try {
       const row = await this.engine('PRAGMA wal_checkpoint(TRUNCATE)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
       return row?.[0] === 0n && this.walBytes() === 0
+    } catch (error) {
+      throw sqlFailure(error)
+    }
+  }
+
+  /** As `checkpoint`, before it returns: for small files whose connection is used by nobody else meanwhile. */
+  checkpointNow(): boolean {
+    assert(!this.inTransaction, 'a checkpoint runs outside a transaction')
+    try {
+      return this.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()?.[0] === 0n && this.walBytes() === 0
     } catch (error) {
       throw sqlFailure(error)
     }

@@ -10,7 +10,7 @@ export { libsqlDriver } from './drivers/libsql.ts'
 export { nodeSqliteDriver } from './drivers/node-sqlite.ts'
 export { hostFailure, isBusy, isDamage, sqlFailure } from './failure.ts'
 export { SqliteFile, TooLongForLoop } from './file.ts'
-export type { Executed, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
+export type { CommitHooks, Executed, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
 export {
   CACHE_KIB,
   MAINTENANCE_TIMEOUT_MS,
@@ -22,9 +22,21 @@ export {
   SCHEMA_BYTES_MAX,
   VIEWS_MAX,
 } from './limits.ts'
-export { collectClosed, noteScratchClose, zombieCount } from './main-files.ts'
-export { makeTemplate, rebuildInto, syncDirectory, writeNewFile } from './new-file.ts'
+export { collectClosed, noteScratchClose, readMainPage, zombieCount } from './main-files.ts'
+export { makeTemplate, rebuildInto, replaceFile, syncDirectory, writeNewFile } from './new-file.ts'
 export { acquireProcessLock, type LockHolder, type ProcessLock } from './process-lock.ts'
 export { SCHEMA_SIZE_SQL } from './schema-size.ts'
 export type { TenantStatement } from './tenant-statement.ts'
 export { isVectorShadow, type VectorIndex, vectorIndexes } from './vector-index.ts'
+export {
+  type Capture,
+  type CapturedCommit,
+  type CapturedPage,
+  type ProvedCommits,
+  proveCommits,
+} from './wal/capture.ts'
+export { readMetaLsn } from './wal/meta-lsn.ts'
+export { type ChecksumPosition, checksumOfFile, FileChecksum, hashPage } from './wal/page-checksum.ts'
+export { type RedoLog, writeRedoWal } from './wal/redo-wal.ts'
+export { LOCK_PAGE_NUMBER, type WalSalts } from './wal/wal-format.ts'
+export { WalReader } from './wal/wal-reader.ts'

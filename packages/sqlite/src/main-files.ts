@@ -9,11 +9,11 @@
  * States of a path: `live` (connections > 0) → `zombie` (none live, descriptors left) → gone (raw descriptor closed).
  * `holdMainFile` enters `live`, `releaseMainFile` leaves it, `sweep` ends zombies.
  */
-import { closeSync, constants, openSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
+import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync, realpathSync } from 'node:fs'
 import v8 from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { assert } from '@tenax/kernel'
-import { CLOSES_PER_COLLECTION } from './limits.ts'
+import { CLOSES_PER_COLLECTION, PAGE_BYTES } from './limits.ts'
 
 interface MainFile {
   readonly descriptor: number
@@ -53,6 +53,14 @@ export function releaseMainFile(hold: MainFileHold): void {
   file.zombies += 1
   closesSinceCollection += 1
   if (closesSinceCollection >= CLOSES_PER_COLLECTION) void collectClosed()
+}
+
+/** One page of a live main file, read through the host's own descriptor: its image as of the last checkpoint. */
+export function readMainPage(descriptor: number, number: number): Uint8Array {
+  const bytes = new Uint8Array(PAGE_BYTES)
+  const bytesRead = readSync(descriptor, bytes, 0, PAGE_BYTES, (number - 1) * PAGE_BYTES)
+  assert(bytesRead === PAGE_BYTES, 'a page that no log holds is in the main file')
+  return bytes
 }
 
 /** Says that a connection to a file that is no tenant's (an upload) was closed: its descriptors hold disk space as well. */

@@ -34,6 +34,11 @@ function shape(connection: EngineConnection): void {
  */
 export function writeNewFile(path: string, bytes: Uint8Array): void {
   assert(!existsSync(path), 'a new file has a path that was never used')
+  replaceFile(path, bytes)
+}
+
+/** Puts `bytes` under `path`, durably, whatever was there. A crash leaves the old or the new, whole. */
+export function replaceFile(path: string, bytes: Uint8Array): void {
   const unfinished = `${path}.new`
   const descriptor = openSync(unfinished, 'w', 0o600)
   try {

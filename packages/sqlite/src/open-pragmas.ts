@@ -26,18 +26,32 @@ function selectOf(names: readonly string[]): string {
   return `SELECT ${names.map((name) => `(SELECT * FROM pragma_${name})`).join(', ')}`
 }
 
+/**
+ * What makes commits durable: `full` syncs the WAL in each, `off` leaves it to a ledger, which then decides when the file
+ * is checkpointed (LEDGER K1).
+ */
+export type Synchronous = 'full' | 'off'
+
+/** What a connection is set to beside the constants. */
+export interface PragmaSettings {
+  readonly pageCountMax: number
+  readonly cacheKib: number
+  readonly synchronous: Synchronous
+}
+
 /** Sets the pragmas and reads them back. Throws InvariantError when the engine did not take one. */
-export function applyPragmas(connection: EngineConnection, settings: { pageCountMax: number; cacheKib: number }): void {
+export function applyPragmas(connection: EngineConnection, settings: PragmaSettings): void {
   // The first read opens the file, runs SQLite's own recovery, and finds a foreign format.
   const [journalMode, pageBytes, autoVacuum, pageCount] = connection.prepare(READ_FILE).get() ?? []
   expectPragmas(FILE_PRAGMAS, [journalMode, pageBytes, autoVacuum], ['wal', BigInt(PAGE_BYTES), 2n])
   const pagesMax = Math.max(settings.pageCountMax, Number(pageCount))
   connection.script(
-    `PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
+    `PRAGMA synchronous = ${settings.synchronous}; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
      PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${settings.cacheKib};
      PRAGMA cache_spill = OFF; PRAGMA max_page_count = ${pagesMax}; PRAGMA hard_heap_limit = ${HEAP_BYTES_MAX}`,
   )
-  const expected = [2n, 1n, 0n, 1n, 2n, BigInt(-settings.cacheKib), BigInt(pagesMax), BigInt(HEAP_BYTES_MAX)]
+  const synchronous = settings.synchronous === 'full' ? 2n : 0n
+  const expected = [synchronous, 1n, 0n, 1n, 2n, BigInt(-settings.cacheKib), BigInt(pagesMax), BigInt(HEAP_BYTES_MAX)]
   expectPragmas(CONNECTION_PRAGMAS, connection.prepare(READ_CONNECTION).get() ?? [], expected)
   const others = OTHER_PRAGMAS.map((name) => connection.prepare(`PRAGMA ${name}`).get()?.[0])
   expectPragmas(OTHER_PRAGMAS, others, [0n, 0n, 0n])

@@ -10,6 +10,13 @@ import { SCHEMA_BYTES_MAX, VIEWS_MAX } from './limits.ts'
 export const SCHEMA_SIZE_SQL =
   "SELECT ifnull(sum(octet_length(sql)), 0), ifnull(sum(type = 'view'), 0) FROM sqlite_schema"
 
+/**
+ * The definitions that run as part of a tenant's statement. The engine's own tables are not among them: a tenant never writes
+ * those, so that their CHECKs, which are not cheap, do not run.
+ */
+export const TENANT_DEFINITIONS_SQL =
+  "SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT GLOB 'tenax_*'"
+
 /** Refuses a definition that would make the schema too large. Throws TenaxError `sql_error`. */
 export function refuseLargeSchema(size: EngineStatement, parsed: ParsedStatement): void {
   const [bytes = 0n, views = 0n] = size.get() ?? []

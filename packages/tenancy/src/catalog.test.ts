@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { systemClock } from '@tenax/kernel'
 import { type EngineDriver, libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sqlite'
 import { describe, expect, it } from 'vitest'
-import { CATALOG_SCHEMA, Catalog, type Intent } from './catalog.ts'
+import { CATALOG_SCHEMA, Catalog, type CatalogJournal, type Intent } from './catalog.ts'
 import { fullDriver, Room } from './fixtures/full-driver.ts'
 import { FILE_SETTINGS, idOf } from './fixtures/settings.ts'
 import { directoryMaker } from './fixtures/test-bed.ts'
@@ -13,32 +13,38 @@ import { systemRandomId } from './system-ids.ts'
 
 const newDirectory = directoryMaker()
 
-function newCatalog(driver: EngineDriver = libsqlDriver) {
+function newCatalog(driver: EngineDriver = libsqlDriver, durable: () => Promise<void> = async () => undefined) {
   const directory = newDirectory()
   const path = join(directory, 'catalog.db')
   const schema = [...CATALOG_SCHEMA, 'INSERT INTO catalog_meta VALUES (1, 1, 3)']
   writeNewFile(path, makeTemplate(libsqlDriver, join(directory, 'scratch.db'), schema))
   const nowMs = () => systemClock.monotonicMs()
   const file = SqliteFile.open(path, { driver, settings: FILE_SETTINGS, nowMs })
-  return { catalog: new Catalog(3, file), file, path }
+  const journal: CatalogJournal = {
+    settled: durable,
+    checkpoint: async (run) => run(),
+    rest: () => undefined,
+    close: () => undefined,
+  }
+  return { catalog: new Catalog({ shard: 3, file, journal }), file, path }
 }
 
-function begun(catalog: Catalog, id: string, verb: 'create' | 'import' = 'create'): Intent {
+async function begun(catalog: Catalog, id: string, verb: 'create' | 'import' = 'create'): Promise<Intent> {
   const intent: Intent = { tenantId: idOf(id), verb, ...newFileName(systemRandomId) }
-  catalog.beginNew(newRecord(idOf(id), intent, verb === 'create' ? 'creating' : 'importing', 5), intent)
+  await catalog.beginNew(newRecord(idOf(id), intent, verb === 'create' ? 'creating' : 'importing', 5), intent)
   return intent
 }
 
-function warm(catalog: Catalog, id: string): Intent {
-  const intent = begun(catalog, id)
-  catalog.finishNew(intent)
+async function warm(catalog: Catalog, id: string): Promise<Intent> {
+  const intent = await begun(catalog, id)
+  await catalog.finishNew(intent)
   return intent
 }
 
 describe('a creation', () => {
-  it('is a row and an intent, then a warm row', () => {
+  it('is a row and an intent, then a warm row', async () => {
     const { catalog } = newCatalog()
-    const intent = begun(catalog, 'acme')
+    const intent = await begun(catalog, 'acme')
     expect(catalog.get(idOf('acme'))).toEqual({
       id: 'acme',
       incarnation: intent.incarnation,
@@ -46,99 +52,136 @@ describe('a creation', () => {
       state: 'creating',
       suspendedAtMs: undefined,
       quarantineReason: undefined,
+      durability: undefined,
       createdAtMs: 5,
     })
     expect(catalog.intents()).toEqual([intent])
-    catalog.finishNew(intent)
+    expect(catalog.isBegun(intent)).toBe(true)
+    await catalog.finishNew(intent)
     expect([catalog.get(idOf('acme'))?.state, catalog.intents()]).toEqual(['warm', []])
+    expect(catalog.isBegun(intent)).toBe(false)
   })
 
-  it('that is taken back leaves nothing', () => {
+  it('that is taken back leaves nothing', async () => {
     const { catalog } = newCatalog()
-    catalog.undoNew(begun(catalog, 'acme', 'import'))
+    await catalog.undoNew(await begun(catalog, 'acme', 'import'))
     expect([catalog.get(idOf('acme')), catalog.intents(), catalog.namedFiles().size]).toEqual([undefined, [], 0])
   })
 
-  it('of a tenant that is there fails and changes nothing', () => {
+  it('of a tenant that is there fails and changes nothing', async () => {
     const { catalog } = newCatalog()
-    const before = warm(catalog, 'acme')
-    expect(() => begun(catalog, 'acme')).toThrow()
+    const before = await warm(catalog, 'acme')
+    await expect(begun(catalog, 'acme')).rejects.toThrow()
     expect([catalog.get(idOf('acme'))?.incarnation, catalog.intents()]).toEqual([before.incarnation, []])
   })
 })
 
 describe('an intent', () => {
-  it('is one per tenant at a time', () => {
+  it('is one per tenant at a time', async () => {
     const { catalog } = newCatalog()
-    const { incarnation, file } = warm(catalog, 'acme')
+    const { incarnation, file } = await warm(catalog, 'acme')
     const replace: Intent = { tenantId: idOf('acme'), verb: 'import', ...newFileName(systemRandomId) }
-    catalog.beginReplace(replace, 1)
-    expect(() => catalog.beginDelete({ tenantId: idOf('acme'), verb: 'delete', incarnation, file }, 1)).toThrow()
+    await catalog.beginReplace(replace, 1)
+    await expect(
+      catalog.beginDelete({ tenantId: idOf('acme'), verb: 'delete', incarnation, file }, 1),
+    ).rejects.toThrow()
     expect([catalog.get(idOf('acme'))?.state, catalog.intents()]).toEqual(['warm', [replace]])
   })
 
-  it('names a file beside that of the row until the replacement is finished or undone', () => {
+  it('names a file beside that of the row until the replacement is finished or undone', async () => {
     const { catalog } = newCatalog()
-    const old = warm(catalog, 'acme')
+    const old = await warm(catalog, 'acme')
     const replace: Intent = { tenantId: idOf('acme'), verb: 'import', ...newFileName(systemRandomId) }
-    catalog.beginReplace(replace, 1)
+    await catalog.beginReplace(replace, 1)
     expect([...catalog.namedFiles().keys()].sort()).toEqual([old.incarnation, replace.incarnation].sort())
-    catalog.undoNew(replace)
+    await catalog.undoNew(replace)
     expect(catalog.namedFiles()).toEqual(new Map([[old.incarnation, old.file]]))
-    catalog.beginReplace(replace, 1)
-    catalog.finishNew(replace)
+    await catalog.beginReplace(replace, 1)
+    await catalog.finishNew(replace)
     expect(catalog.namedFiles()).toEqual(new Map([[replace.incarnation, replace.file]]))
   })
 
-  it('to end must exist', () => {
+  it('to end must exist', async () => {
     const { catalog } = newCatalog()
-    const intent = warm(catalog, 'acme')
-    expect(() => catalog.finishNew(intent)).toThrow('invariant broken')
-    expect(() => catalog.finishDelete(intent, 1)).toThrow('invariant broken')
+    const intent = await warm(catalog, 'acme')
+    await expect(catalog.finishNew(intent)).rejects.toThrow('invariant broken')
+    await expect(catalog.finishDelete(intent, 1)).rejects.toThrow('invariant broken')
     expect(catalog.get(idOf('acme'))?.state).toBe('warm')
   })
 })
 
+describe('a change', () => {
+  it('is there when its method returns, and its promise resolves when it is durable', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { catalog } = newCatalog(libsqlDriver, () => promise)
+    let isDurable = false
+    const change = begun(catalog, 'acme').then(() => {
+      isDurable = true
+    })
+    expect(catalog.get(idOf('acme'))?.state).toBe('creating')
+    await new Promise((done) => setImmediate(done))
+    expect(isDurable).toBe(false)
+    resolve()
+    await change
+  })
+
+  it('of which nobody knows whether it is durable rejects, and is there', async () => {
+    const { catalog } = newCatalog(libsqlDriver, () => Promise.reject(new Error('no room')))
+    await expect(begun(catalog, 'acme')).rejects.toThrow('no room')
+    await expect(catalog.whenDurable()).rejects.toThrow('no room')
+    expect(catalog.get(idOf('acme'))?.state).toBe('creating')
+  })
+
+  it('that fails is not waited for', async () => {
+    let waits = 0
+    const { catalog } = newCatalog(libsqlDriver, async () => {
+      waits += 1
+    })
+    await expect(catalog.resume(idOf('absent'))).rejects.toThrow('invariant broken')
+    expect(waits).toBe(0)
+  })
+})
+
 describe('states', () => {
-  it('suspension keeps its first time; resume lifts it and quarantine', () => {
+  it('suspension keeps its first time; resume lifts it and quarantine', async () => {
     const { catalog } = newCatalog()
-    const { incarnation } = warm(catalog, 'acme')
-    catalog.suspend(idOf('acme'), 10)
-    catalog.suspend(idOf('acme'), 20)
-    catalog.quarantine(idOf('acme'), incarnation, 'x'.repeat(9_999))
+    const { incarnation } = await warm(catalog, 'acme')
+    await catalog.suspend(idOf('acme'), 10)
+    await catalog.suspend(idOf('acme'), 20)
+    await catalog.quarantine(idOf('acme'), incarnation, 'x'.repeat(9_999))
     const record = catalog.get(idOf('acme'))
     expect([record?.suspendedAtMs, record?.quarantineReason?.length]).toEqual([10, 500])
-    catalog.resume(idOf('acme'))
+    await catalog.resume(idOf('acme'))
     expect(catalog.get(idOf('acme'))).toMatchObject({ suspendedAtMs: undefined, quarantineReason: undefined })
   })
 
-  it('quarantine of an incarnation that is gone does not touch the new one', () => {
+  it('quarantine of an incarnation that is gone does not touch the new one', async () => {
     const { catalog } = newCatalog()
-    const old = warm(catalog, 'acme')
+    const old = await warm(catalog, 'acme')
     const intent = { ...old, verb: 'delete' } as const
-    catalog.beginDelete(intent, 1)
-    catalog.finishDelete(intent, 2)
-    warm(catalog, 'acme')
-    catalog.quarantine(idOf('acme'), old.incarnation, 'late')
+    await catalog.beginDelete(intent, 1)
+    await catalog.finishDelete(intent, 2)
+    await warm(catalog, 'acme')
+    await catalog.quarantine(idOf('acme'), old.incarnation, 'late')
     expect(catalog.get(idOf('acme'))?.quarantineReason).toBeUndefined()
   })
 
-  it('a reinstated import lifts quarantine and keeps suspension', () => {
+  it('a reinstated import lifts quarantine and keeps suspension', async () => {
     const { catalog } = newCatalog()
-    const { incarnation } = warm(catalog, 'acme')
-    catalog.suspend(idOf('acme'), 10)
-    catalog.quarantine(idOf('acme'), incarnation, 'damaged')
+    const { incarnation } = await warm(catalog, 'acme')
+    await catalog.suspend(idOf('acme'), 10)
+    await catalog.quarantine(idOf('acme'), incarnation, 'damaged')
     const replace: Intent = { tenantId: idOf('acme'), verb: 'import', ...newFileName(systemRandomId) }
-    catalog.beginReplace(replace, 1)
-    catalog.finishNew(replace)
+    await catalog.beginReplace(replace, 1)
+    await catalog.finishNew(replace)
     expect(catalog.get(idOf('acme'))).toMatchObject({ suspendedAtMs: 10, quarantineReason: undefined })
   })
 })
 
 describe('list()', () => {
-  it('gives ids in order after a point, with a prefix taken literally, at most limit', () => {
+  it('gives ids in order after a point, with a prefix taken literally, at most limit', async () => {
     const { catalog } = newCatalog()
-    for (const id of ['b', 'a', 'ab', 'a_b', 'a-b', 'axb', 'c']) warm(catalog, id)
+    for (const id of ['b', 'a', 'ab', 'a_b', 'a-b', 'axb', 'c']) await warm(catalog, id)
     const list = (afterId: string, prefix: string, limit = 10) =>
       catalog.list({ afterId, prefix, limit }).map(({ id }) => id)
     expect(list('', '')).toEqual(['a', 'a-b', 'a_b', 'ab', 'axb', 'b', 'c'])
@@ -157,41 +200,41 @@ describe('the file', () => {
     ['an unknown verb', "UPDATE intent SET verb = 'fork'"],
     ['text for a time', "UPDATE tenant SET created_at_ms = 'now'"],
     ['a second meta row', 'INSERT INTO catalog_meta VALUES (2, 1, 1)'],
-  ])('refuses %s', (_what, sql) => {
+  ])('refuses %s', async (_what, sql) => {
     const { catalog, file } = newCatalog()
-    begun(catalog, 'acme')
+    await begun(catalog, 'acme')
     expect(() => file.engine(sql.replaceAll("'?'", `'${systemRandomId()}'`)).get()).toThrow()
   })
 
-  it('has a WAL that stays bounded over a long life', () => {
+  it('has a WAL that stays bounded over a long life', async () => {
     const { catalog, path } = newCatalog()
     let walBytesMax = 0
     for (let n = 0; n < 400; n += 1) {
-      catalog.undoNew(begun(catalog, `tenant-${n}`))
+      await catalog.undoNew(await begun(catalog, `tenant-${n}`))
       walBytesMax = Math.max(walBytesMax, statSync(`${path}-wal`).size)
     }
     expect(walBytesMax).toBeGreaterThan(CHECKPOINT_WAL_BYTES / 4)
     expect(walBytesMax).toBeLessThan(CHECKPOINT_WAL_BYTES)
   })
 
-  it('keeps a change that is committed although the disk is too full for the checkpoint behind it', () => {
+  it('keeps a change that is committed although the disk is too full for the checkpoint behind it', async () => {
     const room = new Room()
     const { catalog, path } = newCatalog(fullDriver(libsqlDriver, room))
     const walBytes = () => statSync(`${path}-wal`).size
     let number = 0
     while (!room.hasRefused) {
-      room.endAfter(3) // two rows and their COMMIT; the next statement is a checkpoint, if there is one
-      begun(catalog, `tenant-${++number}`)
+      room.endAfter(4) // two rows, the LSN and their COMMIT; the next statement is a checkpoint, if there is one
+      await begun(catalog, `tenant-${++number}`)
     }
     expect([walBytes() >= CHECKPOINT_WAL_BYTES, catalog.count()]).toEqual([true, number])
     room.heal()
-    warm(catalog, 'acme')
+    await warm(catalog, 'acme')
     expect(walBytes()).toBeLessThan(CHECKPOINT_WAL_BYTES)
   })
 
   it('is complete without its WAL after close()', async () => {
     const { catalog, path } = newCatalog()
-    warm(catalog, 'acme')
+    await warm(catalog, 'acme')
     await catalog.close()
     expect(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
   })

@@ -4,9 +4,20 @@
  * A lifecycle verb writes its intent here first, then touches files, then writes its end here. At start each intent that
  * is still there is finished or undone (`recovery.ts`), so that a crash at any point leaves either the old or the new.
  */
-import { assert, type Incarnation, parseIncarnation, parseTenantId, type TenantId } from '@tenax/kernel'
-import { EngineError, type SqliteFile } from '@tenax/sqlite'
+import {
+  assert,
+  DURABILITY_CLASSES,
+  type DurabilityClass,
+  type Incarnation,
+  InvariantError,
+  parseDurabilityClass,
+  parseIncarnation,
+  parseTenantId,
+  type TenantId,
+} from '@tenax/kernel'
+import type { SqliteFile } from '@tenax/sqlite'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
+import { TENANT_META_ROW, TENANT_META_SQL } from './tenant-schema.ts'
 
 /** Where a tenant's data is, as the catalog records it. */
 export type PlacementState = 'creating' | 'warm' | 'importing' | 'deleting'
@@ -20,6 +31,8 @@ export interface TenantRecord {
   readonly suspendedAtMs: number | undefined
   readonly quarantineReason: string | undefined
   readonly createdAtMs: number
+  /** The tenant's own class; undefined: the server's. */
+  readonly durability: DurabilityClass | undefined
 }
 
 /** A lifecycle verb that was begun and not yet ended. `incarnation` and `file` name what it makes, or removes. */
@@ -33,8 +46,10 @@ export interface Intent {
 /** Format of the tables below. */
 export const CATALOG_FORMAT = 1
 
-/** Tables of a new catalog. */
+/** Tables of a new catalog. It is journaled like a tenant, and has the same row of its own. */
 export const CATALOG_SCHEMA: readonly string[] = [
+  TENANT_META_SQL,
+  TENANT_META_ROW,
   `CREATE TABLE catalog_meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     format INTEGER NOT NULL CHECK (format >= 1),
@@ -48,6 +63,7 @@ export const CATALOG_SCHEMA: readonly string[] = [
     suspended_at_ms INTEGER,
     quarantine_reason TEXT CHECK (length(quarantine_reason) <= ${REASON_CHARS_MAX}),
     created_at_ms INTEGER NOT NULL,
+    durability TEXT NULL CHECK (durability IN (${DURABILITY_CLASSES.map((name) => `'${name}'`).join(', ')})),
     wake_at_ms INTEGER
   ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE intent (
@@ -64,16 +80,45 @@ export const CATALOG_SCHEMA: readonly string[] = [
   ) STRICT, WITHOUT ROWID`,
 ]
 
-const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms'
+/** What a catalog needs of the way its changes become durable. */
+export interface CatalogJournal {
+  settled(): Promise<void>
+  checkpoint(run: () => boolean): Promise<boolean>
+  /** Lets go, until the next change, of what a change needs: all catalogs are open all the time. */
+  rest(): void
+  close(): void
+}
 
-/** One shard's catalog. All methods are synchronous and durable when they return. */
+/** How the names begin under which the ledger knows catalogs: no random id is like them. */
+export const CATALOG_NAME = 'catalog000'
+
+/** The name under which the ledger knows the catalog of a shard. */
+export function catalogIncarnation(shard: number): Incarnation {
+  const incarnation = parseIncarnation(`${CATALOG_NAME}${String(shard).padStart(10, '0')}`)
+  assert(incarnation !== undefined, 'the name of a catalog is an incarnation')
+  return incarnation
+}
+
+const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms, durability'
+
+/**
+ * One shard's catalog.
+ *
+ * A change is made before its method returns, so that nobody who asks later misses it; its promise resolves when it is
+ * durable. It rejects when the change was not made, and also when it was made and `durable` failed: then it may outlive a
+ * crash or not, and whoever must know which asks the catalog.
+ */
 export class Catalog {
   readonly shard: number
   readonly #file: SqliteFile
+  readonly #journal: CatalogJournal
+  #checkpoint: Promise<void> | undefined
 
-  constructor(shard: number, file: SqliteFile) {
-    this.shard = shard
-    this.#file = file
+  constructor(options: { shard: number; file: SqliteFile; journal: CatalogJournal }) {
+    this.shard = options.shard
+    this.#file = options.file
+    this.#journal = options.journal
+    this.#journal.rest()
   }
 
   get(id: TenantId): TenantRecord | undefined {
@@ -105,24 +150,38 @@ export class Catalog {
     return row === undefined ? undefined : readIntent(row)
   }
 
+  /** True while this intent is here: it was begun, and neither finished nor undone. */
+  isBegun({ tenantId, incarnation }: Intent): boolean {
+    return this.intent(tenantId)?.incarnation === incarnation
+  }
+
   /** Begins a creation: the row, in state `creating` or `importing`, and the intent. */
-  beginNew(record: TenantRecord, intent: Intent): void {
-    this.#change(() => {
+  beginNew(record: TenantRecord, intent: Intent): Promise<void> {
+    return this.#change(() => {
       this.#insertIntent(intent, record.createdAtMs)
       this.#file
-        .engine('INSERT INTO tenant (id, incarnation, file, state, created_at_ms) VALUES (?, ?, ?, ?, ?)')
-        .get([record.id, record.incarnation, record.file, record.state, BigInt(record.createdAtMs)])
+        .engine(
+          'INSERT INTO tenant (id, incarnation, file, state, created_at_ms, durability) VALUES (?, ?, ?, ?, ?, ?)',
+        )
+        .get([
+          record.id,
+          record.incarnation,
+          record.file,
+          record.state,
+          BigInt(record.createdAtMs),
+          record.durability ?? null,
+        ])
     })
   }
 
   /** Begins to replace the file of a tenant that goes on serving from the old one. */
-  beginReplace(intent: Intent, nowMs: number): void {
-    this.#change(() => this.#insertIntent(intent, nowMs))
+  beginReplace(intent: Intent, nowMs: number): Promise<void> {
+    return this.#change(() => this.#insertIntent(intent, nowMs))
   }
 
   /** Ends a creation or a replacement: from now on the row names this file, and nothing is held against the tenant. */
-  finishNew({ tenantId, incarnation, file }: Intent): void {
-    this.#change(() => {
+  finishNew({ tenantId, incarnation, file }: Intent): Promise<void> {
+    return this.#change(() => {
       this.#deleteIntent(tenantId)
       this.#one(
         `UPDATE tenant SET incarnation = ?, file = ?, state = 'warm', quarantine_reason = NULL WHERE id = ? RETURNING id`,
@@ -132,30 +191,30 @@ export class Catalog {
   }
 
   /** Takes a creation back: the row and its intent go. */
-  undoNew({ tenantId, incarnation }: Intent): void {
-    this.#change(() => {
+  undoNew({ tenantId, incarnation }: Intent): Promise<void> {
+    return this.#change(() => {
       this.#deleteIntent(tenantId)
       this.#file.engine('DELETE FROM tenant WHERE id = ? AND incarnation = ?').get([tenantId, incarnation])
     })
   }
 
-  beginDelete(intent: Intent, nowMs: number): void {
-    this.#change(() => {
+  beginDelete(intent: Intent, nowMs: number): Promise<void> {
+    return this.#change(() => {
       this.#insertIntent(intent, nowMs)
       this.#one(`UPDATE tenant SET state = 'deleting' WHERE id = ? RETURNING id`, [intent.tenantId])
     })
   }
 
-  finishDelete({ tenantId, incarnation }: Intent, nowMs: number): void {
-    this.#change(() => {
+  finishDelete({ tenantId, incarnation }: Intent, nowMs: number): Promise<void> {
+    return this.#change(() => {
       this.#deleteIntent(tenantId)
       this.#file.engine('DELETE FROM tenant WHERE id = ?').get([tenantId])
       this.#file.engine('INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?)').get([incarnation, tenantId, BigInt(nowMs)])
     })
   }
 
-  suspend(id: TenantId, nowMs: number): void {
-    this.#file.transaction(() =>
+  suspend(id: TenantId, nowMs: number): Promise<void> {
+    return this.#change(() =>
       this.#one('UPDATE tenant SET suspended_at_ms = coalesce(suspended_at_ms, ?) WHERE id = ? RETURNING id', [
         BigInt(nowMs),
         id,
@@ -164,16 +223,29 @@ export class Catalog {
   }
 
   /** Lifts suspension and quarantine. */
-  resume(id: TenantId): void {
-    this.#file.transaction(() =>
+  resume(id: TenantId): Promise<void> {
+    return this.#change(() =>
       this.#one('UPDATE tenant SET suspended_at_ms = NULL, quarantine_reason = NULL WHERE id = ? RETURNING id', [id]),
     )
   }
 
-  quarantine(id: TenantId, incarnation: Incarnation, reason: string): void {
-    this.#file
-      .engine('UPDATE tenant SET quarantine_reason = ? WHERE id = ? AND incarnation = ?')
-      .get([reason.slice(0, REASON_CHARS_MAX), id, incarnation])
+  setDurability(id: TenantId, durability: DurabilityClass | undefined): Promise<void> {
+    return this.#change(() =>
+      this.#one('UPDATE tenant SET durability = ? WHERE id = ? RETURNING id', [durability ?? null, id]),
+    )
+  }
+
+  quarantine(id: TenantId, incarnation: Incarnation, reason: string): Promise<void> {
+    return this.#change(() => {
+      this.#file
+        .engine('UPDATE tenant SET quarantine_reason = ? WHERE id = ? AND incarnation = ?')
+        .get([reason.slice(0, REASON_CHARS_MAX), id, incarnation])
+    })
+  }
+
+  /** Resolves when every change so far is durable: for who goes on from a change that somebody else made. */
+  whenDurable(): Promise<void> {
+    return this.#journal.settled()
   }
 
   /** File name by incarnation, of every tenant and every intent: what may lie in the shard's directory. */
@@ -184,35 +256,59 @@ export class Catalog {
     return new Map(rows.map(([incarnation, file]) => [String(incarnation), String(file)]))
   }
 
+  /** Incarnations of the tenants that are quarantined. */
+  quarantined(): Set<string> {
+    const rows = this.#file.engine('SELECT incarnation FROM tenant WHERE quarantine_reason IS NOT NULL').all()
+    return new Set(rows.map(([incarnation]) => String(incarnation)))
+  }
+
+  /** Incarnations of the tenants that nobody may open now. */
+  suspended(): Set<string> {
+    const rows = this.#file.engine('SELECT incarnation FROM tenant WHERE suspended_at_ms IS NOT NULL').all()
+    return new Set(rows.map(([incarnation]) => String(incarnation)))
+  }
+
+  /** The tenant that an incarnation is of. */
+  tenantOf(incarnation: Incarnation): TenantId | undefined {
+    const row = this.#file.engine('SELECT id FROM tenant WHERE incarnation = ?').get([incarnation])
+    return row === undefined ? undefined : parseTenantId(row[0])
+  }
+
   /** Moves the catalog's WAL into its file, and closes it if that worked. */
   async close(): Promise<void> {
-    if (await this.#file.checkpoint()) this.#file.close()
+    await this.#checkpoint
+    if (!(await this.#journal.checkpoint(() => this.#file.checkpointNow()))) return
+    this.#journal.close()
+    this.#file.close()
   }
 
-  /** Closes a catalog of a start that failed, emptying its WAL if that can be: what is left there is as durable. */
+  /** Lets go of a catalog of a start that failed, unless a late close could move what the ledger may not have. */
   abandon(): void {
-    try {
-      this.#file.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error
-    } finally {
-      this.#file.close()
-    }
+    if (this.#file.walBytes() > 0) return
+    this.#journal.close()
+    this.#file.close()
   }
 
-  /** One durable change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. */
-  #change(body: () => void): void {
-    this.#file.transaction(body)
-    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.#checkpoint()
+  /** Moves the WAL into the file, once all of it is durable. One at a time; a failure leaves it for the next. */
+  checkpointSoon(): Promise<void> {
+    this.#checkpoint ??= this.#journal
+      .checkpoint(() => this.#file.checkpointNow())
+      .then(() => undefined)
+      .finally(() => {
+        this.#checkpoint = undefined
+      })
+    return this.#checkpoint
   }
 
-  /** The change before it is committed, so a full disk does not fail it: the next change tries again. */
-  #checkpoint(): void {
-    try {
-      this.#file.engine('PRAGMA wal_checkpoint(TRUNCATE)').get()
-    } catch (error) {
-      if (!(error instanceof EngineError && error.sqliteCode === 'SQLITE_FULL')) throw error
-    }
+  /** One change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. Resolves when durable. */
+  async #change(body: () => void): Promise<void> {
+    this.#file.transaction(() => {
+      body()
+      this.#file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get()
+    })
+    this.#journal.rest()
+    await this.#journal.settled()
+    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.checkpointSoon().catch(rethrowBroken)
   }
 
   #insertIntent({ tenantId, verb, incarnation, file }: Intent, nowMs: number): void {
@@ -225,13 +321,18 @@ export class Catalog {
     this.#one('DELETE FROM intent WHERE tenant_id = ? RETURNING tenant_id', [id])
   }
 
-  #one(sql: string, args: readonly (string | bigint)[]): void {
+  #one(sql: string, args: readonly (string | bigint | null)[]): void {
     assert(this.#file.engine(sql).get(args) !== undefined, 'a catalog change finds its row')
   }
 }
 
+/** A lock or a full disk is of the moment. A broken invariant of a catalog has no caller to tell: it ends the process. */
+function rethrowBroken(error: unknown): void {
+  if (error instanceof InvariantError) throw error
+}
+
 function readRecord(row: readonly unknown[]): TenantRecord {
-  const [id, incarnation, file, state, suspendedAtMs, quarantineReason, createdAtMs] = row
+  const [id, incarnation, file, state, suspendedAtMs, quarantineReason, createdAtMs, durability] = row
   const parsed = parseIncarnation(String(incarnation))
   assert(
     parsed !== undefined && isState(state) && typeof file === 'string',
@@ -245,6 +346,7 @@ function readRecord(row: readonly unknown[]): TenantRecord {
     suspendedAtMs: suspendedAtMs === null ? undefined : Number(suspendedAtMs),
     quarantineReason: typeof quarantineReason === 'string' ? quarantineReason : undefined,
     createdAtMs: Number(createdAtMs),
+    durability: parseDurabilityClass(durability),
   }
 }
 

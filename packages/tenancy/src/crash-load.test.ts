@@ -51,7 +51,10 @@ describe('kill -9 under load', () => {
     async (lines) => {
       const dataPath = newDirectory()
       const steps = await killedAfter(dataPath, lines)
-      const after = newTenancy({ dataPath, migrations: [{ name: '0001', sql: 'CREATE TABLE IF NOT EXISTS t(n)' }] })
+      const after = await newTenancy({
+        dataPath,
+        migrations: [{ name: '0001', sql: 'CREATE TABLE IF NOT EXISTS t(n)' }],
+      })
       for (const [id, { begun, done }] of steps) {
         let acknowledged: State
         for (let step = 0; step <= done; step += 1) acknowledged = stateAfter(acknowledged, step)
@@ -59,7 +62,7 @@ describe('kill -9 under load', () => {
         expect(allowed).toContainEqual(await stateOf(after, id))
       }
       await after.tenancy.close()
-      expect(newTenancy({ dataPath }).events).toEqual([])
+      expect((await newTenancy({ dataPath })).events).toEqual([])
     },
   )
 })

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { changedBytes, contentOf, healthOf } from './fixtures/odd-files.ts'
 import { idOf } from './fixtures/settings.ts'
-import { codeOf, gathered, tenancyMaker, until } from './fixtures/test-bed.ts'
+import { codeOf, gathered, tenancyMaker } from './fixtures/test-bed.ts'
 import { EXPORT_WAL_BYTES_MAX } from './limits.ts'
 
 const newTenancy = tenancyMaker()
-const open = newTenancy({ file: { pageCountMax: 65_536 } })
+const open = await newTenancy({ file: { pageCountMax: 65_536 } })
 const { tenancy, sql } = open
 
 /** A tenant of some 2 MiB, so that its export has several pieces. Counter and log move together or not at all. */
@@ -133,11 +133,11 @@ describe('an export', () => {
     const { id } = await newTenant('deleted')
     let deletion: Promise<unknown> = Promise.resolve()
     const outcome = await codeOf(
-      tenancy.export(id, async ({ chunks }) => {
+      tenancy.export(id, async ({ chunks, interrupted }) => {
         const reader = chunks[Symbol.asyncIterator]()
         await reader.next()
         deletion = tenancy.delete(id)
-        await until(() => tenancy.get(id).state === 'deleting')
+        await interrupted
         await reader.next()
       }),
     )

@@ -4,9 +4,13 @@
  * States: `open` → `fenced` (refuses everybody, ends transactions and exports) → `closed`. A handle is fenced when its
  * tenant is suspended, deleted, replaced or quarantined; it is closed by the pool, never while in use.
  */
-import { type Clock, InvariantError, type SqlResult, TenaxError } from '@tenax/kernel'
+import { type Clock, type DurabilityClass, InvariantError, type SqlResult, TenaxError } from '@tenax/kernel'
 import { type Bindings, isDamage, type SqliteFile } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
+import { Drain } from './drain.ts'
+import type { FileJournal } from './durability/file-journal.ts'
+import { Gate } from './durability/gate.ts'
+import { isRefusal } from './durability/refusal.ts'
 import type { TenantMeta } from './identity.ts'
 import {
   CHECKPOINT_IDLE_MS,
@@ -24,7 +28,10 @@ export interface HandleOptions {
   readonly record: TenantRecord
   readonly meta: TenantMeta
   readonly file: SqliteFile
+  readonly journal: FileJournal
   readonly clock: Clock
+  /** The tenant's class at the moment; `local` if unsaid. */
+  readonly durability?: () => DurabilityClass
   readonly onDamage: (reason: string) => void
 }
 
@@ -37,23 +44,69 @@ export class Handle implements Poolable {
   readonly meta: TenantMeta
   readonly file: SqliteFile
   readonly clock: Clock
+  readonly #journal: FileJournal
   readonly #turns: Turns
+  readonly #drain: Drain
+  readonly #durability: () => DurabilityClass
   readonly #onDamage: (reason: string) => void
   readonly #interruptibles = new Set<Interruptible>()
   #fencedBy: TenaxError | undefined
   #freezes = 0
+  /** True when the tenant was stopped for what its file is, or may be: its log stays where it is. */
+  #isInDoubt = false
 
   constructor(options: HandleOptions) {
     this.record = options.record
     this.meta = options.meta
     this.file = options.file
     this.clock = options.clock
+    this.#journal = options.journal
+    this.#durability = options.durability ?? (() => 'local')
     this.#onDamage = options.onDamage
+    this.#drain = new Drain(this)
     this.#turns = new Turns({ clock: options.clock, queueMax: HANDLE_QUEUE_MAX, waitMsMax: WAIT_MS_MAX })
   }
 
-  /** Runs one statement as a transaction of its own. Throws TenaxError by the statement's fault or the tenant's state. */
-  execute(text: string, bindings: Bindings): Promise<SqlResult> {
+  /**
+   * Runs one statement as a transaction of its own; answers behind the gate (LEDGER G1). Throws TenaxError by the statement's
+   * fault or the tenant's state.
+   */
+  execute(text: string, bindings: Bindings, gate = new Gate()): Promise<SqlResult> {
+    return this.gated(this.#drain.takes(text) ? this.#drain.run(text, bindings) : this.#execute(text, bindings), gate)
+  }
+
+  /** Lets what `work` comes to leave only when every commit that it may have seen has its class. A refusal has seen none. */
+  async gated<T>(work: Promise<T>, gate = new Gate()): Promise<T> {
+    let isRefused = false
+    try {
+      return await work
+    } catch (error) {
+      isRefused = isRefusal(error)
+      throw error
+    } finally {
+      if (!isRefused) {
+        this.showTo(gate)
+        if (gate.isShut) await gate.leave()
+      }
+    }
+  }
+
+  /** Lets `gate` see the last commit; it is the caller's that it leaves before the reply does. */
+  showTo(gate: Gate): void {
+    gate.see({ journal: this.#journal, lineage: this.meta.lineage, durability: this.#durability() })
+  }
+
+  /** How far the commits of this file are: numbers of the last one, and of the last one that is durable. */
+  progress(): { readonly committedLsn: bigint; readonly durableLsn: bigint } {
+    return { committedLsn: this.#journal.lsn, durableLsn: this.#journal.durableLsn }
+  }
+
+  /** Resolves when everything committed so far is durable. Throws TenaxError `outcome_unknown` when that cannot be. */
+  settled(): Promise<void> {
+    return this.#journal.settled()
+  }
+
+  #execute(text: string, bindings: Bindings): Promise<SqlResult> {
     const { promise, resolve, reject } = Promise.withResolvers<SqlResult>()
     const context = { file: this.file, clock: this.clock, onLate: () => reject(uninterruptible()) }
     this.exclusively(async () => runAlone(context, await prepareInTime(context, text), bindings)).then(resolve, reject)
@@ -89,8 +142,8 @@ export class Handle implements Poolable {
   }
 
   async #tendWal(): Promise<void> {
-    if (!this.file.takeGrowth()) return
-    const walBytes = this.file.walBytes()
+    if (this.#isInDoubt || !this.file.takeGrowth()) return
+    const { walBytes } = this.#journal
     if (walBytes < CHECKPOINT_WAL_BYTES || this.file.inTransaction) return
     if (this.#freezes > 0) {
       if (walBytes < EXPORT_WAL_BYTES_MAX) return
@@ -101,7 +154,12 @@ export class Handle implements Poolable {
       )
       return
     }
-    await this.file.checkpoint()
+    await this.checkpoint()
+  }
+
+  /** Moves the WAL into the main file once all of it is durable. Inside a turn, outside a transaction. */
+  checkpoint(): Promise<boolean> {
+    return this.#journal.checkpoint()
   }
 
   /**
@@ -111,6 +169,7 @@ export class Handle implements Poolable {
   async examine(error: unknown): Promise<unknown> {
     const reason = error instanceof InvariantError ? error.message : await this.#damageBehind(error)
     if (reason === undefined) return error
+    this.#isInDoubt = true
     this.#onDamage(reason)
     return this.#fencedBy ?? error
   }
@@ -173,17 +232,30 @@ export class Handle implements Poolable {
   quiet(idleMs: number): void {
     if (idleMs < CHECKPOINT_IDLE_MS || this.#freezes > 0 || this.file.walBytes() === 0) return
     // A failure was examined by then; if it is of the moment (a full disk, a lock), the next look tries again.
-    this.exclusively(async () => void (await this.file.checkpoint())).catch(() => undefined)
+    this.checkpointSoon().catch(() => undefined)
   }
 
-  /** True when nothing is left in the WAL, or when the file is fenced and too damaged for a checkpoint. */
-  async #emptyWal(): Promise<boolean> {
-    try {
-      return this.file.walBytes() === 0 || (await this.file.checkpoint())
-    } catch (error) {
-      if (this.#fencedBy === undefined) throw error
-      return true
+  /** Checkpoints when it is this one's turn, unless an export holds the main file as it is. */
+  checkpointSoon(): Promise<void> {
+    return this.exclusively(async () => {
+      if (this.#freezes === 0 && !this.#isInDoubt) await this.checkpoint()
+    })
+  }
+
+  /**
+   * True when the connection may be closed. That may move the log at any time later (LEDGER K4): so it is empty, or the
+   * ledger has all of it, and the file is in doubt or fenced on a full disk.
+   */
+  async #letGo(): Promise<boolean> {
+    if (!this.#isInDoubt) {
+      try {
+        return await this.checkpoint()
+      } catch (error) {
+        if (this.#fencedBy === undefined || error instanceof InvariantError) throw error
+      }
     }
+    await this.#journal.settled()
+    return true
   }
 
   /**
@@ -194,7 +266,8 @@ export class Handle implements Poolable {
     const end = await this.#turns.takeLast().catch(() => undefined)
     if (end === undefined) return false // an operation that cannot be interrupted still runs
     try {
-      if (reason !== 'delete' && !(await this.#emptyWal())) return false
+      if (reason !== 'delete' && !(await this.#letGo())) return false
+      this.#journal.close()
       this.file.close()
       this.fence(new TenaxError('unavailable', 'the handle is closed'))
       return true

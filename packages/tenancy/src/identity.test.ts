@@ -4,7 +4,7 @@ import { libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sql
 import { describe, expect, it } from 'vitest'
 import { FILE_SETTINGS } from './fixtures/settings.ts'
 import { directoryMaker } from './fixtures/test-bed.ts'
-import { identify, readLsn } from './identity.ts'
+import { newLineage, readIdentity, readLsn, writeIdentity } from './identity.ts'
 import { systemRandomId } from './system-ids.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
 
@@ -27,39 +27,38 @@ function incarnation() {
   return parsed
 }
 
-describe('identify()', () => {
-  it('gives a new file its identity as its first commit, once', () => {
+describe('readIdentity()', () => {
+  it('knows a new file, and gives back what writeIdentity() has written as one commit', () => {
     const [file, self] = [newFile(), incarnation()]
-    const first = identify(file, self, systemRandomId)
-    expect([first.incarnation, first.lineage.length, readLsn(file)]).toEqual([self, 20, 1n])
-    expect(identify(file, self, systemRandomId)).toEqual(first)
+    expect(readIdentity(file, self)).toEqual({ lineage: undefined, epoch: 0, lsn: 0n })
+    const lineage = newLineage(systemRandomId)
+    writeIdentity(file, { incarnation: self, lineage }, 3)
+    expect(readIdentity(file, self)).toEqual({ lineage, epoch: 3, lsn: 1n })
     expect(readLsn(file)).toBe(1n)
   })
 
   it('refuses a file of another incarnation', () => {
     const file = newFile()
-    identify(file, incarnation(), systemRandomId)
-    expect(() => identify(file, incarnation(), systemRandomId)).toThrow('invariant broken')
+    writeIdentity(file, { incarnation: incarnation(), lineage: newLineage(systemRandomId) }, 1)
+    expect(() => readIdentity(file, incarnation())).toThrow('invariant broken')
   })
 
   it('refuses a newer format by name', () => {
     const file = newFile('UPDATE tenax_meta SET format = 2')
-    expect(() => identify(file, incarnation(), systemRandomId)).toThrow(
-      expect.objectContaining({ code: 'data_format_newer' }),
-    )
+    expect(() => readIdentity(file, incarnation())).toThrow(expect.objectContaining({ code: 'data_format_newer' }))
   })
 
   it.each(['DELETE FROM tenax_meta', "UPDATE tenax_meta SET incarnation = 'short'"])(
     'refuses a file after %s',
     (sql) => {
-      expect(() => identify(newFile(sql), incarnation(), systemRandomId)).toThrow('invariant broken')
+      expect(() => readIdentity(newFile(sql), incarnation())).toThrow('invariant broken')
     },
   )
 
   it('refuses a file that has an incarnation and no lineage', () => {
     const self = incarnation()
     const file = newFile(`UPDATE tenax_meta SET incarnation = '${self}'`)
-    expect(() => identify(file, self, systemRandomId)).toThrow('a tenant file has a lineage')
+    expect(() => readIdentity(file, self)).toThrow('a tenant file has a lineage')
   })
 })
 

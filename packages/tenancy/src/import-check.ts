@@ -22,7 +22,7 @@ import {
   vectorIndexes,
 } from '@tenax/sqlite'
 import { readHead } from './files/upload.ts'
-import { TENANT_META_SQL, TENANT_MIGRATION_SQL } from './tenant-schema.ts'
+import { TENANT_IDEMPOTENCY_SQL, TENANT_META_SQL, TENANT_MIGRATION_SQL } from './tenant-schema.ts'
 
 const MAGIC = 'SQLite format 3\0'
 const HEADER_BYTES = 100
@@ -95,6 +95,7 @@ function checkSchema(connection: EngineConnection): boolean {
   const expected = new Map([
     ['tenax_meta', TENANT_META_SQL],
     ['tenax_migration', TENANT_MIGRATION_SQL],
+    ['tenax_idempotency', TENANT_IDEMPOTENCY_SQL],
   ])
   const own = reserved.filter(([type, name = '', , sql]) => type === 'table' && expected.get(name) === sql)
   const automatic = reserved.filter(

@@ -11,7 +11,7 @@ import { databaseBytes } from './fixtures/odd-files.ts'
 import { idOf, streamOf } from './fixtures/settings.ts'
 import { codeOf, filesBelow, tenancyMaker } from './fixtures/test-bed.ts'
 
-const open = tenancyMaker()()
+const open = await tenancyMaker()()
 const { tenancy, sql } = open
 const directory = mkdtempSync(join(tmpdir(), 'tenax-loot-'))
 /** What a trap would write, if it sprang. */

@@ -7,7 +7,7 @@ import { codeOf, filesBelow, gathered, type OpenTenancy, tenancyMaker } from './
 
 const CHINOOK = readFileSync(new URL('./fixtures/chinook.sqlite', import.meta.url))
 const newTenancy = tenancyMaker()
-const open = newTenancy()
+const open = await newTenancy()
 let number = 0
 
 /** A new id, so that every test has a tenant of its own. */
@@ -185,7 +185,7 @@ describe('import refuses', () => {
   })
 
   it('a body over the limit, however it is cut, without keeping it', async () => {
-    const small = newTenancy({ importBytesMax: 100_000 })
+    const small = await newTenancy({ importBytesMax: 100_000 })
     for (const pieceBytes of [1_000, 200_000]) {
       expect(await codeOf(small.tenancy.import(newId(), streamOf(CHINOOK, pieceBytes)))).toBe('body_too_large')
     }
@@ -194,7 +194,7 @@ describe('import refuses', () => {
   })
 
   it('a database over the page quota', async () => {
-    const small = newTenancy({ file: { pageCountMax: 200 } })
+    const small = await newTenancy({ file: { pageCountMax: 200 } })
     await expect(small.tenancy.import(newId(), streamOf(CHINOOK))).rejects.toMatchObject({
       details: { reason: 'too_large' },
     })
@@ -233,7 +233,7 @@ describe('import of an own export', () => {
 
   const TAMPERED: readonly (readonly [what: string, sql: string, reasons: readonly string[]])[] = [
     ['no meta row', 'DELETE FROM tenax_meta', ['engine_rows']],
-    ['a second meta row', "INSERT INTO tenax_meta VALUES (2, 1, '', '', 0)", ['damaged', 'engine_rows']],
+    ['a second meta row', "INSERT INTO tenax_meta VALUES (2, 1, '', '', 0, 0)", ['damaged', 'engine_rows']],
     ['a negative LSN', 'UPDATE tenax_meta SET lsn = -1', ['damaged', 'engine_rows']],
     ['an LSN at its end', 'UPDATE tenax_meta SET lsn = 9223372036854775807', ['damaged', 'engine_rows']],
     ['a newer format', 'UPDATE tenax_meta SET format = 2', ['engine_rows']],

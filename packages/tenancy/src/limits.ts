@@ -31,6 +31,18 @@ export const WAIT_MS_MAX = 15_000
 /** Operations that may wait for one handle: at 100 µs each, the last of them waits 0.1 s. */
 export const HANDLE_QUEUE_MAX = 1_000
 
+/** Length of the ledger at which those who hold its oldest segment are checkpointed: what a restart has to read. */
+export const LEDGER_BYTES_MAX = 256 * MIB_BYTES
+
+/** Longest wait of a reply for the fsync of what it has seen: a disk that takes longer is full, or stalled. */
+export const GATE_MS_MAX = 10_000
+
+/** Operations of one tenant that commit together at most: what a caller may have to wait for. */
+export const DRAIN_OPERATIONS_MAX = 256
+
+/** A group commit takes no further operation after so long, so that others get the event loop. */
+export const DRAIN_MS_MAX = 4
+
 /** WAL size at which a handle is checkpointed. */
 export const CHECKPOINT_WAL_BYTES = 4 * MIB_BYTES
 
@@ -66,3 +78,26 @@ export const BUSY_WAITS_MS: readonly number[] = [5, 10, 20, 40, 80, 160, 320, 64
 
 /** Length of the reason kept with a quarantined tenant, in characters. */
 export const REASON_CHARS_MAX = 500
+
+/** Sizes of the ledger beside a quarantined tenant: it has one tenant's entries, and reserves two segments of disk at first. */
+export const SIDE_LEDGER_SETTINGS = {
+  segmentBytesMax: 2 * MIB_BYTES,
+  batchBytesMax: MIB_BYTES,
+  /** No bound: an entry that the host's ledger has taken is taken. */
+  bufferBytesMax: Number.MAX_SAFE_INTEGER,
+} as const
+
+/** What may wait for the disk while a side ledger is written, before its writer waits. */
+export const SIDE_LEDGER_BUFFER_BYTES = 8 * MIB_BYTES
+
+/** How long the reply to a request with an idempotency key is kept. */
+export const IDEMPOTENCY_KEPT_MS = 7 * 24 * 3_600_000
+
+/** Kept replies whose time is over that one commit with a key lets go: twice what it adds is enough, more is slow. */
+export const IDEMPOTENCY_PURGE_COUNT = 8
+
+/** Size of a reply that is kept with its key: it is written with each such commit, and read by nobody most of the time. */
+export const IDEMPOTENT_REPLY_BYTES_MAX = MIB_BYTES / 16
+
+/** How often a commit that somebody waits for, and that is not there yet, is looked for. */
+export const DURABILITY_LOOK_MS = 20

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { idOf, streamOf } from './fixtures/settings.ts'
-import { codeOf, gathered, tenancyMaker } from './fixtures/test-bed.ts'
+import { codeOf, gathered, tenancyMaker, until } from './fixtures/test-bed.ts'
 import { checkMigrations, type Migration } from './migrations.ts'
 
 const newTenancy = tenancyMaker()
@@ -20,7 +20,7 @@ const APPLIED = 'SELECT name FROM tenax_migration ORDER BY name'
 
 describe('migrations', () => {
   it('are applied on create, before anybody else, and recorded', async () => {
-    const { tenancy, sql } = newTenancy({ migrations: [FIRST, SECOND] })
+    const { tenancy, sql } = await newTenancy({ migrations: [FIRST, SECOND] })
     await tenancy.create(idOf('acme'))
     expect(await sql(idOf('acme'), 'SELECT body FROM note')).toEqual([['x;y']])
     expect(await sql(idOf('acme'), APPLIED)).toEqual([[FIRST.name], [SECOND.name]])
@@ -28,12 +28,12 @@ describe('migrations', () => {
 
   it('are applied on the next open, each once, with a number each', async () => {
     const id = idOf('acme')
-    const before = newTenancy({ migrations: [FIRST] })
+    const before = await newTenancy({ migrations: [FIRST] })
     await before.tenancy.create(id)
     const { lsn } = await before.tenancy.stats(id)
     await before.tenancy.close()
     for (const step of [1n, 1n]) {
-      const after = newTenancy({ dataPath: before.dataPath, migrations: [FIRST, SECOND] })
+      const after = await newTenancy({ dataPath: before.dataPath, migrations: [FIRST, SECOND] })
       expect(await after.sql(id, 'SELECT count(*) FROM note')).toEqual([[1n]])
       expect((await after.tenancy.stats(id)).lsn).toBe(lsn + step)
       await after.tenancy.close()
@@ -41,7 +41,7 @@ describe('migrations', () => {
   })
 
   it('are applied to an imported file', async () => {
-    const { tenancy, sql } = newTenancy({ migrations: [FIRST, SECOND] })
+    const { tenancy, sql } = await newTenancy({ migrations: [FIRST, SECOND] })
     await tenancy.create(idOf('a'))
     const bytes = await tenancy.export(idOf('a'), async ({ chunks }) => Buffer.concat(await gathered(chunks)))
     await tenancy.import(idOf('b'), streamOf(bytes))
@@ -50,13 +50,13 @@ describe('migrations', () => {
 
   it('that fail on an imported file refuse it, and the tenant that is there stays as it is', async () => {
     const id = idOf('acme')
-    const before = newTenancy({ migrations: [] })
+    const before = await newTenancy({ migrations: [] })
     await before.tenancy.create(idOf('other'))
     await before.sql(idOf('other'), 'CREATE TABLE note(something_else)')
     const bytes = await before.tenancy.export(idOf('other'), async ({ chunks }) =>
       Buffer.concat(await gathered(chunks)),
     )
-    const { tenancy, sql } = newTenancy({ migrations: [FIRST, SECOND] })
+    const { tenancy, sql } = await newTenancy({ migrations: [FIRST, SECOND] })
     await tenancy.create(id)
     await expect(tenancy.import(id, streamOf(bytes))).rejects.toMatchObject({
       code: 'import_invalid',
@@ -69,14 +69,15 @@ describe('migrations', () => {
 
   it('that fail quarantine that tenant alone, leave nothing of themselves, and can be mended', async () => {
     const [sound, late] = [idOf('sound'), idOf('late')]
-    const first = newTenancy({ migrations: [FIRST, SECOND] })
+    const first = await newTenancy({ migrations: [FIRST, SECOND] })
     for (const id of [sound, late]) await first.tenancy.create(id)
     await first.sql(sound, 'CREATE TABLE nowhere(a)')
     await first.tenancy.close()
 
-    const second = newTenancy({ dataPath: first.dataPath, migrations: [FIRST, SECOND, BROKEN] })
+    const second = await newTenancy({ dataPath: first.dataPath, migrations: [FIRST, SECOND, BROKEN] })
     expect(await codeOf(second.sql(late, 'SELECT 1'))).toBe('tenant_quarantined')
     expect(second.tenancy.get(late).quarantineReason).toContain('0003-broken.sql')
+    await until(() => second.events.length > 0)
     expect(second.events).toMatchObject([{ type: 'quarantined', tenantId: 'late' }])
     expect(await second.sql(sound, 'SELECT count(*) FROM note')).toEqual([[2n]])
     await second.tenancy.resume(late)
@@ -84,7 +85,7 @@ describe('migrations', () => {
     await second.tenancy.close()
 
     const mended = { ...BROKEN, name: '0003-broken.sql', sql: 'SELECT 1' }
-    const third = newTenancy({ dataPath: first.dataPath, migrations: [FIRST, SECOND, mended] })
+    const third = await newTenancy({ dataPath: first.dataPath, migrations: [FIRST, SECOND, mended] })
     expect(await codeOf(third.sql(late, 'SELECT 1'))).toBe('tenant_quarantined')
     await third.tenancy.resume(late)
     expect(await third.sql(late, 'SELECT count(*) FROM note')).toEqual([[1n]])
@@ -93,7 +94,7 @@ describe('migrations', () => {
   })
 
   it('that fail on create leave a tenant that is there and stopped, and can be deleted', async () => {
-    const { tenancy, sql } = newTenancy({ migrations: [FIRST, BROKEN] })
+    const { tenancy, sql } = await newTenancy({ migrations: [FIRST, BROKEN] })
     expect(await codeOf(tenancy.create(idOf('acme')))).toBe('tenant_quarantined')
     expect(await codeOf(sql(idOf('acme'), 'SELECT 1'))).toBe('tenant_quarantined')
     await tenancy.delete(idOf('acme'))
@@ -101,10 +102,13 @@ describe('migrations', () => {
   })
 
   it('that were changed after they were applied quarantine the tenant', async () => {
-    const first = newTenancy({ migrations: [FIRST] })
+    const first = await newTenancy({ migrations: [FIRST] })
     await first.tenancy.create(idOf('acme'))
     await first.tenancy.close()
-    const second = newTenancy({ dataPath: first.dataPath, migrations: [{ ...FIRST, sql: `${FIRST.sql} -- more` }] })
+    const second = await newTenancy({
+      dataPath: first.dataPath,
+      migrations: [{ ...FIRST, sql: `${FIRST.sql} -- more` }],
+    })
     expect(await codeOf(second.sql(idOf('acme'), 'SELECT 1'))).toBe('tenant_quarantined')
     expect(second.tenancy.get(idOf('acme')).quarantineReason).toContain('was changed')
   })
@@ -120,7 +124,7 @@ describe('migrations', () => {
     'CREATE TABLE a(b); BEGIN',
     'SAVEPOINT a',
   ])('run under the sandbox, one transaction each: %s is refused', async (sql) => {
-    const { tenancy } = newTenancy({ migrations: [{ name: '1', sql }] })
+    const { tenancy } = await newTenancy({ migrations: [{ name: '1', sql }] })
     expect(await codeOf(tenancy.create(idOf('acme')))).toBe('tenant_quarantined')
   })
 })

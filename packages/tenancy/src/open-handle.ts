@@ -1,9 +1,19 @@
 /** From a catalog row to an open, identified, migrated handle; or to a tenant that is quarantined with the reason. */
-import { type Clock, InvariantError, isTenaxError, type RandomId, sleep, TenaxError } from '@tenax/kernel'
-import { type EngineDriver, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
+import {
+  type Clock,
+  type DurabilityClass,
+  InvariantError,
+  isTenaxError,
+  type RandomId,
+  sleep,
+  TenaxError,
+} from '@tenax/kernel'
+import { type EngineDriver, hostFailure, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
+import { attachJournal } from './durability/attach-journal.ts'
+import type { HostLedger } from './durability/host-ledger.ts'
+import type { Journal } from './durability/journal.ts'
 import { Handle } from './handle.ts'
-import { identify } from './identity.ts'
 import { type Migration, MigrationError, migrate } from './migrations.ts'
 
 /** What opening any tenant needs. `quarantine` writes the reason into the catalog and fences the handle. */
@@ -11,8 +21,11 @@ export interface OpeningContext {
   readonly driver: EngineDriver
   readonly clock: Clock
   readonly randomId: RandomId
+  readonly ledger: HostLedger
   readonly fileSettings: SqliteFileSettings
   readonly migrations: readonly Migration[]
+  /** The tenant's class at the moment. */
+  readonly durability: () => DurabilityClass
   readonly quarantine: (record: TenantRecord, reason: string) => void
 }
 
@@ -23,19 +36,78 @@ export interface OpeningContext {
  */
 export async function openHandle(context: OpeningContext, record: TenantRecord, path: string): Promise<Handle> {
   let file: SqliteFile | undefined
+  let journal: Journal | undefined
   try {
     file = await openPatiently(context, path)
-    const meta = identify(file, record.incarnation, context.randomId)
+    journal = attachJournal(context, file, record.incarnation)
     await migrate(file, context.clock, context.migrations)
+    const meta = { incarnation: record.incarnation, lineage: journal.lineage }
     const onDamage = (reason: string) => context.quarantine(record, reason)
-    return new Handle({ record, meta, file, clock: context.clock, onDamage })
-  } catch (error) {
-    file?.close()
-    const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
+    const { clock, durability } = context
+    return new Handle({ record, meta, file, journal, clock, durability, onDamage })
+  } catch (thrown) {
+    const error = hostFailure(thrown)
+    const isSound = !(error instanceof InvariantError)
+    const doubt = await letGo({ ...(file && { file }), ...(journal && { journal }), isSound })
+    const isOfTheMoment = doubt === undefined && shortageOf(error) !== undefined
+    const reason = isOfTheMoment ? undefined : (doubt ?? quarantineReasonOf(error))
     if (reason === undefined) throw shortageOf(error) ?? error
     context.quarantine(record, reason)
     throw quarantined(record, reason, error)
   }
+}
+
+/**
+ * Closes a file that was not opened all the way. Its log is moved into the main file if that is sound; else it stays, but
+ * the ledger has all of it before the connection is closed, because that may move it at any time later (LEDGER K4). Gives
+ * the reason to stop the tenant when the checkpoint left the main file in doubt.
+ */
+async function letGo({ file, journal, isSound }: HalfOpen): Promise<string | undefined> {
+  let doubt: string | undefined
+  if (journal !== undefined) {
+    if (isSound) {
+      await journal.checkpoint().catch((error: unknown) => {
+        if (error instanceof InvariantError) doubt = error.message // else the log is found there again
+      })
+    }
+    await journal.settled()
+    journal.close()
+  }
+  file?.close()
+  return doubt
+}
+
+interface HalfOpen {
+  readonly file?: SqliteFile
+  readonly journal?: Journal
+  readonly isSound: boolean
+}
+
+/**
+ * Takes over the file of a stopped tenant as it lies there, mended or not: what its log holds gets a number and goes to the
+ * ledger, then into the main file, which is synced whatever was done to it.
+ *
+ * @throws TenaxError `tenant_quarantined` when the file is not fit for that; `storage_full`, `unavailable`, `overloaded`
+ */
+export async function adoptFile(context: OpeningContext, record: TenantRecord, path: string): Promise<void> {
+  let file: SqliteFile | undefined
+  let journal: Journal | undefined
+  try {
+    file = await openPatiently(context, path)
+    await file.syncMain()
+    journal = attachJournal(context, file, record.incarnation)
+    if (!(await journal.checkpoint())) throw inTheWay()
+    await letGo({ file, journal, isSound: true })
+  } catch (error) {
+    const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
+    await letGo({ ...(file && { file }), ...(journal && { journal }), isSound: false })
+    if (reason === undefined) throw shortageOf(error) ?? error
+    throw quarantined(record, reason, error)
+  }
+}
+
+function inTheWay(): TenaxError {
+  return new TenaxError('unavailable', 'another process holds a lock on the database file', { hint: 'close it there' })
 }
 
 /** Waits between tries to open a file, in milliseconds. */
@@ -46,7 +118,8 @@ const OPEN_WAITS_MS: readonly number[] = [5, 20, 50, 100, 200]
  * `-wal` and `-shm` with it; who opens at that very moment is told SQLITE_CANTOPEN.
  */
 async function openPatiently({ driver, fileSettings, clock }: OpeningContext, path: string): Promise<SqliteFile> {
-  const open = () => SqliteFile.open(path, { driver, settings: fileSettings, nowMs: () => clock.monotonicMs() })
+  const nowMs = () => clock.monotonicMs()
+  const open = () => SqliteFile.open(path, { driver, settings: fileSettings, nowMs, synchronous: 'off' })
   for (const waitMs of OPEN_WAITS_MS) {
     try {
       return open()

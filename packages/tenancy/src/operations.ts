@@ -113,7 +113,8 @@ export function isRead({ parsed }: TenantStatement): boolean {
   return parsed.kind === 'read' || parsed.kind === 'explain'
 }
 
-async function perform(
+/** Runs one statement in whatever transaction there is. */
+export async function perform(
   context: OperationContext,
   statement: TenantStatement,
   bindings: Bindings,
@@ -189,7 +190,7 @@ async function inTransaction(context: OperationContext, body: () => Promise<Exec
   }
 }
 
-/** Commits what is open; a failure (deferred foreign keys, a full disk) leaves it open for the caller to roll back. */
+/** Commits what is open, with its number; a failure (deferred foreign keys, a full disk) leaves it open for the caller to roll back. */
 export async function commit(file: SqliteFile, wrote: boolean): Promise<void> {
   if (!file.inTransaction) throw sqlError('the transaction has ended by itself and was rolled back')
   const walBytes = wrote ? 0 : file.walBytes()

@@ -272,7 +272,7 @@ describe('retire()', () => {
     bench.closesAtOnce = false
     const use = await bench.hold('a')
     const seen: unknown[] = []
-    const retired = bench.pool.retire('a', 'fenced', () => seen.push(bench.handles.length))
+    const retired = bench.pool.retire('a', 'fenced', () => void seen.push(bench.handles.length))
     const waiting = [await bench.hold('a'), await bench.hold('a')]
     use.end()
     await settled()
@@ -282,6 +282,23 @@ describe('retire()', () => {
     await settled()
     expect(seen).toEqual([1])
     expect(waiting.map(({ handle }) => handle)).toEqual(Array(3).fill(bench.handles[1]))
+  })
+
+  it('opens nothing for the key until what the verb began has ended, well or not', async () => {
+    for (const outcome of ['well', 'badly']) {
+      const bench = new PoolBench()
+      await bench.touch('a')
+      const part = Promise.withResolvers<void>()
+      const retired = bench.pool.retire('a', 'fenced', () => part.promise).catch((error: unknown) => error)
+      const waiting = await bench.hold('a')
+      await settled()
+      expect(bench.handles.length).toBe(1)
+      if (outcome === 'well') part.resolve()
+      else part.reject(new Error('badly'))
+      expect(await retired).toEqual(outcome === 'well' ? undefined : new Error('badly'))
+      await settled()
+      expect(waiting.handle).toBe(bench.handles[1])
+    }
   })
 
   it('resolves at once for a key that is not open', async () => {

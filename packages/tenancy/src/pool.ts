@@ -23,6 +23,7 @@
 import { type Clock, TenaxError, type Timer } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
 import type { DisposalReason, Poolable, PoolSettings, PoolStats } from './pool-port.ts'
+import { Waiters, wakeAll } from './waiters.ts'
 
 interface Entry<H> {
   readonly handle: H
@@ -39,6 +40,7 @@ export class HandlePool<K extends string, H extends Poolable> {
   readonly #open: (key: K) => Promise<H>
   readonly #settings: PoolSettings
   readonly #clock: Clock
+  readonly #waiters: Waiters
   readonly #idle: LRUCache<K, Entry<H>>
   readonly #pinned = new Map<K, Entry<H>>()
   readonly #stuck = new Map<K, Entry<H>>()
@@ -53,7 +55,6 @@ export class HandlePool<K extends string, H extends Poolable> {
   /** Verbs and callers that wait for a certain handle to go; each change wakes all of them. */
   readonly #watchers = new Set<() => void>()
   readonly #disposed: Record<DisposalReason, number> = { evict: 0, idle: 0, drain: 0, fenced: 0, delete: 0 }
-  #waiting = 0
   #opened = 0
   #sweep: Timer | undefined
   #turn: Timer | undefined
@@ -63,6 +64,7 @@ export class HandlePool<K extends string, H extends Poolable> {
     this.#open = options.open
     this.#settings = options.settings
     this.#clock = options.clock
+    this.#waiters = new Waiters({ clock: options.clock, waitersMax: options.settings.waitersMax })
     this.#idle = new LRUCache<K, Entry<H>>({
       max: options.settings.handlesMax,
       maxSize: options.settings.bytesMax,
@@ -103,7 +105,7 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   async #waitUntilGone(key: K, deadlineMs: number): Promise<void> {
     if (this.#granted.delete(key)) this.#serveLine() // the place is of use to somebody else meanwhile
-    await this.#queueIn(this.#watchers, deadlineMs)
+    await this.#waiters.queueIn(this.#watchers, deadlineMs)
   }
 
   /** True when `key` may be opened now: its place was granted, or one is free and nobody was here before. */
@@ -118,7 +120,7 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   async #standInLine(key: K, deadlineMs: number): Promise<void> {
     const callers = this.#line.get(key) ?? new Set()
-    const turn = this.#queueIn(callers, deadlineMs)
+    const turn = this.#waiters.queueIn(callers, deadlineMs)
     this.#line.set(key, callers)
     this.#serveLine()
     try {
@@ -247,31 +249,6 @@ export class HandlePool<K extends string, H extends Poolable> {
     this.#closing.set(key, closing)
   }
 
-  /** As `#waitIn`, for callers, whose number is bounded; verbs always find a place to wait. */
-  #queueIn(set: Set<() => void>, deadlineMs: number): Promise<void> {
-    if (this.#waiting >= this.#settings.waitersMax) throw overloaded()
-    this.#waiting += 1
-    return this.#waitIn(set, deadlineMs).finally(() => {
-      this.#waiting -= 1
-    })
-  }
-
-  async #waitIn(set: Set<() => void>, deadlineMs: number): Promise<void> {
-    const leftMs = deadlineMs - this.#clock.monotonicMs()
-    if (leftMs <= 0) throw overloaded()
-    await new Promise<void>((resolve, reject) => {
-      const woken = () => {
-        timer.cancel()
-        resolve()
-      }
-      const timer = this.#clock.after(leftMs, () => {
-        set.delete(woken)
-        reject(overloaded())
-      })
-      set.add(woken)
-    })
-  }
-
   /** Who is in line comes before who waits for a handle to go, and might take the place of it. */
   #wake(): void {
     this.#serveLine()
@@ -304,15 +281,15 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   /**
    * Lets go of the handle of `key`, waiting for whoever uses it. Resolves when it is closed, or was not open, and
-   * `whenGone` has run; only then is the key opened again.
+   * `whenGone` has ended; only then is the key opened again.
    *
    * @throws TenaxError `overloaded` when it took too long; the handle goes as soon as it can
    */
-  async retire(key: K, reason: DisposalReason, whenGone: () => void = () => undefined): Promise<void> {
+  async retire(key: K, reason: DisposalReason, whenGone?: () => Promise<void> | void): Promise<void> {
     this.#retiring.set(key, (this.#retiring.get(key) ?? 0) + 1)
     try {
       await this.#letGo(key, reason)
-      whenGone()
+      await whenGone?.()
     } finally {
       const others = (this.#retiring.get(key) ?? 1) - 1
       if (others > 0) this.#retiring.set(key, others)
@@ -332,12 +309,19 @@ export class HandlePool<K extends string, H extends Poolable> {
       const held = this.#pinned.get(key) ?? this.#stuck.get(key)
       if (held !== undefined) {
         held.retireAs = reason
-        await this.#waitIn(this.#watchers, deadlineMs)
+        await this.#waiters.waitIn(this.#watchers, deadlineMs)
         continue
       }
       if (!this.#idle.has(key)) return
       this.#dispose(key, reason)
     }
+  }
+
+  /** Every open handle: for looking, not for use. */
+  *handles(): Generator<H, void, void> {
+    for (const { handle } of this.#pinned.values()) yield handle
+    for (const { handle } of this.#idle.values()) yield handle
+    for (const { handle } of this.#stuck.values()) yield handle
   }
 
   /** The open handle of `key`, if there is one: for looking, not for use. */
@@ -353,7 +337,7 @@ export class HandlePool<K extends string, H extends Poolable> {
     try {
       while (this.#pinned.size + this.#opening.size > 0) {
         this.#disposeIdle()
-        await this.#waitIn(this.#watchers, deadlineMs)
+        await this.#waiters.waitIn(this.#watchers, deadlineMs)
       }
     } finally {
       this.#disposeIdle()
@@ -377,19 +361,9 @@ export class HandlePool<K extends string, H extends Poolable> {
       pinned: this.#pinned.size,
       opening: this.#opening.size,
       closing: this.#closing.size,
-      waiting: this.#waiting,
+      waiting: this.#waiters.count,
       opened: this.#opened,
       disposed: { ...this.#disposed },
     }
   }
-}
-
-function wakeAll(set: Set<() => void>): void {
-  const callers = [...set]
-  set.clear()
-  for (const wake of callers) wake()
-}
-
-function overloaded(): TenaxError {
-  return new TenaxError('overloaded', 'all open handles are in use', { hint: 'retry, or raise handlesMax' })
 }

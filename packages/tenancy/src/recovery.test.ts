@@ -1,16 +1,26 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
-import type { TenantId } from '@tenax/kernel'
+import { systemClock, type TenantId } from '@tenax/kernel'
+import { libsqlDriver } from '@tenax/sqlite'
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { Intent } from './catalog.ts'
+import { startDataDirectory } from './durability/start.ts'
+import { openDataDirectory } from './files/data-directory.ts'
 import { Layout, shardOf } from './files/layout.ts'
+import { createTenantFile } from './files/tenant-files.ts'
 import { CRASH_POINTS } from './fixtures/crash-points.ts'
-import { idOf } from './fixtures/settings.ts'
-import { codeOf, filesBelow, type OpenTenancy, tenancyMaker } from './fixtures/test-bed.ts'
+import { FILE_SETTINGS, idOf } from './fixtures/settings.ts'
+import { codeOf, directoryMaker, filesBelow, type OpenTenancy, tenancyMaker } from './fixtures/test-bed.ts'
+import { newFileName, newRecord } from './lifecycle/create.ts'
+import { undoNew } from './recovery.ts'
+import { systemRandomId } from './system-ids.ts'
 
 const SHARDS = 4
 const CHILD = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url))
 const openTenancy = tenancyMaker()
+const newDirectory = directoryMaker()
 
 /** What the tenant is: `nothing`, or the word in its table (a created tenant has no table yet: it is `new`). */
 async function stateOf({ tenancy, sql }: OpenTenancy, id: TenantId): Promise<unknown> {
@@ -39,11 +49,33 @@ function tenantFiles(dataPath: string) {
   return { onDisk, named: named.sort() }
 }
 
+describe('undoNew()', () => {
+  it('leaves the files of a tenant whose making has ended', async () => {
+    const base = { driver: libsqlDriver, clock: systemClock }
+    const data = openDataDirectory({ ...base, path: newDirectory(), randomId: systemRandomId, shardCount: 1, pid: 1 })
+    const { directory, ledger } = await startDataDirectory({
+      ...{ ...base, data, randomId: systemRandomId, fileSettings: FILE_SETTINGS, settings: {} },
+      onFatal: (error) => expect.unreachable(String(error)),
+    })
+    const intent: Intent = { tenantId: idOf('acme'), verb: 'create', ...newFileName(systemRandomId) }
+    const catalog = directory.catalogOf(intent.tenantId)
+    await catalog.beginNew(newRecord(intent.tenantId, intent, 'creating', 1), intent)
+    await createTenantFile(data.layout, catalog.shard, intent, new Uint8Array(4_096))
+    await catalog.finishNew(intent)
+    await undoNew(catalog, data.layout, intent)
+    expect(existsSync(data.layout.tenantFile(catalog.shard, intent))).toBe(true)
+    expect(catalog.get(intent.tenantId)?.state).toBe('warm')
+    await directory.close()
+    await ledger.close()
+    data.release()
+  })
+})
+
 describe('after SIGKILL at every crash point', () => {
   let first: OpenTenancy
 
   beforeAll(async () => {
-    const before = openTenancy({ shardCount: SHARDS })
+    const before = await openTenancy({ shardCount: SHARDS })
     for (const point of CRASH_POINTS.filter((each) => each.before === 'old')) {
       await before.tenancy.create(idOf(point.id))
       await before.sql(idOf(point.id), "CREATE TABLE t AS SELECT 'old' AS a")
@@ -51,7 +83,7 @@ describe('after SIGKILL at every crash point', () => {
     await before.tenancy.close()
     const child = spawnSync(process.execPath, [CHILD, before.dataPath], { encoding: 'utf8' })
     expect([child.stderr, child.signal]).toEqual(['', 'SIGKILL'])
-    first = openTenancy({ dataPath: before.dataPath, shardCount: SHARDS })
+    first = await openTenancy({ dataPath: before.dataPath, shardCount: SHARDS })
   })
 
   it.each(CRASH_POINTS)('$what: the tenant is $after', async ({ id, after }) => {
@@ -73,7 +105,7 @@ describe('after SIGKILL at every crash point', () => {
 
   it('no intent, no stray file and no upload is left, and a second recovery changes nothing', async () => {
     await first.tenancy.close()
-    const second = openTenancy({ dataPath: first.dataPath, shardCount: SHARDS })
+    const second = await openTenancy({ dataPath: first.dataPath, shardCount: SHARDS })
     expect(second.events).toEqual([])
     for (const point of CRASH_POINTS.filter(({ after }) => after !== 'nothing')) {
       expect(await stateOf(second, idOf(point.id))).toBe(point.after)

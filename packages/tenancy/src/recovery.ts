@@ -21,51 +21,65 @@ export interface ShardRecovery {
   readonly filesRemoved: number
 }
 
+/** What recovering a shard takes. `withoutLogs` is true when the logs of its files are worth nothing (LEDGER). */
+export interface ShardRecoveryOptions {
+  readonly layout: Layout
+  readonly clock: Clock
+  readonly withoutLogs: boolean
+}
+
 /** Finishes or undoes every intent of a shard, then removes what no row names. Before the shard serves anybody. */
-export function recoverShard(catalog: Catalog, layout: Layout, clock: Clock): ShardRecovery {
+export async function recoverShard(catalog: Catalog, options: ShardRecoveryOptions): Promise<ShardRecovery> {
+  const { layout, clock } = options
   let finished = 0
   let undone = 0
   for (const intent of catalog.intents()) {
     if (intent.verb === 'delete') {
-      finishDelete(catalog, layout, intent, clock)
+      await finishDelete(catalog, layout, intent, clock)
       finished += 1
     } else {
-      undoNew(catalog, layout, intent)
+      await undoNew(catalog, layout, intent)
       undone += 1
     }
   }
-  const filesRemoved = removeUnnamedFiles(layout, catalog.shard, catalog.namedFiles())
+  const quarantined = catalog.quarantined() // their files stay as they are, for whoever mends them
+  const withoutLogs = (incarnation: string) => options.withoutLogs && !quarantined.has(incarnation)
+  const filesRemoved = removeUnnamedFiles(layout, catalog.shard, { files: catalog.namedFiles(), withoutLogs })
   return { finished, undone, filesRemoved }
 }
 
 /** Removes the tenant's files, then its row. Safe to repeat from any point. */
-export function finishDelete(catalog: Catalog, layout: Layout, intent: Intent, clock: Clock): void {
+export async function finishDelete(catalog: Catalog, layout: Layout, intent: Intent, clock: Clock): Promise<void> {
   removeTenantFiles(layout, catalog.shard, intent.incarnation)
-  catalog.finishDelete(intent, clock.nowMs())
+  await catalog.finishDelete(intent, clock.nowMs())
 }
 
-/** Removes the files that a creation or an import has made so far, then what the catalog says of it. Safe to repeat. */
-export function undoNew(catalog: Catalog, layout: Layout, intent: Intent): void {
+/**
+ * Removes the files that a creation or an import has made so far, then what the catalog says of it. Safe to repeat. When
+ * the catalog has its end already, the files are the tenant's, and they stay.
+ */
+export async function undoNew(catalog: Catalog, layout: Layout, intent: Intent): Promise<void> {
+  if (!catalog.isBegun(intent)) return
   removeTenantFiles(layout, catalog.shard, intent.incarnation)
-  catalog.undoNew(intent)
+  await catalog.undoNew(intent)
 }
 
 /**
  * As {@link undoNew}, for a verb that has failed. When that fails too (a full disk fails both) the intent stays, and whoever
  * comes next finishes it: the next verb of this tenant with {@link undoLeft}, or the next start.
  */
-export function undoOrLeave(catalog: Catalog, layout: Layout, intent: Intent): void {
+export async function undoOrLeave(catalog: Catalog, layout: Layout, intent: Intent): Promise<void> {
   try {
-    undoNew(catalog, layout, intent)
+    await undoNew(catalog, layout, intent)
   } catch (error) {
     if (error instanceof InvariantError) throw error
   }
 }
 
 /** Undoes the creation or import of a tenant that failed and could not be undone then. Gives what it was. */
-export function undoLeft(catalog: Catalog, layout: Layout, id: TenantId): Intent | undefined {
+export async function undoLeft(catalog: Catalog, layout: Layout, id: TenantId): Promise<Intent | undefined> {
   const intent = catalog.intent(id)
   if (intent === undefined || intent.verb === 'delete') return undefined
-  undoNew(catalog, layout, intent)
+  await undoNew(catalog, layout, intent)
   return intent
 }

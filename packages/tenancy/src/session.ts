@@ -7,6 +7,7 @@
  */
 import { assert, type Clock, type SqlResult, TenaxError, type Timer } from '@tenax/kernel'
 import { asciiLowerCase, type Bindings, sqlError, type TenantStatement, type TransactionVerb } from '@tenax/sqlite'
+import type { Gate } from './durability/gate.ts'
 import type { Handle } from './handle.ts'
 import { SCRIPT_STATEMENTS_MAX, TRANSACTION_IDLE_MS, TRANSACTION_TOTAL_MS } from './limits.ts'
 import { beginPatiently, commit, isRead, prepareInTime, runAlone, runInside, uninterruptible } from './operations.ts'
@@ -36,6 +37,7 @@ export class Session {
   #endedBy: TenaxError | undefined
   #busy = false
   #foreignKeys = true
+  #gate: Gate | undefined
 
   constructor(options: { use: UseHandle; clock: Clock }) {
     this.#use = options.use
@@ -57,10 +59,17 @@ export class Session {
     return this.#endedBy
   }
 
+  /** What runs from now on is for the reply that leaves through `gate`. */
+  answerThrough(gate: Gate): void {
+    this.#gate = gate
+    this.#open?.handle.showTo(gate)
+  }
+
   /** Runs one statement. */
   run(text: string, bindings: Bindings): Promise<SqlResult> {
     return this.#answeredInTime(async (onLate) => {
-      if (this.#open !== undefined) return this.#runInside(this.#open, text, bindings, onLate)
+      const open = this.#open
+      if (open !== undefined) return open.handle.gated(this.#runInside(open, text, bindings, onLate), this.#gate)
       return this.#borrow((handle) => this.#runOutside(handle, text, bindings, onLate))
     })
   }
@@ -88,7 +97,12 @@ export class Session {
     return this.#answeredInTime(async (onLate) => {
       const open = this.#open
       if (open === undefined) {
-        return this.#use((handle) => handle.exclusively(() => prepareInTime(contextOf(handle, onLate), text)))
+        return this.#use((handle) =>
+          handle.gated(
+            handle.exclusively(() => prepareInTime(contextOf(handle, onLate), text)),
+            this.#gate,
+          ),
+        )
       }
       open.timers.idle?.cancel()
       return prepareInTime(contextOf(open.handle, onLate), text)
@@ -112,7 +126,7 @@ export class Session {
   #borrow<T>(body: (handle: Handle) => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     this.#use(async (handle) => {
-      const result = await body(handle)
+      const result = await handle.gated(body(handle), this.#gate)
       const over = this.#open?.over.promise
       resolve(result)
       await over

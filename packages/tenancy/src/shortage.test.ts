@@ -10,7 +10,7 @@ import type { Migration } from './migrations.ts'
 const MIGRATIONS: readonly Migration[] = [{ name: '0001-note.sql', sql: 'CREATE TABLE note(a)' }]
 const newTenancy = tenancyMaker()
 const room = new Room()
-const open = newTenancy({ driver: fullDriver(libsqlDriver, room), migrations: MIGRATIONS, shardCount: 1 })
+const open = await newTenancy({ driver: fullDriver(libsqlDriver, room), migrations: MIGRATIONS, shardCount: 1 })
 const { tenancy, sql } = open
 const FILE = databaseBytes((db) => db.exec("CREATE TABLE t AS SELECT 'new' AS a"))
 /** More statements than any verb has. */

@@ -2,30 +2,39 @@
  * Tenancy: the tenants of one data directory and everything that happens to them. This class holds the parts together and
  * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
  */
-import { type Clock, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import {
-  collectClosed,
-  type EngineDriver,
-  EngineError,
-  hostFailure,
-  makeTemplate,
-  type SqliteFileSettings,
-} from '@tenax/sqlite'
-import type { TenantRecord } from './catalog.ts'
+  type Clock,
+  type DurabilityClass,
+  type Incarnation,
+  InvariantError,
+  type RandomId,
+  type TenantId,
+  TenaxError,
+} from '@tenax/kernel'
+import { fsSegmentFiles, type LedgerSettings, type SegmentFiles } from '@tenax/ledger'
+import { collectClosed, type EngineDriver, hostFailure, makeTemplate, type SqliteFileSettings } from '@tenax/sqlite'
+import { catalogIncarnation, type TenantRecord } from './catalog.ts'
+import { Gate, promisedClass } from './durability/gate.ts'
+import type { HostLedger, LedgerStats } from './durability/host-ledger.ts'
+import { startDataDirectory } from './durability/start.ts'
+import { TenantClasses } from './durability/tenant-classes.ts'
+import { type SyncTimes, timedFiles } from './durability/timed-files.ts'
 import { type DataDirectory, openDataDirectory } from './files/data-directory.ts'
-import { Directory, type ListQuery, type TenantPage } from './files/directory.ts'
+import type { Directory, ListQuery, TenantPage } from './files/directory.ts'
 import { exportFile, type TenantExport } from './files/export.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
 import { readLsn } from './identity.ts'
-import { createTenant } from './lifecycle/create.ts'
+import { type CreateOptions, createTenant } from './lifecycle/create.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
 import { checkMigrations, type Migration } from './migrations.ts'
-import { openHandle, quarantined } from './open-handle.ts'
+import { type OpeningContext, openHandle, quarantined } from './open-handle.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolSettings, PoolStats } from './pool-port.ts'
+import { Quarantine, type QuarantineEvent, suspended } from './quarantine.ts'
+import type { ShardRecovery } from './recovery.ts'
 import { Session } from './session.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
 
@@ -36,7 +45,10 @@ export interface TenancySettings {
   readonly pool: PoolSettings
   readonly file: SqliteFileSettings
   readonly importBytesMax: number
+  readonly ledger: Partial<LedgerSettings>
   readonly migrations: readonly Migration[]
+  /** Class of tenants that have none of their own. Default `local`. */
+  readonly durability?: DurabilityClass
 }
 
 /** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
@@ -46,12 +58,17 @@ export interface TenancyComponents {
   readonly randomId: RandomId
   readonly pid: number
   readonly onEvent: (event: TenancyEvent) => void
+  /** The ledger has failed: nothing may be acknowledged, and no file closed, from now on (LEDGER F2). */
+  readonly onFatal: (error: unknown) => void
+  /** The disk under the ledger, when it is not the file system. */
+  readonly ledgerFiles?: SegmentFiles
 }
 
 /** Something that an operator should know. */
 export type TenancyEvent =
   | { readonly type: 'recovered'; readonly finished: number; readonly undone: number; readonly filesRemoved: number }
-  | { readonly type: 'quarantined'; readonly tenantId: TenantId; readonly reason: string; readonly recorded: boolean }
+  | { readonly type: 'redone'; readonly fileCount: number }
+  | QuarantineEvent
 
 /** Sizes and position of one tenant. */
 export interface TenantStats {
@@ -73,25 +90,37 @@ export interface VerbContext {
   readonly settings: TenancySettings
   readonly components: TenancyComponents
   readonly template: Uint8Array
+  readonly ledger: HostLedger
+}
+
+/** What was measured around the ledger. */
+interface Measured {
+  readonly syncs: Readonly<SyncTimes>
+  readonly recoveryMs: number
 }
 
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
 export class Tenancy {
+  /** Durability classes of the tenants. */
+  readonly classes: TenantClasses
   readonly #context: VerbContext
+  readonly #quarantine: Quarantine
+  readonly #measured: Measured
   readonly #transitions = new Set<TenantId>()
   /** How to cut off each export that is under way. */
   readonly #exports = new Set<() => void>()
 
-  private constructor(
-    data: DataDirectory,
-    directory: Directory,
-    settings: TenancySettings,
-    components: TenancyComponents,
-  ) {
-    const { driver, clock } = components
+  private constructor(base: Omit<VerbContext, 'pool' | 'template'>, measured: Measured) {
+    this.#measured = measured
+    const { data, settings, ledger, directory } = base
+    this.classes = new TenantClasses(directory, settings.durability)
+    const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
     const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
-    this.#context = { data, directory, pool, settings, components, template }
+    this.#context = { ...base, pool, template }
+    const { randomId, onEvent, ledgerFiles = fsSegmentFiles } = base.components
+    this.#quarantine = new Quarantine({ ...base, pool, randomId, onEvent, ledgerFiles })
+    ledger.onPressure((incarnations) => this.#checkpointAll(new Set(incarnations)))
   }
 
   /**
@@ -99,17 +128,25 @@ export class Tenancy {
    *
    * @throws TenaxError `data_in_use`, `data_format_newer`, `data_format_invalid`, `config_invalid`
    */
-  static open(settings: TenancySettings, components: TenancyComponents): Tenancy {
+  static async open(settings: TenancySettings, components: TenancyComponents): Promise<Tenancy> {
     checkMigrations(settings.migrations)
+    promisedClass(settings.durability ?? 'local')
     const { driver, clock, randomId, pid } = components
     const { dataPath: path, shardCount } = settings
     const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
     try {
-      const { directory, recovery } = Directory.open(data, { driver, clock, fileSettings: settings.file })
-      for (const shard of recovery) {
-        if (shard.finished + shard.undone + shard.filesRemoved > 0) components.onEvent({ type: 'recovered', ...shard })
-      }
-      const tenancy = new Tenancy(data, directory, settings, components)
+      const { onFatal, ledgerFiles = fsSegmentFiles } = components
+      const syncs: SyncTimes = { count: 0, durationMs: 0 }
+      const startedMs = clock.monotonicMs()
+      const { ledger, directory, shards, redoneCount } = await startDataDirectory({
+        ...{ data, driver, clock, randomId, onFatal },
+        fileSettings: settings.file,
+        settings: settings.ledger,
+        files: timedFiles(ledgerFiles, clock, syncs),
+      })
+      const recoveryMs = clock.monotonicMs() - startedMs
+      tellRecovery(components, shards, redoneCount)
+      const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
       void collectClosed() // making catalogs and the template has left descriptors of removed files
       return tenancy
     } catch (error) {
@@ -120,44 +157,42 @@ export class Tenancy {
   }
 
   async #open(id: TenantId): Promise<Handle> {
-    const { directory, data, settings, components } = this.#context
+    const { directory, data } = this.#context
     const record = directory.get(id)
     refuseUnlessServing(record)
+    return openHandle(this.#opening(record), record, data.layout.tenantFile(directory.catalogOf(id).shard, record))
+  }
+
+  #opening(record: TenantRecord): OpeningContext {
+    const { settings, components, ledger } = this.#context
     const { driver, clock, randomId } = components
-    const quarantine = (at: TenantRecord, reason: string) => this.#quarantine(at, reason)
-    const path = data.layout.tenantFile(directory.catalogOf(id).shard, record)
-    const context = {
-      driver,
-      clock,
-      randomId,
-      quarantine,
-      fileSettings: settings.file,
-      migrations: settings.migrations,
-    }
-    return openHandle(context, record, path)
+    const quarantine = (at: TenantRecord, reason: string) => this.#quarantine.stop(at, reason)
+    const { file: fileSettings, migrations } = settings
+    const durability = this.classes.follow(record)
+    return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations, durability }
   }
 
-  /** Stops one tenant, loudly: its row says why, its handle refuses, its neighbours do not notice. */
-  #quarantine(record: TenantRecord, reason: string): void {
-    const { pool, components } = this.#context
-    const recorded = this.#recordQuarantine(record, reason)
-    const handle = pool.peek(record.id)
-    if (handle?.record.incarnation === record.incarnation) {
-      handle.fence(quarantined(record, reason))
-      pool.retire(record.id, 'fenced').catch(() => undefined) // busy for long: it refuses everybody all the same
+  /** Checkpoints the files of these incarnations, opened if need be, so that the ledger need not keep them. */
+  async #checkpointAll(incarnations: ReadonlySet<Incarnation>): Promise<void> {
+    const { pool, directory } = this.#context
+    const handles = [...pool.handles()].filter(({ record }) => incarnations.has(record.incarnation))
+    const catalogs = directory.catalogs.filter(({ shard }) => incarnations.has(catalogIncarnation(shard)))
+    // A tenant's failure was examined by then, or is of the moment: the ledger asks again.
+    await Promise.allSettled(handles.map((handle) => handle.checkpointSoon()))
+    for (const outcome of await Promise.allSettled(catalogs.map((catalog) => catalog.checkpointSoon()))) {
+      const error: unknown = outcome.status === 'rejected' ? outcome.reason : undefined
+      if (error instanceof InvariantError) this.#context.components.onFatal(error)
     }
-    components.onEvent({ type: 'quarantined', tenantId: record.id, reason, recorded })
+    const open = new Set(handles.map(({ record }) => record.incarnation))
+    for (const incarnation of incarnations) {
+      const id = open.has(incarnation) ? undefined : directory.tenantOf(incarnation)
+      if (id !== undefined) await pool.use(id, (handle) => handle.checkpointSoon()).catch(() => undefined)
+    }
   }
 
-  /** On a full disk the catalog cannot be written; the tenant is stopped all the same, for the life of this process. */
-  #recordQuarantine(record: TenantRecord, reason: string): boolean {
-    try {
-      this.#context.directory.catalogOf(record.id).quarantine(record.id, record.incarnation, reason)
-      return true
-    } catch (error) {
-      if (error instanceof EngineError) return false
-      throw error
-    }
+  /** Resolves when everything that was committed so far, in any file, is durable. */
+  settled(): Promise<void> {
+    return this.#context.ledger.settled()
   }
 
   /** Lends a tenant's handle, opened if needed. Throws TenaxError by the tenant's state. */
@@ -166,8 +201,11 @@ export class Tenancy {
   }
 
   /** A new interactive stream of a tenant, bound to the history that the tenant has now. */
-  async openSession(id: TenantId): Promise<{ session: Session; lineage: string }> {
-    const lineage = await this.use(id, async (handle) => handle.meta.lineage)
+  async openSession(id: TenantId, gate = new Gate()): Promise<{ session: Session; lineage: string }> {
+    const lineage = await this.use(id, async (handle) => {
+      handle.showTo(gate)
+      return handle.meta.lineage
+    })
     const use = <T>(fn: (handle: Handle) => Promise<T>): Promise<T> =>
       this.use(id, (handle) => {
         if (handle.meta.lineage !== lineage)
@@ -193,9 +231,14 @@ export class Tenancy {
     return this.#context.pool.stats()
   }
 
+  ledgerStats(): LedgerStats {
+    const { syncs, recoveryMs } = this.#measured
+    return { ...this.#context.ledger.stats(), syncCount: syncs.count, syncMs: syncs.durationMs, recoveryMs }
+  }
+
   /** @throws TenaxError `tenant_exists`; `tenant_quarantined` when a migration failed on it */
-  create(id: TenantId): Promise<TenantRecord> {
-    return this.#transition(id, () => createTenant(this.#context, id))
+  create(id: TenantId, options: CreateOptions = {}): Promise<TenantRecord> {
+    return this.#transition(id, () => createTenant(this.#context, id, options))
   }
 
   delete(id: TenantId): Promise<DeleteReceipt> {
@@ -212,7 +255,7 @@ export class Tenancy {
     return this.#transition(id, async () => {
       const { directory, pool, components } = this.#context
       directory.get(id)
-      directory.catalogOf(id).suspend(id, components.clock.nowMs())
+      await directory.catalogOf(id).suspend(id, components.clock.nowMs())
       pool.peek(id)?.fence(suspended(id))
       await pool.retire(id, 'fenced')
       return directory.get(id)
@@ -223,8 +266,9 @@ export class Tenancy {
   resume(id: TenantId): Promise<TenantRecord> {
     return this.#transition(id, async () => {
       const { directory, pool } = this.#context
-      directory.get(id)
-      directory.catalogOf(id).resume(id)
+      const record = directory.get(id)
+      await this.#quarantine.readmit(record, this.#opening(record))
+      await directory.catalogOf(id).resume(id)
       if (pool.peek(id)?.fencedBy !== undefined) await pool.retire(id, 'fenced')
       return directory.get(id)
     })
@@ -248,13 +292,15 @@ export class Tenancy {
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     return this.use(id, (handle) =>
-      handle.exclusively(async () => ({
-        ...handle.file.sizes(),
-        pageCountMax: handle.file.settings.pageCountMax,
-        lineage: handle.meta.lineage,
-        lsn: readLsn(handle.file),
-        wasOpen,
-      })),
+      handle.gated(
+        handle.exclusively(async () => ({
+          ...handle.file.sizes(),
+          pageCountMax: handle.file.settings.pageCountMax,
+          lineage: handle.meta.lineage,
+          lsn: readLsn(handle.file),
+          wasOpen,
+        })),
+      ),
     )
   }
 
@@ -266,6 +312,7 @@ export class Tenancy {
     }
     this.#transitions.add(id)
     try {
+      await this.#quarantine.ended(id)
       return await verb()
     } catch (error) {
       throw hostFailure(error)
@@ -280,7 +327,7 @@ export class Tenancy {
    * locked, and this throws TenaxError `unavailable`; it may be called again.
    */
   async close(): Promise<void> {
-    const { pool, directory, data, components } = this.#context
+    const { pool, directory, data, components, ledger } = this.#context
     const patience = components.clock.after(EXPORT_DRAIN_MS, () => {
       for (const cutOff of this.#exports) cutOff()
     })
@@ -296,9 +343,18 @@ export class Tenancy {
         hint: 'close again when they have ended; until then, or until the process ends, the data directory stays locked',
       })
     }
+    await this.#quarantine.allEnded()
     await directory.close()
+    await ledger.close()
     data.release()
   }
+}
+
+function tellRecovery({ onEvent }: TenancyComponents, shards: readonly ShardRecovery[], redoneCount: number): void {
+  for (const shard of shards) {
+    if (shard.finished + shard.undone + shard.filesRemoved > 0) onEvent({ type: 'recovered', ...shard })
+  }
+  if (redoneCount > 0) onEvent({ type: 'redone', fileCount: redoneCount })
 }
 
 /** A full disk, for example, speaks as itself also at the start. */
@@ -319,10 +375,4 @@ function refuseUnlessServing(record: TenantRecord): void {
       hint: 'retry when that has ended',
     })
   }
-}
-
-function suspended(id: TenantId): TenaxError {
-  return new TenaxError('tenant_suspended', `tenant "${id}" is suspended`, {
-    hint: 'POST /v1/tenants/:id/resume lifts it',
-  })
 }

@@ -7,6 +7,7 @@ import { answerFailure, hostFailed } from './failure.ts'
 import { guard } from './guard.ts'
 import { cursor, pipeline } from './hrana-routes.ts'
 import { query } from './query-route.ts'
+import { catalogGate, tenantGate } from './reply-gate.ts'
 import { tenantRoutes } from './tenant-routes.ts'
 
 /** The whole HTTP face of one host. */
@@ -32,6 +33,7 @@ export function createApp(parts: HostParts): Hono<AppEnvironment> {
     context.text(await parts.metrics.text(), 200, { 'content-type': 'text/plain; version=0.0.4' }),
   )
   app.get('/v1/openapi.json', (context) => context.json(openApiDocument()))
+  app.use('/v1/tenants/*', catalogGate(parts))
   app.route('/v1/tenants', tenantRoutes(parts))
   addTenantFace(app, parts)
   return app
@@ -39,6 +41,7 @@ export function createApp(parts: HostParts): Hono<AppEnvironment> {
 
 function addTenantFace(app: Hono<AppEnvironment>, parts: HostParts): void {
   for (const version of ['v1', 'v2', 'v3']) app.all(`/t/${version}/*`, missingSlash)
+  app.use('/t/*', tenantGate(parts))
   app.post('/t/:id/query', (context) => query(parts, context))
   for (const version of ['v2', 'v3']) {
     app.get(`/t/:id/${version}`, (context) => {
@@ -71,7 +74,9 @@ function serving(parts: HostParts): MiddlewareHandler<AppEnvironment> {
     if (!parts.isServing())
       throw new TenaxError('unavailable', 'the host is stopping', { hint: 'retry at another host' })
     await next()
-    if (parts.hasFailed() && context.res.ok) context.res = answerFailure(parts, hostFailed(), context)
+    if (!parts.hasFailed() || !context.res.ok) return
+    context.res = undefined // or Hono would carry over what the headers of the old one promise
+    context.res = answerFailure(parts, hostFailed(), context)
   }
 }
 
@@ -88,5 +93,5 @@ function routeOf(path: string): string {
 }
 
 const KNOWN_FACES: ReadonlySet<string> = new Set(['query', 'v2', 'v3', 'v2/pipeline', 'v3/pipeline', 'v3/cursor'])
-const KNOWN_VERBS: ReadonlySet<string> = new Set(['suspend', 'resume', 'stats', 'export', 'import'])
+const KNOWN_VERBS: ReadonlySet<string> = new Set(['suspend', 'resume', 'stats', 'durability', 'export', 'import'])
 const KNOWN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics', '/v1/openapi.json'])

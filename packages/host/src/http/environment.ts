@@ -1,5 +1,5 @@
 /** What routes work with, and the types of Hono's context in this app. */
-import type { Tenancy } from '@tenax/tenancy'
+import type { Gate, Tenancy } from '@tenax/tenancy'
 import type { Context } from 'hono'
 import type { Metrics } from '../metrics.ts'
 import type { HostSettings } from '../options.ts'
@@ -21,9 +21,12 @@ export interface HostParts {
   readonly fail: (error: unknown) => void
 }
 
-/** Variables of a request. `principal` is who it comes from, once the guard has let it in. */
+/**
+ * Variables of a request. `principal` is who it comes from, once the guard has let it in; `gate` is there on a tenant's own
+ * routes.
+ */
 export interface AppEnvironment {
-  Variables: { principal: string }
+  Variables: { principal: string; gate: Gate }
 }
 
 /** A request in this app. */

@@ -1,5 +1,5 @@
 /** Hrana over HTTP on `/t/:id/v2` and `/t/:id/v3`: what stock libSQL clients speak. */
-import { parseTenantId, type TenantId } from '@tenax/kernel'
+import { parseTenantId, type TenantId, TenaxError } from '@tenax/kernel'
 import {
   CURSOR_END,
   cursorHead,
@@ -12,16 +12,24 @@ import {
   stepErrorEntry,
   toHranaError,
 } from '@tenax/protocol'
-import type { Tenancy } from '@tenax/tenancy'
+import type { Gate, Tenancy } from '@tenax/tenancy'
 import { StoredTexts } from '../stored-texts.ts'
 import { batonInvalid, type Stream } from '../streams.ts'
 import { readJson, refuseTooMany } from './body.ts'
 import type { AppContext, HostParts } from './environment.ts'
 import { type PerformedStep, performRequest, performSteps, type StreamContext } from './hrana-stream.ts'
+import { IDEMPOTENCY_HEADER, idempotencyKeyOf } from './idempotency.ts'
+import { keyedPipeline } from './keyed-pipeline.ts'
 
 /** `POST …/pipeline`: requests on one stream, answered in order. */
 export async function pipeline(parts: HostParts, context: AppContext): Promise<Response> {
-  const { baton, requests } = parsePipelineRequest(refuseTooMany(await readJson(parts, context)))
+  const body = refuseTooMany(await readJson(parts, context))
+  const request = parsePipelineRequest(body)
+  const idempotency = idempotencyKeyOf(context, 'pipeline', body)
+  if (idempotency !== undefined) {
+    return keyedPipeline(parts, context, { id: parseTenantId(context.req.param('id')), idempotency, request })
+  }
+  const { baton, requests } = request
   const stream = await streamOf(parts, context, baton)
   const results: StreamResult[] = []
   const onStream = streamContext(parts, stream)
@@ -38,6 +46,7 @@ export async function pipeline(parts: HostParts, context: AppContext): Promise<R
  * limits keep small.
  */
 export async function cursor(parts: HostParts, context: AppContext): Promise<Response> {
+  refuseKey(context)
   const { baton, batch } = parseCursorRequest(refuseTooMany(await readJson(parts, context)))
   const stream = await streamOf(parts, context, baton)
   const steps: PerformedStep[] = []
@@ -55,6 +64,13 @@ export async function cursor(parts: HostParts, context: AppContext): Promise<Res
     },
   })
   return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } })
+}
+
+function refuseKey(context: AppContext): void {
+  if (context.req.header(IDEMPOTENCY_HEADER) === undefined) return
+  throw new TenaxError('idempotency_unsupported', 'a cursor takes no idempotency key', {
+    hint: 'send the batch to the pipeline',
+  })
 }
 
 function* cursorLines(baton: string | undefined, steps: readonly PerformedStep[]): Generator<string, void, void> {
@@ -88,8 +104,10 @@ function streamContext({ settings }: HostParts, stream: Stream): StreamContext {
 async function streamOf(parts: HostParts, context: AppContext, baton: string | undefined): Promise<Stream> {
   const tenantId = parseTenantId(context.req.param('id'))
   const principal = context.get('principal')
-  if (baton !== undefined) return takeStream(parts, baton, { tenantId, principal })
-  const { session, lineage } = await parts.tenancy.openSession(tenantId)
+  const gate = context.get('gate')
+  if (baton !== undefined) return takeStream(parts, baton, { tenantId, principal, gate })
+  const { session, lineage } = await parts.tenancy.openSession(tenantId, gate)
+  session.answerThrough(gate)
   const stream: Stream = { tenantId, lineage, principal, session, storedSql: new StoredTexts(parts.streams.textBudget) }
   parts.streams.add(stream)
   return stream
@@ -99,13 +117,14 @@ async function streamOf(parts: HostParts, context: AppContext, baton: string | u
 async function takeStream(
   { streams, tenancy }: HostParts,
   baton: string,
-  of: { tenantId: TenantId; principal: string },
+  of: { tenantId: TenantId; principal: string; gate: Gate },
 ): Promise<Stream> {
   const stream = streams.take(baton, of)
   try {
     if (stream.session.endedBy !== undefined) throw stream.session.endedBy
     // A stream inside a transaction holds its handle, and is ended with it; asking for the handle again could wait for itself.
-    if (stream.session.isAutocommit) await refuseOtherLineage(tenancy, stream)
+    stream.session.answerThrough(of.gate)
+    if (stream.session.isAutocommit) await refuseOtherLineage(tenancy, stream, of.gate)
     return stream
   } catch (error) {
     await streams.drop(stream)
@@ -113,7 +132,10 @@ async function takeStream(
   }
 }
 
-async function refuseOtherLineage(tenancy: Tenancy, stream: Stream): Promise<void> {
-  const lineage = await tenancy.use(stream.tenantId, async (handle) => handle.meta.lineage)
+async function refuseOtherLineage(tenancy: Tenancy, stream: Stream, gate: Gate): Promise<void> {
+  const lineage = await tenancy.use(stream.tenantId, async (handle) => {
+    handle.showTo(gate)
+    return handle.meta.lineage
+  })
   if (lineage !== stream.lineage) throw batonInvalid()
 }

@@ -17,17 +17,30 @@ import {
   toHranaError,
 } from '@tenax/protocol'
 import { splitScript } from '@tenax/sqlite'
+import type { Session } from '@tenax/tenancy'
+import type { StoredTexts } from '../stored-texts.ts'
 import type { Stream } from '../streams.ts'
+
+/** What running the statements of a batch needs of a stream. */
+export interface StatementStream {
+  readonly session: Pick<Session, 'run' | 'isAutocommit'>
+  readonly storedSql: Pick<StoredTexts, 'get'>
+}
 
 /**
  * What running the requests of one body needs. `budget` is what their results may hold together, so that a thousand
  * statements cannot answer a thousand times the limit of one. `onError` hears of failures that are not the caller's.
  */
-export interface StreamContext {
-  readonly stream: Stream
+export interface StatementContext {
+  readonly stream: StatementStream
   readonly budget: { bytesLeft: number }
   readonly clock: Clock
   readonly onError: (error: unknown) => void
+}
+
+/** As {@link StatementContext}, for every kind of request. */
+export interface StreamContext extends StatementContext {
+  readonly stream: Stream
 }
 
 /** Performs one request of a pipeline. Throws nothing but InvariantError. */
@@ -39,7 +52,7 @@ export async function performRequest(context: StreamContext, request: StreamRequ
   }
 }
 
-function inBand({ onError }: StreamContext, error: unknown) {
+function inBand({ onError }: Pick<StatementContext, 'onError'>, error: unknown) {
   if (error instanceof InvariantError) throw error
   if (!isTenaxError(error) || error.kind === 'internal') onError(error)
   return toHranaError(error)
@@ -74,7 +87,7 @@ async function respond(context: StreamContext, request: StreamRequest): Promise<
 }
 
 async function timed(
-  { stream, clock, budget }: StreamContext,
+  { stream, clock, budget }: StatementContext,
   statement: HranaStatement,
 ): Promise<{ result: SqlResult; durationMs: number }> {
   if (budget.bytesLeft < 0) {
@@ -100,7 +113,7 @@ function valueBytes(value: SqlValue): number {
   return value instanceof Uint8Array ? value.byteLength + 8 : 8
 }
 
-function textOf(stream: Stream, source: HranaSql): string {
+function textOf(stream: StatementStream, source: HranaSql): string {
   if ('sql' in source) return source.sql
   const sql = stream.storedSql.get(source.sqlId)
   if (sql !== undefined) return sql
@@ -128,7 +141,8 @@ async function runBatch(context: StreamContext, batch: HranaBatch): Promise<Step
   return results
 }
 
-function encodeStep(step: PerformedStep): StepResult {
+/** A step as the reply to its batch has it. */
+export function encodeStep(step: PerformedStep): StepResult {
   if (step.outcome === 'skipped') return { outcome: 'skipped' }
   if (step.outcome === 'error') return { outcome: 'error', error: toHranaError(step.error) }
   return {
@@ -148,7 +162,7 @@ const STEPS_PER_TURN = 32
 
 /** Performs the steps of a batch and yields each when it is done. */
 export async function* performSteps(
-  context: StreamContext,
+  context: StatementContext,
   batch: HranaBatch,
 ): AsyncGenerator<PerformedStep, void, void> {
   const outcomes: StepOutcome[] = []
@@ -162,7 +176,7 @@ export async function* performSteps(
 }
 
 async function performStep(
-  context: StreamContext,
+  context: StatementContext,
   step: BatchStep,
   outcomes: readonly StepOutcome[],
 ): Promise<PerformedStep> {

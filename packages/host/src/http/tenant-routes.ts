@@ -3,13 +3,16 @@ import { parseTenantId, TenaxError } from '@tenax/kernel'
 import {
   createTenantBodySchema,
   type DeleteReceipt,
+  durabilityQuerySchema,
   listTenantsQuerySchema,
   parseBody,
   parseSearchParams,
+  patchTenantBodySchema,
+  type TenantDurability,
   type TenantResource,
   type TenantStats,
 } from '@tenax/protocol'
-import type { TenantRecord } from '@tenax/tenancy'
+import { reportDurability, type TenantRecord } from '@tenax/tenancy'
 import { Hono } from 'hono'
 import { bytesOf, readJson } from './body.ts'
 import type { AppContext, AppEnvironment, HostParts } from './environment.ts'
@@ -22,12 +25,19 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
   const { tenancy } = parts
   const app = new Hono<AppEnvironment>()
   app.post('/', async (context) => {
-    const { id } = parseBody(createTenantBodySchema, await readJson(parts, context))
-    const record = await tenancy.create(parseTenantId(id))
+    const { id, durability } = parseBody(createTenantBodySchema, await readJson(parts, context))
+    const record = await tenancy.create(parseTenantId(id), { durability: durability ?? undefined })
     return context.json(resourceOf(record), 201, { location: `/v1/tenants/${record.id}` })
   })
   app.get('/', (context) => context.json(listTenants(parts, context)))
   app.get('/:id', (context) => context.json(resourceOf(tenancy.get(idOf(context)))))
+  app.patch('/:id', async (context) => {
+    const { durability } = parseBody(patchTenantBodySchema, await readJson(parts, context))
+    const id = idOf(context)
+    if (durability === undefined) return context.json(resourceOf(tenancy.get(id)))
+    return context.json(resourceOf(await tenancy.classes.set(id, durability ?? undefined)))
+  })
+  app.get('/:id/durability', async (context) => context.json(await durabilityOf(parts, context)))
   app.delete('/:id', async (context) => {
     const { id, incarnation, deletedAtMs } = await tenancy.delete(idOf(context))
     const receipt: DeleteReceipt = { id, incarnation, deletedAt: timeOf(deletedAtMs) }
@@ -61,6 +71,7 @@ export function resourceOf(record: TenantRecord): TenantResource {
     createdAt: timeOf(record.createdAtMs),
     suspendedAt: suspendedAtMs === undefined ? null : timeOf(suspendedAtMs),
     quarantineReason: quarantineReason ?? null,
+    durability: record.durability ?? null,
     url: `/t/${id}/`,
   }
 }
@@ -109,6 +120,20 @@ async function statsOf({ tenancy }: HostParts, context: AppContext): Promise<Ten
     lsn: String(stats.lsn),
     open: stats.wasOpen,
   }
+}
+
+async function durabilityOf({ tenancy, settings }: HostParts, context: AppContext): Promise<TenantDurability> {
+  const query = parseSearchParams(durabilityQuerySchema, new URL(context.req.url).searchParams)
+  const { class: durability, timeout_ms: timeoutMs, wait_lsn: token } = query
+  const wait = token === undefined ? undefined : { ...positionOf(token), durability, timeoutMs }
+  const report = await reportDurability({ tenancy, clock: settings.clock }, idOf(context), wait)
+  const { lineage, committed, local, waited } = report
+  return { lineage, committed: String(committed), local: String(local), remote: null, waited: waited ?? null }
+}
+
+function positionOf(token: string): { readonly lineage: string; readonly lsn: bigint } {
+  const [lineage = '', lsn = ''] = token.split('.')
+  return { lineage, lsn: BigInt(lsn) }
 }
 
 function refuseOtherTypes(context: AppContext): void {

@@ -83,7 +83,7 @@ export async function runChurn(options: ChurnOptions): Promise<ChurnResult> {
   }
   const driver = watchedDriver(libsqlDriver, { onOpen, onFault: (fault) => faults.push(fault) })
   const { handlesMax } = options
-  tenancy = openHost({ dataPath: scratch.path, handlesMax, shardCount: SHARD_COUNT, driver })
+  tenancy = await openHost({ dataPath: scratch.path, handlesMax, shardCount: SHARD_COUNT, driver })
   await collectScratch(scratch.path)
   const ids = Array.from({ length: options.tenantCount }, (_, index) => parseTenantId(`t-${index}`))
   const context: ChurnContext = { options, tenancy, ids, written: new Map(), faults, samples }

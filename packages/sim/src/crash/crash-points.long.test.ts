@@ -45,7 +45,7 @@ test('a first start that is killed at any point leaves a directory that the next
   for (let statementCount = 1, done = false; !done; statementCount += 1) {
     const dataPath = join(scratch.path, `first-${statementCount}`)
     done = await dieAt(bench, dataPath, statementCount)
-    const tenancy = openHost({ dataPath, handlesMax: 4, shardCount: 1, migrations: VERB_MIGRATIONS })
+    const tenancy = await openHost({ dataPath, handlesMax: 4, shardCount: 1, migrations: VERB_MIGRATIONS })
     await tenancy.create(TARGET)
     expect(await stateOf(tenancy, TARGET)).toBe(OUTCOMES.create.after)
     await tenancy.close()

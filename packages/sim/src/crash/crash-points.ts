@@ -48,7 +48,7 @@ export async function prepareBench(verb: VerbName, scratchPath: string): Promise
   const strangerPath = join(scratchPath, 'stranger.db')
   fileMaker(strangerPath, readFileSync)(IMPORTED_MARK)
   const migrations = verb === 'migrate' ? VERB_MIGRATIONS.slice(0, 1) : VERB_MIGRATIONS
-  const tenancy = open(basePath, migrations)
+  const tenancy = await open(basePath, migrations)
   const ids = verb === 'create' || verb === 'import_new' ? [NEIGHBOUR] : [NEIGHBOUR, TARGET]
   for (const id of ids) {
     await tenancy.create(id)
@@ -86,12 +86,12 @@ async function restart(
   point: Pick<PointResult, 'statementCount' | 'wasAcknowledged'>,
 ): Promise<PointResult> {
   // Without the last migration when that is what died, so that half of one would show.
-  const tenancy = open(dataPath, bench.verb === 'migrate' ? VERB_MIGRATIONS.slice(0, 1) : VERB_MIGRATIONS)
+  const tenancy = await open(dataPath, bench.verb === 'migrate' ? VERB_MIGRATIONS.slice(0, 1) : VERB_MIGRATIONS)
   const target = await stateOf(tenancy, TARGET)
   const neighbour = await stateOf(tenancy, NEIGHBOUR)
   await tenancy.close()
   const faults = faultsOf(dataPath)
-  const again = open(dataPath, VERB_MIGRATIONS)
+  const again = await open(dataPath, VERB_MIGRATIONS)
   await perform(again, bench.verb, readFileSync(bench.strangerPath)).catch((error: unknown) => {
     if (!point.wasAcknowledged && !isDone(bench.verb, target)) faults.push(`cannot be done again: ${String(error)}`)
   })
@@ -116,6 +116,6 @@ export async function pointsWithIntent(bench: Bench): Promise<number[]> {
   throw new Error(`${bench.verb} has more than ${POINTS_MAX} crash points`)
 }
 
-function open(dataPath: string, migrations: readonly Migration[]): Tenancy {
+function open(dataPath: string, migrations: readonly Migration[]): Promise<Tenancy> {
   return openHost({ dataPath, handlesMax: 4, shardCount: 1, migrations })
 }

@@ -10,6 +10,8 @@ interface SteadyTruth {
   created: 'no' | 'begun' | 'yes'
   readonly acknowledged: Map<string, number>
   vacuumsBegun: number
+  /** Processes that had begun when the tenant was last looked at. */
+  startsSeen: number
   /** Whether the tenant may be found suspended, not suspended, or both. */
   suspended: ReadonlySet<boolean>
 }
@@ -31,6 +33,7 @@ export class Oracle {
   readonly faults: string[] = []
   acknowledgedCount = 0
   lookCount = 0
+  #startCount = 0
   readonly #steady = new Map<string, SteadyTruth>()
   readonly #mortal = new Map<string, MortalTruth>()
 
@@ -46,6 +49,7 @@ export class Oracle {
     else if (report.type === 'found_marks') this.#onMarks(report.tenantId, report.marks)
     else if (report.type === 'violation') this.faults.push(report.text)
     else if (report.type === 'looked') this.lookCount += 1
+    else if (report.type === 'starting') this.#startCount += 1
   }
 
   #steadyOf(id: string): SteadyTruth {
@@ -55,6 +59,7 @@ export class Oracle {
       created: 'no',
       acknowledged: new Map(),
       vacuumsBegun: 0,
+      startsSeen: this.#startCount,
       suspended: new Set([false]),
     }
     this.#steady.set(id, fresh)
@@ -141,9 +146,12 @@ export class Oracle {
     const commits = found.lanes.reduce((sum, { count }) => sum + count, COMMITS_BEFORE_LOAD + found.tables)
     const vacuums = found.lsn - commits
     const acknowledged = truth.acknowledged.get('vacuum') ?? 0
-    if (vacuums < acknowledged || vacuums > truth.vacuumsBegun) {
-      this.#fault(id, `LSN ${found.lsn} for ${commits} commits and ${acknowledged} to ${truth.vacuumsBegun} VACUUMs`)
+    // The first commit after each unclean stop begins a lineage.
+    const most = truth.vacuumsBegun + this.#startCount - truth.startsSeen
+    if (vacuums < acknowledged || vacuums > most) {
+      this.#fault(id, `LSN ${found.lsn} for ${commits} commits and ${acknowledged} to ${most} VACUUMs and lineages`)
     }
+    truth.startsSeen = this.#startCount
     truth.acknowledged.set('vacuum', vacuums)
     truth.vacuumsBegun = vacuums
   }

@@ -21,6 +21,7 @@ const LAZY = /\b(?:import|require|import\.meta\.resolve)\s*\(\s*(['"`]) *\1/g
 const FS_PLACES = [
   /^packages\/(?:sqlite|sim)\//,
   /^(?:apps|loadtest)\//,
+  /^packages\/ledger\/src\/drivers\//,
   /^packages\/tenancy\/src\/files(?:[^/]*\.ts$|\/)/,
   /^packages\/host\/src\/(?:config|migrations)[^/]*\.ts$/,
 ]

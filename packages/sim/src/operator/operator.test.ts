@@ -67,6 +67,8 @@ test.skipIf(shellPath === undefined)(
     const visits = await visitAll(served)
     over = true
     const acknowledged = await loads
+    // What a stranger has committed is durable with the tenant's next commit.
+    for (const id of TENANTS) expect(await query(served, id, 'CREATE TABLE later (a)')).toMatchObject({ status: 200 })
     served.child.kill('SIGKILL')
     await served.child.ended
 

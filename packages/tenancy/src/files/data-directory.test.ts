@@ -136,7 +136,7 @@ describe('openDataDirectory()', () => {
 describe('a start that fails at one catalog', () => {
   it('keeps no descriptor of the others, and the directory opens when that one is mended', async () => {
     const path = newDirectory()
-    await openTenancy({ dataPath: path, shardCount: 3 }).tenancy.close()
+    await (await openTenancy({ dataPath: path, shardCount: 3 })).tenancy.close()
     const [first, last] = [join(path, 'shards', '00', 'catalog.db'), join(path, 'shards', '02', 'catalog.db')]
     writeFileSync(`${last}.kept`, readFileSync(last))
     writeFileSync(last, readFileSync(first))

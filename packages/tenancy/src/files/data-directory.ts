@@ -83,7 +83,15 @@ const OBSTACLES: Readonly<Record<string, string>> = {
 
 /** A directory with other things in it and no `tenax.json` is somebody else's. */
 function refuseForeignDirectory(layout: Layout): void {
-  const ours = new Set(['tenax.json', 'tenax.json.new', 'host.lock', 'host.lock-journal', 'uploads', 'shards'])
+  const ours = new Set([
+    'tenax.json',
+    'tenax.json.new',
+    'host.lock',
+    'host.lock-journal',
+    'uploads',
+    'ledgers',
+    'shards',
+  ])
   const names = readdirSync(layout.root)
   if (names.includes('tenax.json') || names.every((name) => ours.has(name))) return
   throw new TenaxError('data_format_invalid', 'the data directory is not empty and has no tenax.json', {

@@ -1,9 +1,10 @@
 /** The directory: tenant → shard → catalog. All shards of a data directory, opened, recovered, listed as one. */
 import { existsSync } from 'node:fs'
-import { type Clock, type TenantId, TenaxError } from '@tenax/kernel'
+import { type Clock, type Incarnation, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, makeTemplate, SqliteFile, type SqliteFileSettings, writeNewFile } from '@tenax/sqlite'
-import { CATALOG_FORMAT, CATALOG_SCHEMA, Catalog, type TenantRecord } from '../catalog.ts'
-import { recoverShard, type ShardRecovery } from '../recovery.ts'
+import { CATALOG_FORMAT, CATALOG_SCHEMA, Catalog, catalogIncarnation, type TenantRecord } from '../catalog.ts'
+import { attachJournal } from '../durability/attach-journal.ts'
+import type { HostLedger } from '../durability/host-ledger.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { shardOf } from './layout.ts'
 
@@ -30,23 +31,36 @@ export class Directory {
     this.#catalogs = catalogs
   }
 
-  /** Opens every shard's catalog and finishes or undoes what a crash cut short there. */
-  static open(data: DataDirectory, options: DirectoryOptions): { directory: Directory; recovery: ShardRecovery[] } {
+  /** Opens every shard's catalog. */
+  static open(data: DataDirectory, options: DirectoryOptions): Directory {
     const catalogs: Catalog[] = []
     try {
       for (let shard = 0; shard < data.identity.shardCount; shard += 1) catalogs.push(openCatalog(data, shard, options))
-      const recovery = catalogs.map((catalog) => recoverShard(catalog, data.layout, options.clock))
-      return { directory: new Directory(catalogs), recovery }
+      return new Directory(catalogs)
     } catch (error) {
       for (const catalog of catalogs) catalog.abandon()
       throw error
     }
   }
 
+  /** Every shard's catalog, in order. */
+  get catalogs(): readonly Catalog[] {
+    return this.#catalogs
+  }
+
   catalogOf(id: TenantId): Catalog {
     const catalog = this.#catalogs[shardOf(id, this.#catalogs.length)]
     if (catalog === undefined) throw new TenaxError('internal', 'a shard has no catalog')
     return catalog
+  }
+
+  /** The tenant that an incarnation is of, if there is one. */
+  tenantOf(incarnation: Incarnation): TenantId | undefined {
+    for (const catalog of this.#catalogs) {
+      const id = catalog.tenantOf(incarnation)
+      if (id !== undefined) return id
+    }
+    return undefined
   }
 
   /** @throws TenaxError `tenant_not_found` */
@@ -95,6 +109,8 @@ export class Directory {
 export interface DirectoryOptions {
   readonly driver: EngineDriver
   readonly clock: Clock
+  readonly randomId: RandomId
+  readonly ledger: HostLedger
   readonly fileSettings: SqliteFileSettings
 }
 
@@ -109,10 +125,11 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
     driver: options.driver,
     settings: options.fileSettings,
     nowMs: () => options.clock.monotonicMs(),
+    synchronous: 'off',
   })
   try {
     checkCatalog(file, shard)
-    return new Catalog(shard, file)
+    return new Catalog({ shard, file, journal: attachJournal(options, file, catalogIncarnation(shard)) })
   } catch (error) {
     file.close()
     throw error

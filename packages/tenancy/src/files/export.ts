@@ -32,7 +32,7 @@ export async function exportFile(handle: Handle): Promise<TenantExport> {
         hint: 'export again when it has ended',
       })
     }
-    if (!handle.isFrozen && !(await handle.file.checkpoint())) {
+    if (!handle.isFrozen && !(await handle.checkpoint())) {
       throw new TenaxError('unavailable', 'another process reads the live file', {
         hint: 'close it, then export again',
       })

@@ -3,6 +3,8 @@
  *
  *     <data>/tenax.json                          format, identity, shard count
  *     <data>/host.lock                           who runs on it
+ *     <data>/ledgers/<epoch>-<nonce>/<id>.seg    the host's ledger: what was committed since the last checkpoints
+ *     <data>/ledgers/unclean-epoch               the last ledger that ended without a seal
  *     <data>/uploads/<nonce>.sqlite              files on their way in, removed at start
  *     <data>/shards/07/catalog.db                the shard's tenants
  *     <data>/shards/07/<incarnation>/<nonce>.db  one tenant's live file, named by its catalog row (LEDGER D1)
@@ -35,6 +37,14 @@ export class Layout {
 
   get uploads(): string {
     return join(this.root, 'uploads')
+  }
+
+  get ledgers(): string {
+    return join(this.root, 'ledgers')
+  }
+
+  get uncleanEpoch(): string {
+    return join(this.ledgers, 'unclean-epoch')
   }
 
   get shards(): string {

@@ -50,14 +50,25 @@ export function removeTenantFiles(layout: Layout, shard: number, incarnation: st
   syncDirectory(layout.shard(shard))
 }
 
+/** What the files of a shard's directory are to be like. */
+export interface NamedFiles {
+  /** File name by incarnation. */
+  readonly files: ReadonlyMap<string, string>
+  /** Incarnations whose logs are worth nothing, because a ledger has what counts of them. */
+  readonly withoutLogs: (incarnation: string) => boolean
+}
+
 /** Removes what no catalog row names: left over by a crash between a catalog commit and the removal behind it. */
-export function removeUnnamedFiles(layout: Layout, shard: number, named: ReadonlyMap<string, string>): number {
+export function removeUnnamedFiles(layout: Layout, shard: number, named: NamedFiles): number {
   let removed = 0
   for (const entry of readdirSync(layout.shard(shard), { withFileTypes: true })) {
     if (!entry.isDirectory() || parseIncarnation(entry.name) === undefined) continue
-    const file = named.get(entry.name)
-    if (file !== undefined) removed += removeStrayFiles(layout.tenantDirectory(shard, entry.name), file)
-    else {
+    const file = named.files.get(entry.name)
+    if (file !== undefined) {
+      const directory = layout.tenantDirectory(shard, entry.name)
+      if (named.withoutLogs(entry.name)) removeLog(join(directory, `${file}.db`))
+      removed += removeStrayFiles(directory, file)
+    } else {
       removeTenantFiles(layout, shard, entry.name)
       removed += 1
     }
@@ -65,8 +76,16 @@ export function removeUnnamedFiles(layout: Layout, shard: number, named: Readonl
   return removed
 }
 
+/** Beside a quarantined tenant's file: the entries that the ledger had of it (LEDGER K3). */
+export const QUARANTINE_DIRECTORY = 'quarantine'
+
+/** Removes the log and its index beside a file that nobody has open. */
+export function removeLog(path: string): void {
+  for (const suffix of ['-wal', '-shm', '-wal.new']) rmSync(`${path}${suffix}`, { force: true })
+}
+
 function removeStrayFiles(directory: string, file: string): number {
-  const keep = new Set([`${file}.db`, `${file}.db-wal`, `${file}.db-shm`])
+  const keep = new Set([`${file}.db`, `${file}.db-wal`, `${file}.db-shm`, QUARANTINE_DIRECTORY])
   const stray = readdirSync(directory).filter((name) => !keep.has(name))
   for (const name of stray) rmSync(join(directory, name), { recursive: true, force: true })
   return stray.length

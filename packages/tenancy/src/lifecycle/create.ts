@@ -1,6 +1,7 @@
 /** Create: intent, file from the template, catalog, then the first open (identity, migrations). */
 import {
   assert,
+  type DurabilityClass,
   type ErrorCode,
   isTenaxError,
   parseIncarnation,
@@ -9,25 +10,38 @@ import {
   TenaxError,
 } from '@tenax/kernel'
 import type { TenantRecord } from '../catalog.ts'
+import { Gate, promisedClass } from '../durability/gate.ts'
 import { createTenantFile } from '../files/tenant-files.ts'
 import { undoLeft, undoOrLeave } from '../recovery.ts'
 import type { VerbContext } from '../tenancy.ts'
 
-/** @throws TenaxError `tenant_exists`, `tenant_quarantined` (a migration failed; the tenant is there, stopped) */
-export async function createTenant(context: VerbContext, id: TenantId): Promise<TenantRecord> {
+/** What a tenant may be created with. */
+export interface CreateOptions {
+  /** The tenant's own class; the server's if unsaid. */
+  readonly durability?: DurabilityClass | undefined
+}
+
+/** @throws TenaxError `remote_not_configured`, `tenant_exists`, `tenant_quarantined` (a migration failed; the tenant is there, stopped) */
+export async function createTenant(
+  context: VerbContext,
+  id: TenantId,
+  { durability }: CreateOptions = {},
+): Promise<TenantRecord> {
+  if (durability !== undefined) promisedClass(durability)
   const { directory, data, components, template } = context
   const catalog = directory.catalogOf(id)
-  undoLeft(catalog, data.layout, id)
+  await undoLeft(catalog, data.layout, id)
   if (catalog.get(id) !== undefined)
     throw new TenaxError('tenant_exists', `tenant "${id}" exists`, { hint: 'choose another id' })
   const name = newFileName(components.randomId)
   const intent = { tenantId: id, verb: 'create', ...name } as const
-  catalog.beginNew(newRecord(id, name, 'creating', components.clock.nowMs()), intent)
   try {
+    const record = newRecord(id, name, 'creating', components.clock.nowMs())
+    await catalog.beginNew({ ...record, durability }, intent)
     await createTenantFile(data.layout, catalog.shard, name, template)
-    catalog.finishNew(intent)
+    await catalog.finishNew(intent)
   } catch (error) {
-    undoOrLeave(catalog, data.layout, intent)
+    await undoOrLeave(catalog, data.layout, intent)
     throw error
   }
   await openOnce(context, id)
@@ -35,12 +49,12 @@ export async function createTenant(context: VerbContext, id: TenantId): Promise<
 }
 
 /**
- * Opens a tenant that was just made, so that its migrations run now. When the pool or the disk is full, or the host short of
+ * Opens a tenant that was just made, so that its migrations run now; they are durable then, whatever the tenant's class. When the pool or the disk is full, or the host short of
  * something else, they run at its first request: the tenant is there.
  */
 export async function openOnce({ pool }: VerbContext, id: TenantId): Promise<void> {
   try {
-    await pool.use(id, async () => undefined)
+    await pool.use(id, (handle) => handle.gated(Promise.resolve(), new Gate('local')))
   } catch (error) {
     if (!isTenaxError(error) || !SHORTAGES.has(error.code)) throw error
   }
@@ -62,5 +76,6 @@ export function newRecord(
   state: TenantRecord['state'],
   createdAtMs: number,
 ): TenantRecord {
-  return { id, ...name, state, suspendedAtMs: undefined, quarantineReason: undefined, createdAtMs }
+  const nothingYet = { suspendedAtMs: undefined, quarantineReason: undefined, durability: undefined }
+  return { id, ...name, state, createdAtMs, ...nothingYet }
 }

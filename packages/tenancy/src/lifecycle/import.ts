@@ -2,7 +2,7 @@
  * Import: upload, check, intent, rebuild to a path that was never used, then one catalog commit that makes it the
  * tenant's file. Until that commit the tenant that is there serves from its old file; after it the old file is waste.
  */
-import { type Incarnation, InvariantError, parseLineage, type TenantId, TenaxError } from '@tenax/kernel'
+import { InvariantError, type TenantId, TenaxError } from '@tenax/kernel'
 import {
   collectClosed,
   type EngineConnection,
@@ -15,6 +15,7 @@ import {
 import type { Intent, TenantRecord } from '../catalog.ts'
 import { makeTenantDirectory, removeTenantFiles } from '../files/tenant-files.ts'
 import { type ByteStream, removeUpload, saveUpload } from '../files/upload.ts'
+import { newLineage, type TenantMeta } from '../identity.ts'
 import { checkImport } from '../import-check.ts'
 import { MigrationError, migrate } from '../migrations.ts'
 import { undoLeft, undoOrLeave } from '../recovery.ts'
@@ -43,7 +44,7 @@ export async function importTenant(
 async function takeFile(context: VerbContext, id: TenantId, upload: string): Promise<boolean> {
   const { directory, data, components } = context
   const catalog = directory.catalogOf(id)
-  undoLeft(catalog, data.layout, id)
+  await undoLeft(catalog, data.layout, id)
   const { connection, isExport } = await checkImport(components.driver, upload)
   const existing = catalog.get(id)
   if (existing !== undefined && existing.state !== 'warm') {
@@ -56,13 +57,13 @@ async function takeFile(context: VerbContext, id: TenantId, upload: string): Pro
   const nowMs = components.clock.nowMs()
   try {
     refuseIfTooLarge(connection, context)
-    if (existing === undefined) catalog.beginNew(newRecord(id, name, 'importing', nowMs), intent)
-    else catalog.beginReplace(intent, nowMs)
+    if (existing === undefined) await catalog.beginNew(newRecord(id, name, 'importing', nowMs), intent)
+    else await catalog.beginReplace(intent, nowMs)
     await rebuild(context, connection, { intent, isExport })
     await migrateRebuilt(context, intent)
     await swap(context, intent, existing)
   } catch (error) {
-    if (catalog.intent(id) !== undefined) undoOrLeave(catalog, data.layout, intent)
+    await undoOrLeave(catalog, data.layout, intent)
     throw error instanceof EngineError ? importFailure(error) : error
   } finally {
     connection.close()
@@ -85,7 +86,7 @@ function refuseIfTooLarge(connection: EngineConnection, { settings }: VerbContex
 }
 
 async function rebuild(
-  { directory, data, components }: VerbContext,
+  { directory, data, components, ledger }: VerbContext,
   connection: EngineConnection,
   { intent, isExport }: { intent: Intent; isExport: boolean },
 ): Promise<void> {
@@ -95,7 +96,13 @@ async function rebuild(
     path: data.layout.tenantFile(shard, intent),
     finish(rebuilt) {
       if (!isExport) for (const sql of TENANT_SCHEMA) rebuilt.prepare(sql).get()
-      rewriteIdentity(rebuilt, intent.incarnation, components.randomId())
+      // A stranger's replies are nobody's: they would be answered without a look, to whoever hits upon their keys.
+      rebuilt.prepare('DELETE FROM tenax_idempotency').get()
+      rewriteIdentity(
+        rebuilt,
+        { incarnation: intent.incarnation, lineage: newLineage(components.randomId) },
+        ledger.epoch,
+      )
     },
   })
 }
@@ -121,18 +128,17 @@ async function migrateRebuilt({ directory, data, components, settings }: VerbCon
 }
 
 /** The copy gets a creation and a history of its own; its commits are counted on from where they were. */
-function rewriteIdentity(connection: EngineConnection, incarnation: Incarnation, lineage: string): void {
-  if (parseLineage(lineage) === undefined) throw new TenaxError('internal', 'random ids are lineages')
+function rewriteIdentity(connection: EngineConnection, { incarnation, lineage }: TenantMeta, epoch: number): void {
   connection
-    .prepare('UPDATE tenax_meta SET incarnation = ?, lineage = ?, lsn = lsn + 1 WHERE id = 1')
-    .get([incarnation, lineage])
+    .prepare('UPDATE tenax_meta SET incarnation = ?, lineage = ?, epoch = ?, lsn = lsn + 1 WHERE id = 1')
+    .get([incarnation, lineage, BigInt(epoch)])
 }
 
 /** The moment of change: nobody uses the old file, one commit, and the old file goes. */
 async function swap(context: VerbContext, intent: Intent, existing: TenantRecord | undefined): Promise<void> {
   const { directory, pool } = context
   const catalog = directory.catalogOf(intent.tenantId)
-  if (existing === undefined) catalog.finishNew(intent)
+  if (existing === undefined) await catalog.finishNew(intent)
   else {
     pool
       .peek(intent.tenantId)
@@ -143,12 +149,13 @@ async function swap(context: VerbContext, intent: Intent, existing: TenantRecord
 }
 
 /** The import is done by now: a file that cannot be removed is waste, which the next start removes. */
-function removeOld({ directory, data }: VerbContext, { id, incarnation }: TenantRecord): void {
+function removeOld({ directory, data, ledger }: VerbContext, { id, incarnation }: TenantRecord): void {
   try {
     removeTenantFiles(data.layout, directory.catalogOf(id).shard, incarnation)
   } catch (error) {
     if (error instanceof InvariantError) throw error
   }
+  ledger.forget(incarnation)
 }
 
 function importFailure(error: EngineError): unknown {

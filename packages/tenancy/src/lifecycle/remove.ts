@@ -12,16 +12,17 @@ export interface DeleteReceipt {
 
 /** @throws TenaxError `tenant_not_found` */
 export async function removeTenant(context: VerbContext, id: TenantId): Promise<DeleteReceipt> {
-  const { directory, data, pool, components } = context
+  const { directory, data, pool, components, ledger } = context
   const { incarnation, file, state } = directory.get(id)
   const catalog = directory.catalogOf(id)
-  const left = undoLeft(catalog, data.layout, id)
+  const left = await undoLeft(catalog, data.layout, id)
   if (left?.incarnation === incarnation) return { id, incarnation, deletedAtMs: components.clock.nowMs() }
   const intent = { tenantId: id, verb: 'delete', incarnation, file } as const
   // A deletion that could not end, because a user of the handle would not, is taken up again.
-  if (state !== 'deleting') catalog.beginDelete(intent, components.clock.nowMs())
+  await (state === 'deleting' ? catalog.whenDurable() : catalog.beginDelete(intent, components.clock.nowMs()))
   pool.peek(id)?.fence(new TenaxError('tenant_not_found', `tenant "${id}" was deleted`))
   await pool.retire(id, 'delete')
-  finishDelete(catalog, data.layout, intent, components.clock)
+  await finishDelete(catalog, data.layout, intent, components.clock)
+  ledger.forget(incarnation)
   return { id, incarnation, deletedAtMs: components.clock.nowMs() }
 }

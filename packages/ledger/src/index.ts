@@ -1,0 +1,23 @@
+export type { LedgerPlace } from './core/batch-header.ts'
+export { PAGE_BYTES } from './core/layout.ts'
+export type {
+  CheckpointRecord,
+  ControlRecord,
+  EntryRecord,
+  ForgetRecord,
+  LedgerPage,
+  LedgerRecord,
+  SealRecord,
+  WatermarkRecord,
+} from './core/record.ts'
+export type { LedgerCut } from './core/segment-header.ts'
+export { fsSegmentFiles } from './drivers/fs.ts'
+export { type InspectedRecord, inspectLedger, type LedgerReport, verifyLedger } from './inspect.ts'
+export { Ledger } from './ledger.ts'
+export type { AppendableRecord, LedgerOptions, LedgerRoom, LedgerState } from './ledger-options.ts'
+export { BATCH_BYTES_MAX, BUFFER_BYTES_MAX, CONTROL_BYTES_MAX, SEGMENT_BYTES_MAX } from './limits.ts'
+export { forEachRecord, type LedgerEnd, type PlacedRecord, readLedger } from './read-ledger.ts'
+export type { SegmentFile, SegmentFiles } from './segment-files.ts'
+export { type LedgerName, type LedgerSource, ledgerDirectoryName, parseLedgerDirectoryName } from './segment-list.ts'
+export type { PutOutcome, SegmentSink } from './segment-sink.ts'
+export { type LedgerSettings, parseLedgerSettings } from './settings.ts'

@@ -1,0 +1,92 @@
+/** What a directory holds of a ledger, before any batch is read: which segments, and whether they belong together. */
+import type { LedgerPlace } from './core/batch-header.ts'
+import { SEGMENT_HEADER_BYTES } from './core/layout.ts'
+import { decodeSegmentHeader, type SegmentHeader } from './core/segment-header.ts'
+import { damaged, newerFormat } from './damage.ts'
+import { parseSegmentName, type SegmentFiles, segmentName } from './segment-files.ts'
+
+/** Where a ledger lies, and which it must be. */
+export interface LedgerSource {
+  readonly directory: string
+  readonly files: SegmentFiles
+  /** Refuses every other ledger. Default: what the directory's name says, else what the first segment says. */
+  readonly expected?: LedgerName
+  /** Void from here on: an earlier recovery cut the ledger, and a later one's segment headers say so. */
+  readonly cut?: LedgerPlace
+}
+
+/** Which ledger. */
+export interface LedgerName {
+  readonly epoch: number
+  readonly nonce: string
+}
+
+/** The name of a ledger's directory. */
+export function ledgerDirectoryName({ epoch, nonce }: LedgerName): string {
+  return `${String(epoch).padStart(8, '0')}-${nonce}`
+}
+
+/** The ledger that a directory's name says; undefined when it is another kind of directory. */
+export function parseLedgerDirectoryName(name: string): LedgerName | undefined {
+  const match = /^(\d{8,10})-([a-z0-9]{20})$/.exec(name)
+  return match?.[1] === undefined || match[2] === undefined ? undefined : { epoch: Number(match[1]), nonce: match[2] }
+}
+
+/** A segment in a directory. Only the last one may lack its header: the crash came before that was written. */
+export interface ListedSegment {
+  readonly id: number
+  readonly header: SegmentHeader | undefined
+}
+
+/** The segments of a ledger, and which it is; undefined when no name and no header tell. */
+export interface SegmentList {
+  readonly segments: readonly ListedSegment[]
+  readonly ledger: LedgerName | undefined
+}
+
+/**
+ * The unbroken run of segments up to the last one. Segments before a gap are left out: a crash in the middle of a trim
+ * leaves such, and the reader checks at the end that a watermark covers the gap.
+ *
+ * @throws TenaxError `ledger_damaged`, `data_format_newer`
+ */
+export async function listSegments(source: LedgerSource): Promise<SegmentList> {
+  const names = await source.files.list(source.directory)
+  const idMax = source.cut?.segmentId ?? Number.POSITIVE_INFINITY
+  const ids = names.map(parseSegmentName).filter((id): id is number => id !== undefined && id <= idMax)
+  ids.sort((a, b) => a - b)
+  const run = ids.filter((id, index) => ids.length - index === (ids.at(-1) ?? 0) - id + 1)
+  const segments: ListedSegment[] = []
+  for (const id of run) segments.push({ id, header: await readHeader(source, id) })
+  const ledger = source.expected ?? nameOf(source.directory) ?? segments[0]?.header
+  for (const [index, { id, header }] of segments.entries()) {
+    if (header !== undefined) assertBelongs(header, { id, ledger })
+    else if (index < segments.length - 1) throw damaged({ segmentId: id, offset: 0 }, 'its header is wrong')
+  }
+  return { segments, ledger }
+}
+
+function nameOf(directory: string): LedgerName | undefined {
+  return parseLedgerDirectoryName(directory.split('/').findLast((part) => part !== '') ?? '')
+}
+
+async function readHeader({ directory, files }: LedgerSource, id: number): Promise<SegmentHeader | undefined> {
+  const file = await files.open(`${directory}/${segmentName(id)}`, 'read')
+  try {
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
+    const byteCount = await file.read(bytes, 0)
+    const header = decodeSegmentHeader(bytes.subarray(0, byteCount))
+    if (header === 'newer') throw newerFormat({ segmentId: id, offset: 0 }, 'the header has a newer version')
+    return header === 'torn' ? undefined : header
+  } finally {
+    await file.close()
+  }
+}
+
+function assertBelongs(header: SegmentHeader, { id, ledger }: { id: number; ledger: LedgerName | undefined }): void {
+  const at: LedgerPlace = { segmentId: id, offset: 0 }
+  if (header.segmentId !== id) throw damaged(at, `the file holds segment ${segmentName(header.segmentId)}`)
+  if (ledger !== undefined && (header.nonce !== ledger.nonce || header.epoch !== ledger.epoch)) {
+    throw damaged(at, 'the segment belongs to another ledger')
+  }
+}

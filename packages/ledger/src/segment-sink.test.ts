@@ -1,0 +1,3 @@
+import { describeSegmentSink, MemorySink } from './contract.ts'
+
+describeSegmentSink('memory', () => new MemorySink())

@@ -1,0 +1,40 @@
+/** What a handle needs to know of the way its commits become durable. */
+import type { SqliteFile } from '@tenax/sqlite'
+
+/** How the commits of one open file become durable. */
+export interface FileJournal {
+  /** True when everything committed so far is durable. */
+  readonly isSettled: boolean
+  /** Bytes of the file's log that a checkpoint would move. */
+  readonly walBytes: number
+  /** Number of the last commit. */
+  readonly lsn: bigint
+  /** Number of the last commit that is durable, and all before it. */
+  readonly durableLsn: bigint
+  /** Resolves when everything committed so far is durable. Throws TenaxError `outcome_unknown` when that cannot be. */
+  settled(): Promise<void>
+  /**
+   * Moves the file's log into the main file once all of it is durable; false when another process is in the way. Nothing
+   * else runs on the file meanwhile.
+   *
+   * @throws InvariantError when the main file is in doubt afterwards
+   */
+  checkpoint(): Promise<boolean>
+  /** Lets go of the file's log, before the file is closed. */
+  close(): void
+}
+
+/** For files outside any ledger, whose commits are durable by themselves (`synchronous=FULL`) or not at all. */
+export function unlogged(file: SqliteFile): FileJournal {
+  return {
+    isSettled: true,
+    get walBytes() {
+      return file.walBytes()
+    },
+    lsn: 0n,
+    durableLsn: 0n,
+    settled: () => Promise.resolve(),
+    checkpoint: () => file.checkpoint(),
+    close: () => undefined,
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * A host's ledger as tenancy sees it: one writer for all tenants and catalogs of a data directory, the gate that replies
+ * wait at, and what is done when the ledger grows.
+ */
+import { type Clock, type Incarnation, TenaxError } from '@tenax/kernel'
+import {
+  type AppendableRecord,
+  type CheckpointRecord,
+  type EntryRecord,
+  type Ledger,
+  type LedgerRecord,
+  type LedgerRoom,
+  type LedgerSource,
+  readLedger,
+} from '@tenax/ledger'
+import { GATE_MS_MAX, LEDGER_BYTES_MAX } from '../limits.ts'
+
+/** What a host's ledger is made of. */
+export interface HostLedgerOptions {
+  readonly ledger: Ledger
+  /** Where it lies. */
+  readonly source: LedgerSource
+  readonly epoch: number
+  /** The last epoch that ended without a seal; 0 when there was none. */
+  readonly uncleanEpoch: number
+  /** Where recovery has brought the files whose log it wrote. */
+  readonly redone: ReadonlyMap<Incarnation, bigint>
+  readonly clock: Clock
+}
+
+/** What an operator would want to know of the ledger: sizes as they are, and counts since the start. */
+export interface LedgerStats {
+  readonly diskBytes: number
+  /** Bytes that wait for the disk. */
+  readonly bufferedBytes: number
+  /** Commits that were appended. */
+  readonly entryCount: number
+  /** Records that are not fsynced yet. */
+  readonly lagCount: number
+  /** Fsyncs of segments. */
+  readonly syncCount: number
+  /** Time in them, together. */
+  readonly syncMs: number
+  /** What it took at the start until every file was as the ledgers have it. */
+  readonly recoveryMs: number
+}
+
+/** Asks for a checkpoint of the files of these incarnations: they hold the oldest segment. */
+export type CheckpointRequest = (incarnations: readonly Incarnation[]) => Promise<void>
+
+/**
+ * Room for what is committed already: it can be refused no more. How large it is was not known before; the next commit is
+ * refused while the buffer is over its bound, so that at most one transaction goes beyond it.
+ */
+const COMMITTED: LedgerRoom = { bytes: Number.POSITIVE_INFINITY, release: () => undefined }
+
+/** One host's ledger, open. */
+export class HostLedger {
+  readonly epoch: number
+  readonly uncleanEpoch: number
+  readonly #ledger: Ledger
+  readonly #source: LedgerSource
+  readonly #redone: Map<Incarnation, bigint>
+  readonly clock: Clock
+  #requestCheckpoints: CheckpointRequest = async () => undefined
+  #tending: Promise<void> | undefined
+  /** Who reads the ledger now: nothing is removed meanwhile. */
+  #readers = 0
+  #entryCount = 0
+
+  constructor({ ledger, source, epoch, uncleanEpoch, redone, clock }: HostLedgerOptions) {
+    this.#ledger = ledger
+    this.#source = source
+    this.epoch = epoch
+    this.uncleanEpoch = uncleanEpoch
+    this.#redone = new Map(redone)
+    this.clock = clock
+  }
+
+  /** Who is asked when the ledger has grown beyond its bound. */
+  onPressure(request: CheckpointRequest): void {
+    this.#requestCheckpoints = request
+  }
+
+  nowMs(): number {
+    return this.clock.nowMs()
+  }
+
+  /** The LSN that recovery has brought this file to, told once: to the first who opens it. */
+  takeRedone(incarnation: Incarnation): bigint | undefined {
+    const lsn = this.#redone.get(incarnation)
+    this.#redone.delete(incarnation)
+    return lsn
+  }
+
+  get durableSeq(): number {
+    return this.#ledger.durableSeq
+  }
+
+  get appendedSeq(): number {
+    return this.#ledger.appendedSeq
+  }
+
+  /** The ledger's own part of its figures. */
+  stats(): Pick<LedgerStats, 'diskBytes' | 'bufferedBytes' | 'entryCount' | 'lagCount'> {
+    const { bytes: diskBytes, bufferedBytes, appendedSeq, durableSeq } = this.#ledger
+    return { diskBytes, bufferedBytes, entryCount: this.#entryCount, lagCount: appendedSeq - durableSeq }
+  }
+
+  /**
+   * Resolves when record `seq` and all before it are fsynced.
+   *
+   * @throws TenaxError `outcome_unknown` when that fails, or takes so long that the disk must be full or stalled
+   */
+  durable(seq: number): Promise<void> {
+    if (seq <= this.#ledger.durableSeq) return Promise.resolve()
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const timer = this.clock.after(GATE_MS_MAX, () => reject(notDurableYet()))
+    return Promise.race([this.#ledger.durable(seq), late]).finally(() => timer.cancel())
+  }
+
+  /** Resolves when all that was appended so far is fsynced. Throws as {@link HostLedger.durable}. */
+  settled(): Promise<void> {
+    return this.durable(this.#ledger.appendedSeq)
+  }
+
+  /**
+   * Asked before a COMMIT, because an entry cannot be refused behind it.
+   *
+   * @throws TenaxError `overloaded` when the disk is behind, `storage_full` when it is full, `unavailable` after a failure
+   */
+  assertRoom(pageCount: number): void {
+    if (this.#ledger.hasRoom(this.#ledger.entryBytes(pageCount))) return
+    if (this.#ledger.state === 'full') {
+      throw new TenaxError('storage_full', 'the disk is full, and so is the memory for what waits for it', {
+        hint: 'make room on the disk; nothing that was acknowledged is lost',
+      })
+    }
+    if (this.#ledger.state === 'open') {
+      throw new TenaxError('overloaded', 'too many commits wait for the disk', { hint: 'retry after a pause' })
+    }
+    throw new TenaxError('unavailable', 'the ledger takes no more commits', { hint: 'the host is stopping' })
+  }
+
+  /** Appends one commit and gives its number. */
+  append(entry: EntryRecord): number {
+    const seq = this.#ledger.append(entry, COMMITTED)
+    this.#entryCount += 1
+    if (this.#ledger.bytes > LEDGER_BYTES_MAX) this.#tend()
+    return seq
+  }
+
+  /** Records a checkpoint, and removes the segments that nobody needs once the record is durable. */
+  appendCheckpoint(record: CheckpointRecord): void {
+    this.#appendControl(record)
+  }
+
+  /** Lets go of an incarnation's entries: it was deleted, replaced, or its entries lie in a side file. */
+  forget(incarnation: Incarnation): void {
+    this.#redone.delete(incarnation)
+    this.#appendControl({ kind: 'forget', incarnation })
+  }
+
+  #appendControl(record: AppendableRecord): void {
+    const seq = this.#ledger.append(record)
+    this.durable(seq)
+      .then(() => this.#trim())
+      .catch(() => undefined) // the ledger has failed: whoever waits at the gate hears of it
+  }
+
+  /** Above its bound the ledger asks for checkpoints of those who hold its oldest segment, until it is below. */
+  #tend(): void {
+    this.#tending ??= this.#relieve()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#tending = undefined
+      })
+  }
+
+  async #relieve(): Promise<void> {
+    const { incarnations } = this.#ledger.pinnedBy()
+    await this.#requestCheckpoints(incarnations)
+    await this.settled()
+    await this.#trim()
+  }
+
+  async #trim(): Promise<void> {
+    if (this.#readers === 0) await this.#ledger.trim()
+  }
+
+  /**
+   * Gives `visit` every record that the ledger holds of those appended so far, while it goes on. It stops at the last of
+   * them and never looks at the end, where a batch may be half written.
+   *
+   * @throws TenaxError `outcome_unknown` when the ledger fails first, `ledger_damaged`
+   */
+  async readSoFar(visit: (record: LedgerRecord) => Promise<void>): Promise<void> {
+    const lastSeq = this.#ledger.appendedSeq
+    if (lastSeq === 0) return
+    await this.durable(lastSeq)
+    this.#readers += 1
+    const records = readLedger(this.#source)
+    try {
+      await this.#ledger.trim() // the last one until this has ended: whoever is at it is waited for
+      for (let step = await records.next(); !step.done; step = await records.next()) {
+        await visit(step.value.record)
+        if (step.value.seq >= lastSeq) break
+      }
+    } finally {
+      await records[Symbol.asyncDispose]()
+      this.#readers -= 1
+    }
+  }
+
+  /** Flushes and seals. What was redone at the start and never opened since stays in the ledger for the next start. */
+  async close(): Promise<void> {
+    await this.#ledger.close()
+  }
+}
+
+function notDurableYet(): TenaxError {
+  return new TenaxError('outcome_unknown', 'committed, and not durable yet: the disk is full or does not answer', {
+    hint: 'read back whether it is there before repeating it',
+  })
+}

@@ -1,0 +1,276 @@
+/**
+ * Carries each commit of one open file to the host's ledger (LEDGER C3, K1, G1).
+ *
+ * Invariants:
+ *  1. Whatever the connection commits is captured and appended before anything else runs on it, as one entry per LSN.
+ *  2. A commit without a bump of the LSN (VACUUM, a stranger's) goes with the next bump; before a checkpoint it gets one.
+ *  3. A checkpoint runs only when every commit is fsynced in the ledger, and is recorded there only when the main file is.
+ *  4. Room in the ledger is asked for before a COMMIT. A commit that is not captured or appended all the same stops the
+ *     tenant: its successor would leave a gap.
+ */
+import { assert, type Incarnation, InvariantError, isTenaxError, type Lineage, messageOf } from '@tenax/kernel'
+import type { LedgerPage } from '@tenax/ledger'
+import { type Capture, isBusy, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
+import { readLsn } from '../identity.ts'
+import type { FileJournal } from './file-journal.ts'
+import type { HostLedger } from './host-ledger.ts'
+import { WaitingCommits } from './waiting-commits.ts'
+
+/** Where a file is in its history. */
+export interface FilePosition {
+  readonly incarnation: Incarnation
+  readonly lineage: Lineage
+  readonly lsn: bigint
+}
+
+/** What a journal is made of. */
+export interface JournalOptions {
+  readonly file: SqliteFile
+  readonly ledger: HostLedger
+  readonly position: FilePosition
+}
+
+/** The way of one open file to the ledger. */
+export class Journal implements FileJournal {
+  readonly #file: SqliteFile
+  readonly #ledger: HostLedger
+  readonly #reader: WalReader
+  readonly #incarnation: Incarnation
+  /** Pages of commits that have no LSN of their own yet. */
+  readonly #pending = new Map<number, LedgerPage>()
+  readonly #waiting: WaitingCommits
+  #lineage: Lineage
+  #parentLineage: Lineage
+  #lsn: bigint
+  /** The LSN that the transaction sees which is being committed. */
+  #nextLsn: bigint | undefined
+  /** The page that holds the LSN. */
+  #metaPage: number
+  #seq = 0
+  #walBytes = 0
+  #checkpointedLsn: bigint | undefined
+  #includesAllPages = false
+
+  private constructor({ file, ledger, position }: JournalOptions) {
+    this.#file = file
+    this.#ledger = ledger
+    this.#incarnation = position.incarnation
+    this.#lineage = position.lineage
+    this.#parentLineage = position.lineage
+    this.#lsn = position.lsn
+    this.#metaPage = this.#findMetaPage()
+    this.#waiting = new WaitingCommits(position.lsn)
+    this.#reader = WalReader.open(file.path, file.sizes().pageCount)
+  }
+
+  /**
+   * Follows `file` from now on. What recovery has laid into its log is in the ledger already; anything else that is there (a
+   * stranger's commit, a vector index that opening has mended) goes to the ledger with the next commit.
+   *
+   * @throws InvariantError when the file is not where the ledger has it
+   */
+  static attach(options: JournalOptions): Journal {
+    const { ledger, position } = options
+    const redoneLsn = ledger.takeRedone(position.incarnation)
+    assert(redoneLsn === undefined || redoneLsn === position.lsn, `the file is at LSN ${redoneLsn}, as in the ledger`)
+    const journal = new Journal(options)
+    try {
+      journal.#begin(redoneLsn === undefined ? 0 : 1)
+      return journal
+    } catch (error) {
+      journal.close()
+      throw error
+    }
+  }
+
+  #begin(knownCommits: number): void {
+    const found = this.#capture()
+    this.#file.onCommit({ before: () => this.#beforeCommit(), after: () => this.#afterCommit() })
+    if (found === undefined) this.#checkpointedLsn = this.#lsn
+    else this.#walBytes = found.walBytes
+    if (found !== undefined && found.commits.length > knownCommits) this.#keep(found)
+  }
+
+  /** The next commit begins `lineage`. */
+  beginLineage(lineage: Lineage): void {
+    this.#parentLineage = this.#lineage
+    this.#lineage = lineage
+  }
+
+  /** The next entry holds every page of the file, so that the ledger alone can make it again (LEDGER D3). */
+  includeAllPages(): void {
+    this.#includesAllPages = true
+  }
+
+  get lineage(): Lineage {
+    return this.#lineage
+  }
+
+  /** The last commit. */
+  get lsn(): bigint {
+    return this.#lsn
+  }
+
+  get durableLsn(): bigint {
+    return this.#waiting.durableLsn(this.#ledger.durableSeq)
+  }
+
+  get isSettled(): boolean {
+    return this.#seq <= this.#ledger.durableSeq
+  }
+
+  settled(): Promise<void> {
+    return this.#ledger.durable(this.#seq)
+  }
+
+  /** Bytes of the log up to the last commit. */
+  get walBytes(): number {
+    return this.#walBytes
+  }
+
+  /** Looks at what is about to be committed, and asks whether the ledger can take it. */
+  #beforeCommit(): void {
+    this.#nextLsn = readLsn(this.#file)
+    if (this.#nextLsn !== this.#lsn) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
+  }
+
+  #afterCommit(): void {
+    const lsn = this.#nextLsn
+    this.#nextLsn = undefined
+    // Nothing was changed, or what was changed gets its number at once.
+    if (lsn === undefined || lsn === this.#lsn) return
+    const capture = this.#capture()
+    assert(capture !== undefined, 'a commit is in the log')
+    assert(proveCommits(capture, this.#lsn).lsn === lsn, 'the log has the LSN that the connection sees')
+    assert(!capture.isUnlinked, 'the live log has its name')
+    this.#walBytes = capture.walBytes
+    this.#append(lsn, capture)
+  }
+
+  /** What was committed since the last look. Only a commit that writes the database's header can move the LSN's page. */
+  #capture(): Capture | undefined {
+    const capture = this.#reader.capture(this.#metaPage)
+    if (capture === undefined || !capture.hasFirstPage) return capture
+    const metaPage = this.#findMetaPage()
+    if (metaPage === this.#metaPage) return capture
+    this.#metaPage = metaPage
+    return this.#reader.captureAgain(metaPage)
+  }
+
+  #findMetaPage(): number {
+    const [page] = this.#file.engine(META_PAGE).get() ?? []
+    assert(typeof page === 'bigint', 'a file has its tenax_meta table')
+    return Number(page)
+  }
+
+  #append(lsn: bigint, { pages, databasePages }: Capture): void {
+    const images = this.#imagesOf(pages, databasePages)
+    try {
+      this.#seq = this.#ledger.append({
+        ...this.#plainEntry(),
+        kind: 'entry',
+        parentLineage: this.#parentLineage,
+        lsn: Number(lsn),
+        databasePages,
+        pages: images,
+      })
+    } catch (error) {
+      throw new InvariantError(`commit ${lsn} did not reach the ledger: ${messageOf(error)}`)
+    }
+    this.#lsn = lsn
+    this.#parentLineage = this.#lineage
+    this.#waiting.add({ lsn, seq: this.#seq }, this.#ledger.durableSeq)
+  }
+
+  #plainEntry() {
+    const { incarnation, lineage } = { incarnation: this.#incarnation, lineage: this.#lineage }
+    return { incarnation, lineage, checksum: 0n, cipher: 0, keyId: 0, flags: 0 } as const
+  }
+
+  #imagesOf(pages: Iterable<LedgerPage>, databasePages: number): LedgerPage[] {
+    const images = [...pages]
+    if (this.#pending.size === 0 && !this.#includesAllPages) return images
+    const last = new Map(this.#pending)
+    for (const page of images) last.set(page.number, page)
+    if (this.#includesAllPages) {
+      for (let number = 1; number <= databasePages; number += 1) {
+        if (!last.has(number)) last.set(number, { number, bytes: readMainPage(this.#file.descriptor, number) })
+      }
+    }
+    this.#pending.clear()
+    this.#includesAllPages = false
+    return [...last.values()].filter(({ number }) => number <= databasePages)
+  }
+
+  /** Keeps pages of commits without a number for the next commit that has one. */
+  #keep({ pages, walBytes }: Capture): void {
+    for (const page of copied(pages)) this.#pending.set(page.number, page)
+    this.#walBytes = walBytes
+  }
+
+  /** Gives what strangers have committed a number, so that it is in the ledger before a checkpoint. False when one is at it. */
+  #adoptStrangers(): boolean {
+    const found = this.#capture()
+    if (found !== undefined) this.#keep(found)
+    if (this.#pending.size === 0) return true
+    try {
+      this.#file.transaction(() => this.#file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get())
+      return true
+    } catch (error) {
+      if (isBusy(error)) return false
+      throw error
+    }
+  }
+
+  /** As {@link FileJournal.checkpoint}. `run` moves the log; off the event loop if unsaid. */
+  async checkpoint(run: () => Promise<boolean> | boolean = () => this.#file.checkpoint()): Promise<boolean> {
+    if (this.#lsn === this.#checkpointedLsn && this.#file.walBytes() === 0) return true
+    if (!this.#adoptStrangers()) return false
+    while (!this.isSettled) await this.settled() // others may commit to a catalog meanwhile
+    const lsn = this.#lsn
+    if (!(await this.#moved(run))) return false
+    this.#walBytes = 0
+    const databasePages = this.#file.sizes().pageCount
+    await this.#file.syncMain().catch((error: unknown) => {
+      throw new InvariantError(`the main file could not be synced: ${messageOf(error)}`)
+    })
+    this.#ledger.appendCheckpoint({
+      kind: 'checkpoint',
+      incarnation: this.#incarnation,
+      lineage: this.#lineage,
+      lsn: Number(lsn),
+      databasePages,
+      checksum: 0n,
+      timeMs: this.#ledger.nowMs(),
+    })
+    this.#checkpointedLsn = lsn
+    this.#reader.rest()
+    return true
+  }
+
+  /** Lets go of the log's descriptor until the next commit. */
+  rest(): void {
+    this.#reader.rest()
+  }
+
+  /** Whatever a checkpoint fails with but a lock or a full disk leaves the main file in doubt (LEDGER K2). */
+  async #moved(run: () => Promise<boolean> | boolean): Promise<boolean> {
+    try {
+      return await run()
+    } catch (error) {
+      if (isBusy(error) || isTenaxError(error, 'storage_full')) throw error
+      throw new InvariantError(`the checkpoint failed: ${messageOf(error)}`)
+    }
+  }
+
+  close(): void {
+    this.#reader.close()
+  }
+}
+
+const META_PAGE = "SELECT rootpage FROM sqlite_schema WHERE name = 'tenax_meta' AND type = 'table'"
+
+/** Images that outlive their capture. */
+function copied(pages: Iterable<LedgerPage>): LedgerPage[] {
+  return Array.from(pages, ({ number, bytes }) => ({ number, bytes: new Uint8Array(bytes) }))
+}

@@ -1,0 +1,81 @@
+/**
+ * What the ledgers of a data directory say about each file beyond its last checkpoint: the last image of every page, to be
+ * laid down as one log (LEDGER, "The idea"). Fed with all records of all ledgers, oldest ledger first, in their order.
+ *
+ * Memory: at most the ledgers' bound on disk, since pages behind a checkpoint are dropped as soon as it is read.
+ */
+import type { Incarnation, Lineage } from '@tenax/kernel'
+import type { CheckpointRecord, EntryRecord, LedgerPage, LedgerRecord } from '@tenax/ledger'
+
+/** The state of one file according to the ledgers. */
+export interface FileTail {
+  readonly incarnation: Incarnation
+  readonly lineage: Lineage
+  readonly lsn: number
+  readonly databasePages: number
+  readonly checksum: bigint
+  readonly pages: readonly LedgerPage[]
+}
+
+interface Gathered {
+  epoch: number
+  lineage: Lineage
+  lsn: number
+  databasePages: number
+  checksum: bigint
+  /** The last image of each page, and the commit that it is of. */
+  readonly pages: Map<number, { readonly page: LedgerPage; readonly lsn: number }>
+}
+
+/** Tails of all files, gathered from ledgers. */
+export class LedgerTails {
+  readonly #files = new Map<Incarnation, Gathered>()
+  /** Files whose entries do not follow one another, with the reason. */
+  readonly gaps = new Map<Incarnation, string>()
+
+  /** Takes one record of the ledger `epoch`. */
+  take(epoch: number, record: LedgerRecord): void {
+    if (record.kind === 'entry') this.#takeEntry(epoch, record)
+    else if (record.kind === 'checkpoint') this.#takeCheckpoint(record)
+    else if (record.kind === 'forget') this.#forget(record.incarnation)
+  }
+
+  /** What was set aside, gap and all, is nobody's trouble any more. */
+  #forget(incarnation: Incarnation): void {
+    this.#files.delete(incarnation)
+    this.gaps.delete(incarnation)
+  }
+
+  #takeEntry(epoch: number, entry: EntryRecord): void {
+    const { incarnation, lineage, lsn, databasePages, checksum } = entry
+    const known = this.#files.get(incarnation)
+    if (known === undefined) {
+      const pages = new Map(entry.pages.map((page) => [page.number, { page, lsn }]))
+      this.#files.set(incarnation, { epoch, lineage, lsn, databasePages, checksum, pages })
+      return
+    }
+    // A recovery that was cut short has copied what the older ledger still holds.
+    if (epoch > known.epoch && lsn <= known.lsn && lineage === known.lineage) return
+    if (lsn !== known.lsn + 1 || entry.parentLineage !== known.lineage) {
+      this.gaps.set(incarnation, `after commit ${known.lsn} the ledger has commit ${lsn}`)
+      return
+    }
+    Object.assign(known, { epoch, lineage, lsn, databasePages, checksum })
+    for (const page of entry.pages) known.pages.set(page.number, { page, lsn })
+    for (const number of known.pages.keys()) if (number > databasePages) known.pages.delete(number)
+  }
+
+  #takeCheckpoint({ incarnation, lsn }: CheckpointRecord): void {
+    const known = this.#files.get(incarnation)
+    for (const [number, image] of known?.pages ?? []) if (image.lsn <= lsn) known?.pages.delete(number)
+  }
+
+  /** The files that have commits beyond their last checkpoint. */
+  *files(): Generator<FileTail, void, void> {
+    for (const [incarnation, { lineage, lsn, databasePages, checksum, pages }] of this.#files) {
+      if (pages.size === 0) continue
+      const images = Array.from(pages.values(), ({ page }) => page)
+      yield { incarnation, lineage, lsn, databasePages, checksum, pages: images }
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { idOf } from '../fixtures/settings.ts'
+import { type OpenTenancy, tenancyMaker } from '../fixtures/test-bed.ts'
+
+const open = tenancyMaker()
+const ID = idOf('acme')
+
+/** Where the tenant's main file is. */
+function fileOf({ tenancy, dataPath }: OpenTenancy): string {
+  const { incarnation, file } = tenancy.get(ID)
+  const shards = join(dataPath, 'shards')
+  const shard = readdirSync(shards).find((name) => existsSync(join(shards, name, incarnation))) ?? ''
+  return join(shards, shard, incarnation, `${file}.db`)
+}
+
+test('a log that a power cut brings back after a clean close is not read', async () => {
+  const before = await open()
+  await before.tenancy.create(ID)
+  await before.sql(ID, 'CREATE TABLE note (mark INTEGER)')
+  await before.sql(ID, 'INSERT INTO note VALUES (1)')
+  const path = fileOf(before)
+  const catalog = join(path, '..', '..', 'catalog.db')
+  const [log, catalogLog] = [readFileSync(`${path}-wal`), readFileSync(`${catalog}-wal`)]
+  await before.sql(ID, 'INSERT INTO note VALUES (2)')
+  await before.tenancy.suspend(ID)
+  await before.tenancy.resume(ID)
+  await before.tenancy.suspend(ID)
+  await before.tenancy.close()
+  writeFileSync(`${path}-wal`, log)
+  writeFileSync(`${catalog}-wal`, catalogLog)
+  const after = await open({ dataPath: before.dataPath })
+  expect(after.tenancy.get(ID).suspendedAtMs).toBeDefined()
+  await after.tenancy.resume(ID)
+  expect(await after.sql(ID, 'SELECT mark FROM note')).toEqual([[1n], [2n]])
+})
+
+test('half of a ledger whose removal was begun is not read, and goes', async () => {
+  const before = await open()
+  await before.tenancy.create(ID)
+  await before.tenancy.close()
+  const ledgers = join(before.dataPath, 'ledgers')
+  const [name = ''] = readdirSync(ledgers).filter((one) => /^\d+-/.test(one))
+  cpSync(join(ledgers, name), join(ledgers, `${name}.removed`), { recursive: true })
+  mkdirSync(join(ledgers, '00000001-aaaaaaaaaaaaaaaaaaaa.removed'))
+  const after = await open({ dataPath: before.dataPath })
+  expect(after.tenancy.get(ID).state).toBe('warm')
+  expect(readdirSync(ledgers).filter((one) => one.includes('removed'))).toEqual([])
+})

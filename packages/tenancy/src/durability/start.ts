@@ -1,0 +1,158 @@
+/**
+ * A start, step by step (LEDGER D4): the ledgers are read and begun anew, the catalogs are redone and opened, lifecycle
+ * verbs that a crash cut short are ended, and then each tenant's file gets the log that brings it up to date. Only after
+ * that is anybody served. What was not committed to the ledger before a crash is nowhere.
+ */
+import { isTenaxError } from '@tenax/kernel'
+import { SqliteFile } from '@tenax/sqlite'
+import type { Catalog } from '../catalog.ts'
+import { catalogIncarnation } from '../catalog.ts'
+import { Directory, type DirectoryOptions } from '../files/directory.ts'
+import { type LedgerRecoveryOptions, type RecoveredLedgers, recoverLedgers } from '../files/recover-ledgers.ts'
+import { redoFile } from '../files/redo.ts'
+import { removeLog } from '../files/tenant-files.ts'
+import { recoverShard, type ShardRecovery } from '../recovery.ts'
+import { HostLedger } from './host-ledger.ts'
+import type { FileTail } from './ledger-tails.ts'
+import { type StoppedFile, setAside } from './set-aside.ts'
+
+/** What starting a data directory takes. */
+export type StartOptions = LedgerRecoveryOptions & Omit<DirectoryOptions, 'ledger'>
+
+/** A data directory that is ready to serve. */
+export interface Started {
+  readonly ledger: HostLedger
+  readonly directory: Directory
+  readonly shards: readonly ShardRecovery[]
+  /** Files that got a log from the ledgers. */
+  readonly redoneCount: number
+}
+
+/** @throws TenaxError `ledger_damaged`, `data_format_newer`, `data_format_invalid`, `storage_full` */
+export async function startDataDirectory(options: StartOptions): Promise<Started> {
+  const { data, clock } = options
+  const recovered = await recoverLedgers(options)
+  try {
+    await redoCatalogs(options, recovered)
+    const redone = new Map(recovered.tails.map(({ incarnation, lsn }) => [incarnation, BigInt(lsn)]))
+    const ledger = new HostLedger({ ...recovered, redone, clock })
+    const directory = Directory.open(data, { ...options, ledger })
+    const shards: ShardRecovery[] = []
+    for (const catalog of directory.catalogs) {
+      shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.hadLedger }))
+    }
+    await stopGaps(recovered, directory)
+    await setAside(options, recovered, { stopped: stoppedFiles(recovered, directory), ledger })
+    await recovered.discard()
+    const redoneCount = await redoTenants(options, { ...recovered, tenancyLedger: ledger, directory })
+    await ledger.settled()
+    return { ledger, directory, shards, redoneCount }
+  } catch (error) {
+    await recovered.ledger.close().catch(() => undefined) // the first failure is the one to tell
+    throw error
+  }
+}
+
+async function redoCatalogs({ data, randomId }: StartOptions, { tails, hadLedger }: RecoveredLedgers): Promise<void> {
+  const byName = new Map(tails.map((tail) => [tail.incarnation, tail]))
+  for (let shard = 0; shard < data.identity.shardCount; shard += 1) {
+    const path = data.layout.catalog(shard)
+    const tail = byName.get(catalogIncarnation(shard))
+    if (tail !== undefined) await redoFile(path, tail, randomId)
+    else if (hadLedger) removeLog(path)
+  }
+}
+
+/** Quarantines the tenants whose entries do not follow one another. */
+async function stopGaps({ gaps }: RecoveredLedgers, { catalogs }: Directory): Promise<void> {
+  for (const [incarnation, reason] of gaps) {
+    const catalog = catalogs.find((one) => one.tenantOf(incarnation) !== undefined)
+    const id = catalog?.tenantOf(incarnation)
+    if (id !== undefined) await catalog?.quarantine(id, incarnation, reason)
+  }
+}
+
+/** The quarantined tenants of which the ledgers hold something that is in no main file. */
+function stoppedFiles({ tails, gaps }: RecoveredLedgers, { catalogs }: Directory): StoppedFile[] {
+  const places = placesOf(catalogs)
+  const held = new Set([...tails.map(({ incarnation }) => incarnation), ...gaps.keys()])
+  return [...held].flatMap((incarnation) => {
+    const place = places.get(incarnation)
+    return place?.isQuarantined ? [{ incarnation, shard: place.shard }] : []
+  })
+}
+
+interface RedoContext {
+  readonly tails: readonly FileTail[]
+  readonly tenancyLedger: HostLedger
+  readonly directory: Directory
+}
+
+async function redoTenants(options: StartOptions, context: RedoContext): Promise<number> {
+  const { data, randomId } = options
+  const { tails, tenancyLedger, directory } = context
+  const places = placesOf(directory.catalogs)
+  let count = 0
+  for (const tail of tails) {
+    if (directory.catalogs.some(({ shard }) => catalogIncarnation(shard) === tail.incarnation)) continue
+    const place = places.get(tail.incarnation)
+    if (place === undefined)
+      tenancyLedger.forget(tail.incarnation) // it was deleted, or never came to be
+    else if (!place.isQuarantined) {
+      const path = data.layout.tenantFile(place.shard, { incarnation: tail.incarnation, file: place.file })
+      if (!(await redoIfThere(path, tail, randomId))) continue
+      count += 1
+      if (place.isSuspended) await settleFile(options, { path, tail, ledger: tenancyLedger })
+    }
+  }
+  return count
+}
+
+interface Place {
+  readonly shard: number
+  readonly file: string
+  readonly isQuarantined: boolean
+  readonly isSuspended: boolean
+}
+
+function placesOf(catalogs: readonly Catalog[]): Map<string, Place> {
+  const places = new Map<string, Place>()
+  for (const catalog of catalogs) {
+    const [quarantined, suspended] = [catalog.quarantined(), catalog.suspended()]
+    for (const [incarnation, file] of catalog.namedFiles()) {
+      const isQuarantined = quarantined.has(incarnation)
+      places.set(incarnation, { shard: catalog.shard, file, isQuarantined, isSuspended: suspended.has(incarnation) })
+    }
+  }
+  return places
+}
+
+/** A main file that is gone is told when its tenant is opened: that stops one tenant, and not the start. */
+async function redoIfThere(path: string, tail: FileTail, randomId: StartOptions['randomId']): Promise<boolean> {
+  try {
+    await redoFile(path, tail, randomId)
+    return true
+  } catch (error) {
+    if (isTenaxError(error) || !(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    return false
+  }
+}
+
+/** Moves the log of a file that nobody may open into it, so that it does not keep the ledger from being trimmed. */
+async function settleFile(
+  { driver, fileSettings, clock }: StartOptions,
+  { path, tail, ledger }: { path: string; tail: FileTail; ledger: HostLedger },
+): Promise<void> {
+  const { incarnation, lineage, lsn, databasePages, checksum } = tail
+  const nowMs = () => clock.monotonicMs()
+  const file = SqliteFile.open(path, { driver, settings: fileSettings, nowMs, synchronous: 'off' })
+  try {
+    if (!file.checkpointNow()) return
+    await file.syncMain()
+    const record = { kind: 'checkpoint', incarnation, lineage, lsn, databasePages, checksum } as const
+    ledger.appendCheckpoint({ ...record, timeMs: ledger.nowMs() })
+    ledger.takeRedone(incarnation)
+  } finally {
+    file.close()
+  }
+}

@@ -1,0 +1,50 @@
+/** The durability class of each tenant: its own setting in the catalog, else the server's. */
+import type { DurabilityClass, TenantId } from '@tenax/kernel'
+import type { TenantRecord } from '../catalog.ts'
+import type { Directory } from '../files/directory.ts'
+import { promisedClass } from './gate.ts'
+
+/** The classes of all tenants of a data directory. */
+export class TenantClasses {
+  readonly #directory: Directory
+  readonly #standard: DurabilityClass
+  /** Goes up with each change, so that open handles look again; they do not ask the catalog for every reply. */
+  #version = 0
+
+  /** `standard` is for tenants without a setting. Throws TenaxError `remote_not_configured`. */
+  constructor(directory: Directory, standard: DurabilityClass = 'local') {
+    this.#directory = directory
+    this.#standard = promisedClass(standard)
+  }
+
+  /** What an open handle asks for the class of its tenant, as it is at that moment. */
+  follow({ id }: TenantRecord): () => DurabilityClass {
+    let seenVersion = -1
+    let found = this.#standard
+    return () => {
+      if (seenVersion === this.#version) return found
+      found = this.#directory.catalogOf(id).get(id)?.durability ?? this.#standard
+      seenVersion = this.#version
+      return found
+    }
+  }
+
+  /**
+   * Gives a tenant its own class, or with undefined the server's. It counts for replies that leave from now on.
+   *
+   * @throws TenaxError `tenant_not_found`, `remote_not_configured`
+   */
+  async set(id: TenantId, durability: DurabilityClass | undefined): Promise<TenantRecord> {
+    if (durability !== undefined) promisedClass(durability)
+    this.#directory.get(id)
+    const changed = this.#directory.catalogOf(id).setDurability(id, durability)
+    this.#version += 1
+    await changed
+    return this.#directory.get(id)
+  }
+
+  /** Resolves when every change of a catalog that anybody may have seen is durable. */
+  async catalogsDurable(): Promise<void> {
+    for (const catalog of this.#directory.catalogs) await catalog.whenDurable()
+  }
+}

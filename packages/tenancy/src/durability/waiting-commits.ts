@@ -1,0 +1,30 @@
+/** Which commits of one file still wait for the disk, under which numbers of the ledger. */
+
+interface WaitingCommit {
+  readonly lsn: bigint
+  readonly seq: number
+}
+
+/** Tells how far a file's commits are durable. It holds no more than the ledger buffers. */
+export class WaitingCommits {
+  readonly #waiting: WaitingCommit[] = []
+  #durableLsn: bigint
+
+  constructor(durableLsn: bigint) {
+    this.#durableLsn = durableLsn
+  }
+
+  /** Notes a commit; those that became durable meanwhile are dropped. */
+  add(commit: WaitingCommit, durableSeq: number): void {
+    this.durableLsn(durableSeq)
+    this.#waiting.push(commit)
+  }
+
+  /** Number of the last commit that is durable when the ledger is so up to `durableSeq`. */
+  durableLsn(durableSeq: number): bigint {
+    const count = this.#waiting.findIndex(({ seq }) => seq > durableSeq)
+    const durable = this.#waiting.splice(0, count === -1 ? this.#waiting.length : count)
+    this.#durableLsn = durable.at(-1)?.lsn ?? this.#durableLsn
+    return this.#durableLsn
+  }
+}
