@@ -2,11 +2,11 @@ import '../faults/watched-fs.ts'
 import { test } from 'vitest'
 import { type PowerChainOptions, runPowerChain } from './power-chain.ts'
 
-/** Cuts of the long tier: 1,000 of the power, 100 as by SIGKILL, and some with many tenants. */
+/** Cuts of the long tier: 1,000 of the power, 50 as by SIGKILL, and some with many tenants. */
 const CHAINS: readonly PowerChainOptions[] = [
-  ...seedsFrom(101, 80).map((seed) => ({ seed, roundCount: 10, tenantCount: 8, loss: 'power' as const })),
-  ...seedsFrom(201, 20).map((seed) => ({ seed, roundCount: 10, tenantCount: 24, loss: 'power' as const })),
-  ...seedsFrom(301, 10).map((seed) => ({ seed, roundCount: 10, tenantCount: 24, loss: 'kill' as const })),
+  ...seedsFrom(101, 90).map((seed) => ({ seed, roundCount: 10, tenantCount: 8, loss: 'power' as const })),
+  ...seedsFrom(201, 10).map((seed) => ({ seed, roundCount: 10, tenantCount: 24, loss: 'power' as const })),
+  ...seedsFrom(301, 5).map((seed) => ({ seed, roundCount: 10, tenantCount: 24, loss: 'kill' as const })),
   ...seedsFrom(1_001, 2).map((seed) => ({ seed, roundCount: 5, tenantCount: 200, loss: 'power' as const })),
 ]
 
