@@ -1,3 +1,4 @@
+export { abandonFile } from './abandoned.ts'
 export type { ReplyLimits } from './core/encoding.ts'
 export type { Bindings } from './core/parameters.ts'
 export type { PragmaCall } from './core/pragmas.ts'
@@ -22,7 +23,7 @@ export {
   SCHEMA_BYTES_MAX,
   VIEWS_MAX,
 } from './limits.ts'
-export { collectClosed, noteScratchClose, readMainPage, zombieCount } from './main-files.ts'
+export { allCollected, collectClosed, noteScratchClose, readMainPage, zombieCount } from './main-files.ts'
 export { makeTemplate, rebuildInto, replaceFile, syncDirectory, writeNewFile } from './new-file.ts'
 export { acquireProcessLock, type LockHolder, type ProcessLock } from './process-lock.ts'
 export { SCHEMA_SIZE_SQL } from './schema-size.ts'

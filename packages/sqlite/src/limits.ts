@@ -54,3 +54,6 @@ export const VIEWS_MAX = 1_000
 
 /** Closed connections between two collections that free their descriptors. */
 export const CLOSES_PER_COLLECTION = 32
+
+/** Collections after which a connection that still has descriptors is in use by somebody who keeps its statement. */
+export const COLLECTIONS_MAX = 8

@@ -13,7 +13,7 @@ import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync, re
 import v8 from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { assert } from '@tenax/kernel'
-import { CLOSES_PER_COLLECTION, PAGE_BYTES } from './limits.ts'
+import { CLOSES_PER_COLLECTION, COLLECTIONS_MAX, PAGE_BYTES } from './limits.ts'
 
 interface MainFile {
   readonly descriptor: number
@@ -79,6 +79,14 @@ export async function collectClosed(): Promise<void> {
   collectGarbage()
   await new Promise((resolve) => setImmediate(resolve))
   sweep()
+}
+
+/**
+ * Resolves when no closed connection has descriptors left, or after {@link COLLECTIONS_MAX} collections. SQLite's own close
+ * comes that late, and removes the log by its *name*: nobody may lay a new log under that name before this.
+ */
+export async function allCollected(): Promise<void> {
+  for (let count = 0; count < COLLECTIONS_MAX && zombieCount() + scratchCloses > 0; count += 1) await collectClosed()
 }
 
 /** Closed connections whose descriptors are not known to be free. Their file may be open again meanwhile. */

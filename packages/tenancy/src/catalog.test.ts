@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemClock } from '@tenax/kernel'
-import { type EngineDriver, libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sqlite'
+import { messageOf, systemClock } from '@tenax/kernel'
+import { allCollected, type EngineDriver, libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sqlite'
 import { describe, expect, it } from 'vitest'
 import { CATALOG_SCHEMA, Catalog, type CatalogJournal, type Intent } from './catalog.ts'
 import { fullDriver, Room } from './fixtures/full-driver.ts'
@@ -26,7 +26,9 @@ function newCatalog(driver: EngineDriver = libsqlDriver, durable: () => Promise<
     rest: () => undefined,
     close: () => undefined,
   }
-  return { catalog: new Catalog({ shard: 3, file, journal }), file, path }
+  const fatal: unknown[] = []
+  const catalog = new Catalog({ shard: 3, file, journal, onFatal: (error) => fatal.push(error) })
+  return { catalog, file, path, fatal }
 }
 
 async function begun(catalog: Catalog, id: string, verb: 'create' | 'import' = 'create'): Promise<Intent> {
@@ -140,6 +142,17 @@ describe('a change', () => {
     await expect(catalog.resume(idOf('absent'))).rejects.toThrow('invariant broken')
     expect(waits).toBe(0)
   })
+
+  it('that fails by a defect ends the host; one that finds no room does not', async () => {
+    const room = new Room()
+    const { catalog, fatal } = newCatalog(fullDriver(libsqlDriver, room))
+    room.endAfter(0)
+    await expect(begun(catalog, 'acme')).rejects.toThrow()
+    expect([room.hasRefused, fatal]).toEqual([true, []])
+    room.heal()
+    await expect(catalog.resume(idOf('absent'))).rejects.toThrow('invariant broken')
+    expect(fatal.map(messageOf)).toEqual([expect.stringContaining('invariant broken')])
+  })
 })
 
 describe('states', () => {
@@ -230,6 +243,22 @@ describe('the file', () => {
     room.heal()
     await warm(catalog, 'acme')
     expect(walBytes()).toBeLessThan(CHECKPOINT_WAL_BYTES)
+  })
+
+  it('is left as it is by abandon(), for good: collecting the connection would move the WAL', async () => {
+    const path = await (async () => {
+      const made = newCatalog()
+      await warm(made.catalog, 'acme')
+      made.catalog.abandon()
+      return made.path
+    })()
+    const walBytes = () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size
+    const before = walBytes()
+    const other = newCatalog() // closed, so that there is something to collect
+    await other.catalog.close()
+    await allCollected()
+    expect([before, walBytes()]).toEqual([before, before])
+    expect(before).toBeGreaterThan(0)
   })
 
   it('is complete without its WAL after close()', async () => {

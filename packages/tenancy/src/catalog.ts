@@ -9,13 +9,13 @@ import {
   DURABILITY_CLASSES,
   type DurabilityClass,
   type Incarnation,
-  InvariantError,
+  isTenaxError,
   parseDurabilityClass,
   parseIncarnation,
   parseTenantId,
   type TenantId,
 } from '@tenax/kernel'
-import type { SqliteFile } from '@tenax/sqlite'
+import { abandonFile, EngineError, type SqliteFile } from '@tenax/sqlite'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
 import { TENANT_META_ROW, TENANT_META_SQL } from './tenant-schema.ts'
 
@@ -101,6 +101,15 @@ export function catalogIncarnation(shard: number): Incarnation {
 
 const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms, durability'
 
+/** What a catalog is made of. */
+export interface CatalogOptions {
+  readonly shard: number
+  readonly file: SqliteFile
+  readonly journal: CatalogJournal
+  /** Hears of a defect, also when nobody waits for the change: without its catalogs a host can promise nothing. */
+  readonly onFatal: (error: unknown) => void
+}
+
 /**
  * One shard's catalog.
  *
@@ -112,12 +121,14 @@ export class Catalog {
   readonly shard: number
   readonly #file: SqliteFile
   readonly #journal: CatalogJournal
+  readonly #onFatal: (error: unknown) => void
   #checkpoint: Promise<void> | undefined
 
-  constructor(options: { shard: number; file: SqliteFile; journal: CatalogJournal }) {
+  constructor(options: CatalogOptions) {
     this.shard = options.shard
     this.#file = options.file
     this.#journal = options.journal
+    this.#onFatal = options.onFatal
     this.#journal.rest()
   }
 
@@ -277,16 +288,15 @@ export class Catalog {
   /** Moves the catalog's WAL into its file, and closes it if that worked. */
   async close(): Promise<void> {
     await this.#checkpoint
-    if (!(await this.#journal.checkpoint(() => this.#file.checkpointNow()))) return
-    this.#journal.close()
-    this.#file.close()
+    await this.#journal.checkpoint(() => this.#file.checkpointNow())
+    this.abandon()
   }
 
-  /** Lets go of a catalog of a start that failed, unless a late close could move what the ledger may not have. */
+  /** Lets go of a catalog, and closes it unless a close could move what the ledger may not have. */
   abandon(): void {
-    if (this.#file.walBytes() > 0) return
     this.#journal.close()
-    this.#file.close()
+    if (this.#file.walBytes() > 0) abandonFile(this.#file)
+    else this.#file.close()
   }
 
   /** Moves the WAL into the file, once all of it is durable. One at a time; a failure leaves it for the next. */
@@ -294,6 +304,10 @@ export class Catalog {
     this.#checkpoint ??= this.#journal
       .checkpoint(() => this.#file.checkpointNow())
       .then(() => undefined)
+      .catch((error: unknown) => {
+        this.#tellDefect(error)
+        throw error
+      })
       .finally(() => {
         this.#checkpoint = undefined
       })
@@ -302,13 +316,25 @@ export class Catalog {
 
   /** One change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. Resolves when durable. */
   async #change(body: () => void): Promise<void> {
-    this.#file.transaction(() => {
-      body()
-      this.#file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get()
-    })
-    this.#journal.rest()
+    try {
+      this.#file.transaction(() => {
+        body()
+        this.#file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get()
+      })
+      this.#journal.rest()
+    } catch (error) {
+      this.#tellDefect(error)
+      throw error
+    }
     await this.#journal.settled()
-    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) this.checkpointSoon().catch(rethrowBroken)
+    if (this.#file.walBytes() >= CHECKPOINT_WAL_BYTES) {
+      this.checkpointSoon().catch(() => undefined) // told, if it was a defect; else the next one tries again
+    }
+  }
+
+  /** A lock or a full disk is of the moment: the next change or checkpoint tries again. */
+  #tellDefect(error: unknown): void {
+    if (!(error instanceof EngineError || isTenaxError(error))) this.#onFatal(error)
   }
 
   #insertIntent({ tenantId, verb, incarnation, file }: Intent, nowMs: number): void {
@@ -324,11 +350,6 @@ export class Catalog {
   #one(sql: string, args: readonly (string | bigint | null)[]): void {
     assert(this.#file.engine(sql).get(args) !== undefined, 'a catalog change finds its row')
   }
-}
-
-/** A lock or a full disk is of the moment. A broken invariant of a catalog has no caller to tell: it ends the process. */
-function rethrowBroken(error: unknown): void {
-  if (error instanceof InvariantError) throw error
 }
 
 function readRecord(row: readonly unknown[]): TenantRecord {

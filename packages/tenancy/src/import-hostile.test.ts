@@ -89,9 +89,9 @@ const TRAPS: readonly (readonly [reason: string, what: string, bytes: Buffer])[]
   ],
   ['definition', 'a view that lists files', fileWith([view("SELECT name FROM fsdir('/etc')")])],
   ['definition', 'a view over the pages', fileWith([view('SELECT data FROM sqlite_dbpage')])],
-  ['definition', 'a view that loads an extension', fileWith([view("SELECT load_extension('/tmp/x.so')")])],
+  ['definition', 'a view that loads an extension', fileWith([view("SELECT load_extension('./x.so')")])],
   ['definition', 'a trigger that writes a file', fileWith([trigger(`SELECT ${WRITE}`)])],
-  ['definition', 'a trigger that loads an extension', fileWith([trigger("SELECT load_extension('/tmp/x.so')")])],
+  ['definition', 'a trigger that loads an extension', fileWith([trigger("SELECT load_extension('./x.so')")])],
   ['definition', 'a trigger that writes pages', fileWith([trigger('UPDATE sqlite_dbpage SET data = zeroblob(4096)')])],
   [
     'definition',

@@ -1,6 +1,6 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { InvariantError, type TenantId } from '@tenax/kernel'
+import { InvariantError, messageOf, type TenantId } from '@tenax/kernel'
 import { fsSegmentFiles, Ledger, ledgerDirectoryName } from '@tenax/ledger'
 import { libsqlDriver } from '@tenax/sqlite'
 import { describe, expect, it } from 'vitest'
@@ -8,11 +8,12 @@ import { Layout, shardOf } from './files/layout.ts'
 import { QUARANTINE_DIRECTORY } from './files/tenant-files.ts'
 import { failingCheckpoints } from './fixtures/failing-checkpoints.ts'
 import { crashCopy, entriesIn, ledgersIn, recordsIn } from './fixtures/ledger-files.ts'
-import { idOf } from './fixtures/settings.ts'
+import { idOf, openTenancyAt } from './fixtures/settings.ts'
 import { stallingFiles } from './fixtures/stalling-files.ts'
 import { codeOf, directoryMaker, type OpenTenancy, tenancyMaker, until } from './fixtures/test-bed.ts'
 import type { Handle } from './handle.ts'
 import { systemRandomId } from './system-ids.ts'
+import type { TenancyEvent } from './tenancy.ts'
 
 const newDirectory = directoryMaker() // first, so that it is removed behind the tenancies in it
 const openTenancy = tenancyMaker()
@@ -34,7 +35,7 @@ async function served(ids: readonly TenantId[] = [hurt, well]): Promise<OpenTena
 }
 
 /** Breaks an invariant of the tenant, as a defect would. */
-async function breakDown({ tenancy }: OpenTenancy, id: TenantId): Promise<void> {
+async function breakDown({ tenancy }: Pick<OpenTenancy, 'tenancy'>, id: TenantId): Promise<void> {
   const broken = tenancy.use(id, (handle) =>
     handle.exclusively(async () => {
       throw new InvariantError('made up')
@@ -156,6 +157,23 @@ describe('a tenant that is stopped', () => {
     rmSync(sideOf(open.dataPath, record))
     expect(await codeOf(open.tenancy.resume(hurt))).toBe('ok')
     expect(await open.sql(hurt, 'SELECT count(*) FROM t')).toEqual([[3n]])
+  })
+})
+
+describe('a catalog that is broken', () => {
+  it('when a tenant is to be stopped ends the host, and the tenant refuses all the same', async () => {
+    const fatal: unknown[] = []
+    const events: TenancyEvent[] = []
+    const dataPath = newDirectory()
+    const onFatal = (error: unknown) => fatal.push(error)
+    const tenancy = await openTenancyAt(dataPath, { shardCount, onFatal }, (event) => events.push(event)) // never closed
+    await tenancy.create(hurt)
+    rmSync(`${new Layout(dataPath).catalog(shardOf(hurt, shardCount))}-wal`)
+    await breakDown({ tenancy }, hurt)
+    await until(() => events.length > 0)
+    expect(events).toEqual([expect.objectContaining({ type: 'quarantined', recorded: false })])
+    expect(fatal.map(messageOf)).toEqual([expect.stringContaining('the live log has its name')])
+    expect(await codeOf(tenancy.use(hurt, async () => undefined))).toBe('tenant_quarantined')
   })
 })
 

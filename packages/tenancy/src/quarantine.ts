@@ -10,9 +10,9 @@
  * `readmit` turns back: the log that lies beside the file gets a number and goes to the ledger, the main file is synced and
  * checkpointed, and only then may the row let the tenant serve.
  */
-import { type Incarnation, isTenaxError, messageOf, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
+import { type Incarnation, messageOf, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import type { SegmentFiles } from '@tenax/ledger'
-import { collectClosed, EngineError } from '@tenax/sqlite'
+import { collectClosed } from '@tenax/sqlite'
 import type { TenantRecord } from './catalog.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import { newSideLedger } from './durability/set-aside.ts'
@@ -70,23 +70,22 @@ export class Quarantine {
   }
 
   /**
-   * On a full disk the catalog cannot be written; the tenant is stopped all the same, for the life of this process. A broken
-   * invariant of the catalog has no caller to tell: it ends the process as an unhandled rejection.
+   * On a full disk the catalog cannot be written; the tenant is stopped all the same, for the life of this process. Of its
+   * own defect the catalog tells the host.
    */
   async #record(record: TenantRecord, reason: string): Promise<boolean> {
     try {
       await this.#context.directory.catalogOf(record.id).quarantine(record.id, record.incarnation, reason)
       return true
-    } catch (error) {
-      if (error instanceof EngineError || isTenaxError(error)) return false
-      throw error
+    } catch {
+      return false
     }
   }
 
   /** Without a row that says so, a crash would let the tenant serve: then the ledger keeps what it has. */
   async #end(record: TenantRecord, recording: Promise<boolean>, gone: Promise<void>): Promise<void> {
-    const [recorded] = await Promise.allSettled([recording, gone]) // busy for long: it refuses everybody all the same
-    if (recorded.status === 'rejected' || !recorded.value) return
+    await gone.catch(() => undefined) // busy for long: it refuses everybody all the same
+    if (!(await recording)) return
     const now = this.#context.directory.catalogOf(record.id).get(record.id)
     if (now?.incarnation !== record.incarnation) return // it was replaced, and forgotten with that
     try {

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { ManualClock } from '@tenax/kernel'
-import { collectClosed, zombieCount } from '@tenax/sqlite'
+import { zombieCount } from '@tenax/sqlite'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { databaseBytes } from './fixtures/odd-files.ts'
@@ -279,7 +279,6 @@ describe('many tenants through few handles', () => {
     const open = await newTenancy()
     for (const text of ['a', 'b', 'c']) await open.tenancy.create(idOf(text))
     await open.tenancy.close()
-    for (let round = 0; round < 5; round += 1) await collectClosed()
     expect(descriptorsBelow(`${open.dataPath}/shards`) ?? 0).toBe(0)
   })
 })

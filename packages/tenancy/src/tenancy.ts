@@ -6,13 +6,19 @@ import {
   type Clock,
   type DurabilityClass,
   type Incarnation,
-  InvariantError,
   type RandomId,
   type TenantId,
   TenaxError,
 } from '@tenax/kernel'
 import { fsSegmentFiles, type LedgerSettings, type SegmentFiles } from '@tenax/ledger'
-import { collectClosed, type EngineDriver, hostFailure, makeTemplate, type SqliteFileSettings } from '@tenax/sqlite'
+import {
+  allCollected,
+  collectClosed,
+  type EngineDriver,
+  hostFailure,
+  makeTemplate,
+  type SqliteFileSettings,
+} from '@tenax/sqlite'
 import { catalogIncarnation, type TenantRecord } from './catalog.ts'
 import { Gate, promisedClass } from './durability/gate.ts'
 import type { HostLedger, LedgerStats } from './durability/host-ledger.ts'
@@ -138,6 +144,7 @@ export class Tenancy {
       const { onFatal, ledgerFiles = fsSegmentFiles } = components
       const syncs: SyncTimes = { count: 0, durationMs: 0 }
       const startedMs = clock.monotonicMs()
+      await allCollected() // connections of a start that failed in this process
       const { ledger, directory, shards, redoneCount } = await startDataDirectory({
         ...{ data, driver, clock, randomId, onFatal },
         fileSettings: settings.file,
@@ -177,12 +184,9 @@ export class Tenancy {
     const { pool, directory } = this.#context
     const handles = [...pool.handles()].filter(({ record }) => incarnations.has(record.incarnation))
     const catalogs = directory.catalogs.filter(({ shard }) => incarnations.has(catalogIncarnation(shard)))
-    // A tenant's failure was examined by then, or is of the moment: the ledger asks again.
+    // A failure was examined or told by then, or is of the moment: the ledger asks again.
     await Promise.allSettled(handles.map((handle) => handle.checkpointSoon()))
-    for (const outcome of await Promise.allSettled(catalogs.map((catalog) => catalog.checkpointSoon()))) {
-      const error: unknown = outcome.status === 'rejected' ? outcome.reason : undefined
-      if (error instanceof InvariantError) this.#context.components.onFatal(error)
-    }
+    await Promise.allSettled(catalogs.map((catalog) => catalog.checkpointSoon()))
     const open = new Set(handles.map(({ record }) => record.incarnation))
     for (const incarnation of incarnations) {
       const id = open.has(incarnation) ? undefined : directory.tenantOf(incarnation)
@@ -346,6 +350,7 @@ export class Tenancy {
     await this.#quarantine.allEnded()
     await directory.close()
     await ledger.close()
+    await allCollected()
     data.release()
   }
 }

@@ -168,7 +168,9 @@ class Life {
       driver: this.#mainFiles.watch(libsqlDriver),
       ledger: LEDGER,
       ledgerFiles: this.#disk,
-      onFatal: (error) => void oracle.faults.push(`the ledger failed: ${messageOf(error)}`),
+      onFatal: (error) => {
+        if (this.#truth === undefined) oracle.faults.push(`the host failed: ${messageOf(error)}`) // else it has no power
+      },
       onEvent: (event) => {
         if (event.type === 'quarantined') oracle.faults.push(`quarantined ${event.tenantId}: ${event.reason}`)
       },

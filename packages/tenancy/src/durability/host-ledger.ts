@@ -171,7 +171,7 @@ export class HostLedger {
   /** Above its bound the ledger asks for checkpoints of those who hold its oldest segment, until it is below. */
   #tend(): void {
     this.#tending ??= this.#relieve()
-      .catch(() => undefined)
+      .catch(() => undefined) // a failed ledger was told; of a disk that is full or slow the next commit asks again
       .finally(() => {
         this.#tending = undefined
       })

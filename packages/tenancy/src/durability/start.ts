@@ -32,11 +32,12 @@ export interface Started {
 export async function startDataDirectory(options: StartOptions): Promise<Started> {
   const { data, clock } = options
   const recovered = await recoverLedgers(options)
+  let directory: Directory | undefined
   try {
     await redoCatalogs(options, recovered)
     const redone = new Map(recovered.tails.map(({ incarnation, lsn }) => [incarnation, BigInt(lsn)]))
     const ledger = new HostLedger({ ...recovered, redone, clock })
-    const directory = Directory.open(data, { ...options, ledger })
+    directory = Directory.open(data, { ...options, ledger })
     const shards: ShardRecovery[] = []
     for (const catalog of directory.catalogs) {
       shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.hadLedger }))
@@ -48,6 +49,7 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
     await ledger.settled()
     return { ledger, directory, shards, redoneCount }
   } catch (error) {
+    directory?.abandon()
     await recovered.ledger.close().catch(() => undefined) // the first failure is the one to tell
     throw error
   }

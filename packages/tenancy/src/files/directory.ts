@@ -38,7 +38,7 @@ export class Directory {
       for (let shard = 0; shard < data.identity.shardCount; shard += 1) catalogs.push(openCatalog(data, shard, options))
       return new Directory(catalogs)
     } catch (error) {
-      for (const catalog of catalogs) catalog.abandon()
+      new Directory(catalogs).abandon()
       throw error
     }
   }
@@ -103,6 +103,11 @@ export class Directory {
   async close(): Promise<void> {
     for (const catalog of this.#catalogs) await catalog.close()
   }
+
+  /** Lets go of the catalogs of a start that failed. */
+  abandon(): void {
+    for (const catalog of this.#catalogs) catalog.abandon()
+  }
 }
 
 /** What opening the catalogs needs. */
@@ -112,6 +117,8 @@ export interface DirectoryOptions {
   readonly randomId: RandomId
   readonly ledger: HostLedger
   readonly fileSettings: SqliteFileSettings
+  /** Hears of a catalog's defect. */
+  readonly onFatal: (error: unknown) => void
 }
 
 function openCatalog({ layout }: DataDirectory, shard: number, options: DirectoryOptions): Catalog {
@@ -129,7 +136,8 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
   })
   try {
     checkCatalog(file, shard)
-    return new Catalog({ shard, file, journal: attachJournal(options, file, catalogIncarnation(shard)) })
+    const journal = attachJournal(options, file, catalogIncarnation(shard))
+    return new Catalog({ shard, file, journal, onFatal: options.onFatal })
   } catch (error) {
     file.close()
     throw error

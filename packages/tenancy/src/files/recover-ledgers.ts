@@ -33,7 +33,7 @@ export interface LedgerRecoveryOptions {
   readonly clock: Clock
   readonly randomId: RandomId
   readonly settings: Partial<LedgerSettings>
-  readonly onFatal: (error: TenaxError) => void
+  readonly onFatal: (error: unknown) => void
   /** The disk; tests put faults here. */
   readonly files?: SegmentFiles
 }
