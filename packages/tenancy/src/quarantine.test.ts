@@ -196,6 +196,25 @@ describe('a checkpoint that fails', () => {
   })
 })
 
+describe('a main file that cannot be synced', () => {
+  it('stops its tenant, and the ledger goes on holding what the file may have lost', async () => {
+    const open = await served()
+    const { incarnation } = open.tenancy.get(hurt)
+    const checkpointed = open.tenancy.use(hurt, (handle) => {
+      Object.assign(handle.file, { syncMain: () => Promise.reject(new Error('EIO')) })
+      return handle.checkpointSoon()
+    })
+    expect(await codeOf(checkpointed)).toBe('tenant_quarantined')
+    expect(open.tenancy.get(hurt).quarantineReason).toContain('the main file could not be synced: EIO')
+    await eventOf(open, 'set_aside')
+    const copy = crashCopy(open.dataPath, newDirectory())
+    const [side = ''] = ledgersIn(sideOf(copy, open.tenancy.get(hurt)))
+    expect((await recordsIn(side)).records.map(({ record }) => record.kind)).not.toContain('checkpoint')
+    expect(await entriesIn(sideOf(copy, open.tenancy.get(hurt)), incarnation)).toHaveLength(5)
+    expect(await open.sql(well, 'SELECT count(*) FROM t')).toEqual([[3n]])
+  })
+})
+
 describe('a tenant with a gap in the ledgers', () => {
   it('is stopped by the start, with all that the ledgers have of it set aside', async () => {
     const open = await served()
