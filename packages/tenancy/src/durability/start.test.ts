@@ -1,9 +1,13 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { systemClock } from '@tenax/kernel'
 import { expect, test } from 'vitest'
+import { crashCopy } from '../fixtures/ledger-files.ts'
 import { idOf } from '../fixtures/settings.ts'
-import { type OpenTenancy, tenancyMaker } from '../fixtures/test-bed.ts'
+import { directoryMaker, type OpenTenancy, tenancyMaker } from '../fixtures/test-bed.ts'
+import { reportDurability } from './report.ts'
 
+const newDirectory = directoryMaker() // first, so that it is removed behind the tenancies in it
 const open = tenancyMaker()
 const ID = idOf('acme')
 
@@ -47,4 +51,20 @@ test('half of a ledger whose removal was begun is not read, and goes', async () 
   const after = await open({ dataPath: before.dataPath })
   expect(after.tenancy.get(ID).state).toBe('warm')
   expect(readdirSync(ledgers).filter((one) => one.includes('removed'))).toEqual([])
+})
+
+test('a token from before a clean stop is reached after it, one from before a kill is lost: its number may be given anew', async () => {
+  const before = await open()
+  await before.tenancy.create(ID)
+  const { lineage, committed: lsn } = await reportDurability({ tenancy: before.tenancy, clock: systemClock }, ID)
+  const wait = { lineage, lsn, durability: 'local', timeoutMs: 1_000 } as const
+  const waitAt = ({ tenancy }: OpenTenancy) => reportDurability({ tenancy, clock: systemClock }, ID, wait)
+  const killed = await open({ dataPath: crashCopy(before.dataPath, newDirectory()) })
+  await before.tenancy.close()
+  const stopped = await open({ dataPath: before.dataPath })
+  expect(await waitAt(stopped)).toMatchObject({ waited: 'reached', lineage, committed: lsn })
+  const after = await waitAt(killed)
+  expect(after.waited).toBe('lost')
+  expect(after.lineage).not.toBe(lineage)
+  expect(after.committed).toBeGreaterThan(lsn)
 })
