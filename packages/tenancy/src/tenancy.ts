@@ -42,7 +42,7 @@ import type { PoolSettings, PoolStats } from './pool-port.ts'
 import { Quarantine, type QuarantineEvent, suspended } from './quarantine.ts'
 import type { ShardRecovery } from './recovery.ts'
 import { Session } from './session.ts'
-import { TENANT_SCHEMA } from './tenant-schema.ts'
+import { type EngineTables, TENANT_SCHEMA } from './tenant-schema.ts'
 
 /** Settings of tenancy: data, not components. */
 export interface TenancySettings {
@@ -53,6 +53,8 @@ export interface TenancySettings {
   readonly importBytesMax: number
   readonly ledger: Partial<LedgerSettings>
   readonly migrations: readonly Migration[]
+  /** What others keep in tenants' files. Default: nothing. */
+  readonly tables?: EngineTables
   /** Class of tenants that have none of their own. Default `local`. */
   readonly durability?: DurabilityClass
 }
@@ -229,6 +231,19 @@ export class Tenancy {
 
   count(): number {
     return this.#context.directory.count()
+  }
+
+  /**
+   * Says when somebody should look at the tenant next (0: as soon as there is a host; undefined: never). It is in the ledger
+   * before anything that is committed after this call; resolves when it is durable.
+   */
+  setWake(id: TenantId, wakeAtMs: number | undefined): Promise<void> {
+    return this.#context.directory.setWake(id, wakeAtMs)
+  }
+
+  /** Tenants that serve and are to be looked at by `nowMs`, earliest first, at most `limit`. */
+  dueTenants(nowMs: number, limit: number): { readonly id: TenantId; readonly wakeAtMs: number }[] {
+    return this.#context.directory.due(nowMs, limit)
   }
 
   poolStats(): PoolStats {

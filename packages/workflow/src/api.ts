@@ -9,7 +9,7 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | readonly Json[]
 
 /** What JSON gives back of a value: what a body receives, live and on replay (WORKFLOWS 4). */
-export type Stored<T> = T extends void | undefined
+export type Stored<T> = [T] extends [void]
   ? undefined
   : T extends { toJSON(): infer J }
     ? Stored<J>
