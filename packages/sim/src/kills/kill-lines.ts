@@ -31,13 +31,22 @@ export interface FoundTenant {
   readonly wrong: number
 }
 
+/** A row on its way. */
+export interface SentRow {
+  readonly id: string
+  readonly seq: number
+  readonly isRelaxed: boolean
+}
+
 /** One line besides those of `crash`. */
 export type KillLine =
   | Report
   /** Recovered; waits until its parent has looked at the files. */
   | { readonly type: 'recovered'; readonly eventCount: number }
   | ({ readonly type: 'rows' } & FoundTenant)
-  | { readonly type: 'send' | 'sent'; readonly id: string; readonly seq: number; readonly isRelaxed: boolean }
+  | ({ readonly type: 'send' } & SentRow)
+  /** Acknowledged; `position` is what the reply has seen, `<lineage>.<lsn>`. */
+  | ({ readonly type: 'sent'; readonly position: string } & SentRow)
   /** Dies now. */
   | { readonly type: 'point'; readonly point: KillPoint }
   | { readonly type: 'spent' }

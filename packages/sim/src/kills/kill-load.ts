@@ -140,13 +140,14 @@ class Turn {
     else await Promise.all([this.#addRow('a', 40), this.#checkpoint()])
   }
 
-  async #addRow(lane: Lane, bodyBytes: number, gate?: Gate): Promise<void> {
+  async #addRow(lane: Lane, bodyBytes: number, raised?: Gate): Promise<void> {
     const seq = this.#next[lane]
     this.#next[lane] += 1
-    const row = { id: `${this.#id}/${lane}`, seq, isRelaxed: gate === undefined && isRelaxed(this.#id) }
+    const row = { id: `${this.#id}/${lane}`, seq, isRelaxed: raised === undefined && isRelaxed(this.#id) }
+    const gate = raised ?? new Gate()
     sayKill({ type: 'send', ...row })
     await this.#run(ROW, [lane, BigInt(seq), BigInt(bodyBytes)], gate)
-    sayKill({ type: 'sent', ...row })
+    sayKill({ type: 'sent', ...row, position: `${gate.seen?.lineage}.${gate.seen?.lsn}` })
   }
 
   #checkpoint(): Promise<void> {
@@ -161,6 +162,6 @@ class Turn {
   #pretend(): void {
     const row = { id: `${this.#id}/a`, seq: this.#next.a, isRelaxed: false }
     sayKill({ type: 'send', ...row })
-    sayKill({ type: 'sent', ...row })
+    sayKill({ type: 'sent', ...row, position: `${row.id} ${row.seq}` })
   }
 }

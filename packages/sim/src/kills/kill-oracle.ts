@@ -4,15 +4,13 @@
  */
 import { Oracle } from '../crash/oracle.ts'
 import type { Report } from '../crash/report.ts'
-import type { FoundTenant, KillLine } from './kill-lines.ts'
+import type { FoundTenant, KillLine, SentRow } from './kill-lines.ts'
 
 interface Rows {
   /** The last row that must be there, and the last one that may be. */
   promised: number
   sent: number
 }
-
-type RowLine = Extract<KillLine, { type: 'send' | 'sent' }>
 
 /** What is known of all tenants, over all the lives. */
 export class KillOracle {
@@ -21,9 +19,12 @@ export class KillOracle {
   readonly #rows = new Map<string, Rows>()
   readonly #faults: string[] = []
   /** Acknowledgements of class `relaxed` in their order, since the last start. */
-  #relaxed: RowLine[] = []
+  #relaxed: SentRow[] = []
   /** How many of them each row under way will cover, by tenant and number. */
   readonly #covers = new Map<string, number>()
+  /** Positions of replies, with the life that has given them: a later one gives them to no other commit (LEDGER P1). */
+  readonly #positions = new Map<string, number>()
+  #lives = 0
   acknowledgedCount = 0
 
   get faults(): readonly string[] {
@@ -56,13 +57,16 @@ export class KillOracle {
     return fresh
   }
 
-  #onSend(line: RowLine): void {
+  #onSend(line: SentRow): void {
     const rows = this.#known(line.id)
     rows.sent = Math.max(rows.sent, line.seq)
     this.#covers.set(`${line.id} ${line.seq}`, this.#relaxed.length)
   }
 
-  #onSent(line: RowLine): void {
+  #onSent(line: Extract<KillLine, { type: 'sent' }>): void {
+    const life = this.#positions.get(line.position) ?? this.#lives
+    if (life !== this.#lives) this.blame(`${line.id}: position ${line.position} was given before, by life ${life}`)
+    this.#positions.set(line.position, this.#lives)
     if (line.isRelaxed) {
       this.#relaxed.push(line)
       return
@@ -73,13 +77,14 @@ export class KillOracle {
     for (const one of this.#relaxed.slice(0, covered)) this.#promise(one)
   }
 
-  #promise({ id, seq }: RowLine): void {
+  #promise({ id, seq }: SentRow): void {
     const rows = this.#known(id)
     rows.promised = Math.max(rows.promised, seq)
   }
 
   /** What was under way when its process died is promised to nobody any more. */
   #forgetUnderWay(): void {
+    this.#lives += 1
     this.#relaxed = []
     this.#covers.clear()
   }
