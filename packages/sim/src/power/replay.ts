@@ -9,7 +9,8 @@ import { withBytes } from './survivors.ts'
 
 const PAGE_BYTES = 4096
 
-interface Image {
+/** A file, and the position of its last commit. */
+export interface Image {
   bytes: Buffer
   lsn: number
   lineage: string
@@ -32,6 +33,11 @@ export class Replay {
     const sum = pages.reduce((all, page) => crc32(page.bytes, all + page.number), 0)
     if ((this.#positions.get(position) ?? sum) !== sum) this.#blame(entry, 'its position was that of another commit')
     this.#positions.set(position, sum)
+  }
+
+  /** Begins with a file that was closed well, and of which no entry will be seen again. */
+  begin(incarnation: string, image: Readonly<Image>): void {
+    this.#images.set(incarnation, { ...image })
   }
 
   /** The file of `incarnation`; undefined when no entry of it was recovered. */
@@ -68,8 +74,13 @@ export class Replay {
 
 function applied(image: Buffer, { pages, databasePages }: EntryRecord): Buffer {
   let bytes: Buffer = Buffer.from(image)
-  for (const page of pages) bytes = withBytes(bytes, page.bytes, (page.number - 1) * PAGE_BYTES)
+  for (const page of pages) bytes = withPage(bytes, page.number, page.bytes)
   return Buffer.concat([bytes], databasePages * PAGE_BYTES)
+}
+
+/** `file` with one of its pages written. */
+export function withPage(file: Buffer, number: number, page: Uint8Array): Buffer {
+  return withBytes(file, page, (number - 1) * PAGE_BYTES)
 }
 
 /** What a power cut left of a ledger, beside all that was ever written to it. */
