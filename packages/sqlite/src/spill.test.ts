@@ -56,7 +56,7 @@ describe.each(UNDONE)('%s in a transaction larger than the page cache', (_, undo
     file.begin('immediate')
     file.script(["INSERT INTO t(b) VALUES ('before')"])
     undo(file)
-    await file.commit()
+    await file.commit({ isNumbered: false })
     await perform(file, "INSERT INTO t(b) VALUES ('after')")
     expect(rowsAfterCrash(file.path)).toBe(3_002n)
   })
