@@ -29,11 +29,6 @@ export interface ScanSource {
   readonly metaPage: number
 }
 
-/** A page and the frame of its last image. */
-type PageFrame = readonly [number: number, frame: number]
-
-const CAPTURE_IS_OVER = 'a capture is read before the log is begun anew'
-
 /** Two words in this machine's order, compared and never computed with. */
 export type WalWords = readonly [number, number]
 
@@ -95,11 +90,9 @@ export class ChainScan {
   #takeCommit(databasePages: number): void {
     const first = this.end.frame
     const before = this.end.databasePages
-    let frame = first
-    for (const number of this.#numbers) {
+    for (const [index, number] of this.#numbers.entries()) {
       // A transaction that spilled may have written pages that it cut off in the end.
-      if (number <= databasePages) this.lastFrames.set(number, frame)
-      frame += 1
+      if (number <= databasePages) this.lastFrames.set(number, first + index)
     }
     if (databasePages < before) this.#forgetBeyond(databasePages)
     for (let number = before + 1; number <= databasePages; number += 1) {
@@ -125,42 +118,22 @@ export class ChainScan {
    * The last image of each page, in the order of the log: views of the block while it holds them all. Otherwise they are read
    * again on the way, and copied, since each load of the block takes the one before it away.
    */
-  pages(): Iterator<CapturedPage> {
-    const frames = [...this.lastFrames].sort(inOrderOfFrames)
-    return this.#holds(frames) ? this.#heldPages(frames) : this.#loadedPages(frames)
-  }
-
-  #holds(frames: readonly PageFrame[]): boolean {
-    const { block } = this.#source
-    const [first, last] = [frames[0], frames.at(-1)]
-    if (first === undefined || last === undefined) return true
-    return block.offsetOf(this, first[1]) !== undefined && block.offsetOf(this, last[1]) !== undefined
-  }
-
-  /** The common case, and every commit's: an array costs a third of what a generator does. */
-  #heldPages(frames: readonly PageFrame[]): Iterator<CapturedPage> {
-    return frames.map(([number, frame]) => ({ number, bytes: this.#pageOf(number, frame) })).values()
-  }
-
-  *#loadedPages(frames: readonly PageFrame[]): Generator<CapturedPage> {
+  *pages(): Generator<CapturedPage> {
     const { block, descriptor } = this.#source
+    const frames = [...this.lastFrames].sort(([, one], [, other]) => one - other)
+    const isHeld = frames.every(([, frame]) => block.offsetOf(this, frame) !== undefined)
     for (const [number, frame] of frames) {
       if (block.offsetOf(this, frame) === undefined) {
         block.load(this, descriptor, { first: frame, count: Math.min(BLOCK_FRAMES_MAX, this.end.frame - frame) })
       }
-      yield { number, bytes: new Uint8Array(this.#pageOf(number, frame)) }
+      const offset = block.offsetOf(this, frame)
+      const isSame = offset !== undefined && this.#hasSalts(offset)
+      assert(
+        isSame && block.memory.bytes.readUInt32BE(offset) === number,
+        'a capture is read before the log is begun anew',
+      )
+      const bytes = this.#pageAt(offset)
+      yield { number, bytes: isHeld ? bytes : new Uint8Array(bytes) }
     }
   }
-
-  #pageOf(number: number, frame: number): Uint8Array {
-    const { block } = this.#source
-    const offset = block.offsetOf(this, frame)
-    const isSame = offset !== undefined && this.#hasSalts(offset)
-    assert(isSame && block.memory.bytes.readUInt32BE(offset) === number, CAPTURE_IS_OVER)
-    return this.#pageAt(offset)
-  }
-}
-
-function inOrderOfFrames(one: PageFrame, other: PageFrame): number {
-  return one[1] - other[1]
 }

@@ -26,7 +26,6 @@ const HEADER_WORDS = WAL_HEADER_BYTES / 4
 /** The log that the position is in. `words` are its header's, as they lie in memory. */
 interface KnownLog {
   readonly words: Int32Array
-  readonly salts: WalWords
   readonly firstSalt: number
 }
 
@@ -134,7 +133,8 @@ export class WalReader {
   }
 
   #scanOf(log: KnownLog, metaPage: number): ChainScan {
-    return new ChainScan({ descriptor: this.#awake(), block, salts: log.salts, metaPage }, this.#position)
+    const salts: WalWords = [log.words[4] ?? 0, log.words[5] ?? 0]
+    return new ChainScan({ descriptor: this.#awake(), block, salts, metaPage }, this.#position)
   }
 
   /** The log that the file holds now; undefined when a checkpoint has cut it to nothing. */
@@ -146,8 +146,7 @@ export class WalReader {
     const header = parseWalHeader(headerMemory)
     assert(header !== undefined, 'the header of the log has the checksum of its bytes')
     if (known !== undefined) this.#restartCount += (header.firstSalt - known.firstSalt) >>> 0
-    const words = headerMemory.words.slice()
-    this.#log = { words, salts: [words[4] ?? 0, words[5] ?? 0], firstSalt: header.firstSalt }
+    this.#log = { words: headerMemory.words.slice(), firstSalt: header.firstSalt }
     this.#position = { frame: 0, sum: header.sum, databasePages: this.#position.databasePages }
     return this.#log
   }
