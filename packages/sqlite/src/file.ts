@@ -22,6 +22,7 @@ import type { EngineConnection, EngineDriver, EngineStatement } from './driver.t
 import { sqlFailure } from './failure.ts'
 import type {
   CommitHooks,
+  CommitKind,
   Executed,
   ExecuteOptions,
   FileSizes,
@@ -132,13 +133,13 @@ export class SqliteFile {
   }
 
   /** Commits: with `full`, which waits for the disk, off the event loop; with `off`, before this returns. */
-  async commit(): Promise<void> {
-    this.#hooks.before()
+  async commit(kind: CommitKind): Promise<void> {
+    this.#hooks.before(kind)
     if (this.#synchronous === 'full') await this.engine('COMMIT').getOffThread([], 0)
     else this.engine('COMMIT').get()
     this.#mayHaveGrown = true
     this.#forgetIfChanged()
-    this.#hooks.after()
+    this.#hooks.after(kind)
   }
 
   /** True when something was committed since this was last asked: the moment to look at the WAL's size. */
@@ -164,15 +165,15 @@ export class SqliteFile {
     this.#forgetIfChanged()
   }
 
-  /** An engine transaction: synchronous from BEGIN to COMMIT, rolled back when `body` throws. */
+  /** An engine transaction, whose `body` raises the LSN: synchronous from BEGIN to COMMIT, rolled back when `body` throws. */
   transaction<T>(body: () => T): T {
     this.begin('immediate')
     try {
       const result = body()
-      this.#hooks.before()
+      this.#hooks.before({ isNumbered: true })
       this.engine('COMMIT').get()
       this.#mayHaveGrown = true
-      this.#hooks.after()
+      this.#hooks.after({ isNumbered: true })
       return result
     } catch (error) {
       this.rollback()

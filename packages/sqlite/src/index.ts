@@ -11,7 +11,7 @@ export { libsqlDriver } from './drivers/libsql.ts'
 export { nodeSqliteDriver } from './drivers/node-sqlite.ts'
 export { hostFailure, isBusy, isDamage, sqlFailure } from './failure.ts'
 export { SqliteFile, TooLongForLoop } from './file.ts'
-export type { CommitHooks, Executed, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
+export type { CommitHooks, CommitKind, Executed, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
 export {
   CACHE_KIB,
   MAINTENANCE_TIMEOUT_MS,

@@ -14,6 +14,7 @@ import {
   readLedger,
 } from '@tenax/ledger'
 import { GATE_MS_MAX } from '../limits.ts'
+import { GateQueue } from './gate-queue.ts'
 
 /** What a host's ledger is made of. */
 export interface HostLedgerOptions {
@@ -65,6 +66,7 @@ export class HostLedger {
   readonly #redone: Map<Incarnation, bigint>
   readonly clock: Clock
   readonly #diskBytesMax: number
+  readonly #gate: GateQueue
   #requestCheckpoints: CheckpointRequest = async () => undefined
   #tending: Promise<void> | undefined
   /** Who reads the ledger now: nothing is removed meanwhile. */
@@ -79,6 +81,7 @@ export class HostLedger {
     this.#redone = new Map(redone)
     this.clock = clock
     this.#diskBytesMax = diskBytesMax
+    this.#gate = new GateQueue({ clock, waitMsMax: GATE_MS_MAX, late: notDurableYet })
   }
 
   /** Who is asked when the ledger has grown beyond its bound. */
@@ -118,9 +121,7 @@ export class HostLedger {
    */
   durable(seq: number): Promise<void> {
     if (seq <= this.#ledger.durableSeq) return Promise.resolve()
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = this.clock.after(GATE_MS_MAX, () => reject(notDurableYet()))
-    return Promise.race([this.#ledger.durable(seq), late]).finally(() => timer.cancel())
+    return this.#gate.wait(this.#ledger.durable(seq))
   }
 
   /** Resolves when all that was appended so far is fsynced. Throws as {@link HostLedger.durable}. */

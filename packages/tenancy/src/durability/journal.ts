@@ -10,8 +10,15 @@
  */
 import { assert, type Incarnation, InvariantError, isTenaxError, type Lineage, messageOf } from '@tenax/kernel'
 import type { LedgerPage } from '@tenax/ledger'
-import { type Capture, isBusy, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
-import { readLsn } from '../identity.ts'
+import {
+  type Capture,
+  type CommitKind,
+  isBusy,
+  proveCommits,
+  readMainPage,
+  type SqliteFile,
+  WalReader,
+} from '@tenax/sqlite'
 import type { FileJournal } from './file-journal.ts'
 import type { HostLedger } from './host-ledger.ts'
 import { WaitingCommits } from './waiting-commits.ts'
@@ -42,8 +49,6 @@ export class Journal implements FileJournal {
   #lineage: Lineage
   #parentLineage: Lineage
   #lsn: bigint
-  /** The LSN that the transaction sees which is being committed. */
-  #nextLsn: bigint | undefined
   /** The page that holds the LSN. */
   #metaPage: number
   #seq = 0
@@ -85,7 +90,7 @@ export class Journal implements FileJournal {
 
   #begin(knownCommits: number): void {
     const found = this.#capture()
-    this.#file.onCommit({ before: () => this.#beforeCommit(), after: () => this.#afterCommit() })
+    this.#file.onCommit({ before: (kind) => this.#beforeCommit(kind), after: (kind) => this.#afterCommit(kind) })
     if (found === undefined) this.#checkpointedLsn = this.#lsn
     else this.#walBytes = found.walBytes
     if (found !== undefined && found.commits.length > knownCommits) this.#keep(found)
@@ -128,20 +133,17 @@ export class Journal implements FileJournal {
     return this.#walBytes
   }
 
-  /** Looks at what is about to be committed, and asks whether the ledger can take it. */
-  #beforeCommit(): void {
-    this.#nextLsn = readLsn(this.#file)
-    if (this.#nextLsn !== this.#lsn) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
+  /** Asks whether the ledger can take what is about to be committed. */
+  #beforeCommit({ isNumbered }: CommitKind): void {
+    if (isNumbered) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
   }
 
-  #afterCommit(): void {
-    const lsn = this.#nextLsn
-    this.#nextLsn = undefined
-    // Nothing was changed, or what was changed gets its number at once.
-    if (lsn === undefined || lsn === this.#lsn) return
+  #afterCommit({ isNumbered }: CommitKind): void {
+    if (!isNumbered) return // nothing was changed, or what was changed gets its number at once
+    const lsn = this.#lsn + 1n
     const capture = this.#capture()
     assert(capture !== undefined, 'a commit is in the log')
-    assert(proveCommits(capture, this.#lsn).lsn === lsn, 'the log has the LSN that the connection sees')
+    assert(proveCommits(capture, this.#lsn).lsn === lsn, 'the log has the LSN that the commit was given')
     assert(!capture.isUnlinked, 'the live log has its name')
     this.#walBytes = capture.walBytes
     this.#append(lsn, capture)
