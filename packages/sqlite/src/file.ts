@@ -164,8 +164,8 @@ export class SqliteFile {
     this.#forgetIfChanged()
   }
 
-  /** An engine transaction: synchronous from BEGIN to COMMIT, rolled back when `body` throws. */
-  transaction<T>(body: () => T): T {
+  /** An engine transaction: synchronous from BEGIN to COMMIT, rolled back when `body` throws. `rowsOnly`: no schema changes. */
+  transaction<T>(body: () => T, { rowsOnly = false } = {}): T {
     this.begin('immediate')
     try {
       const result = body()
@@ -178,7 +178,7 @@ export class SqliteFile {
       this.rollback()
       throw error
     } finally {
-      this.dropTenantStatements()
+      if (!rowsOnly) this.dropTenantStatements()
     }
   }
 
