@@ -60,7 +60,7 @@ export class CarriedChecksum {
 
   /** Takes everything that was committed since the last capture, before it goes to the ledger. */
   take(capture: Capture, pages: Capture['pages'] = capture.pages): void {
-    // A stranger's checkpoint that begins the log anew may have taken commits away that no capture saw.
+    // Only a stranger begins a log with other salts than the next: there may have been one before it that no capture saw.
     if (capture.restartCount > this.#checkpointCount) this.#sum.lose()
     this.#checkpointCount = 0
     this.#sum.apply({ pages, databasePages: capture.databasePages })
