@@ -165,8 +165,11 @@ export class SqliteFile {
     this.#forgetIfChanged()
   }
 
-  /** An engine transaction, whose `body` raises the LSN: synchronous from BEGIN to COMMIT, rolled back when `body` throws. */
-  transaction<T>(body: () => T): T {
+  /**
+   * An engine transaction, whose `body` raises the LSN: synchronous from BEGIN to COMMIT, rolled back when `body` throws.
+   * `rowsOnly`: it changes no schema.
+   */
+  transaction<T>(body: () => T, { rowsOnly = false } = {}): T {
     this.begin('immediate')
     try {
       const result = body()
@@ -179,7 +182,7 @@ export class SqliteFile {
       this.rollback()
       throw error
     } finally {
-      this.dropTenantStatements()
+      if (!rowsOnly) this.dropTenantStatements()
     }
   }
 

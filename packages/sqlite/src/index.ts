@@ -37,7 +37,13 @@ export {
   proveCommits,
 } from './wal/capture.ts'
 export { readMetaLsn } from './wal/meta-lsn.ts'
-export { type ChecksumPosition, checksumOfFile, FileChecksum, hashPage } from './wal/page-checksum.ts'
+export {
+  type ChecksumChange,
+  type ChecksumPosition,
+  checksumOfFile,
+  FileChecksum,
+  hashPage,
+} from './wal/page-checksum.ts'
 export { type RedoLog, writeRedoWal } from './wal/redo-wal.ts'
 export { LOCK_PAGE_NUMBER, type WalSalts } from './wal/wal-format.ts'
 export { WalReader } from './wal/wal-reader.ts'

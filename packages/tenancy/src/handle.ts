@@ -169,6 +169,18 @@ export class Handle implements Poolable {
   }
 
   /**
+   * Reads the whole main file, frozen by the caller, and stops the tenant when it is not what its commits have made of it
+   * (LEDGER X1). As {@link FileJournal.verifyMain}.
+   */
+  async verifyMain(beforeRead: () => void): Promise<void> {
+    try {
+      await this.#journal.verifyMain(beforeRead)
+    } catch (error) {
+      throw await this.examine(error)
+    }
+  }
+
+  /**
    * Decides what a failure means for the tenant, and gives the error that its caller gets. A broken invariant of this
    * tenant stops it. When the engine speaks of damage the file itself is asked: only one that fails its check is stopped.
    */

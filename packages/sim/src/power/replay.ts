@@ -5,9 +5,13 @@
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { type EntryRecord, type PlacedRecord, readLedger, type SegmentFiles } from '@tenax/ledger'
+import { hashPage } from '@tenax/sqlite'
 import { withBytes } from './survivors.ts'
 
 const PAGE_BYTES = 4096
+/** Flags of an entry, as the ledger's FORMAT.md has them. */
+const COALESCED = 1
+const NO_CHECKSUM = 2
 
 /** A file, and the position of its last commit. */
 export interface Image {
@@ -27,7 +31,7 @@ export class Replay {
    * (LEDGER P1). Recovery's copies hold many commits and are left out.
    */
   see(entry: EntryRecord): void {
-    if (entry.flags !== 0) return
+    if ((entry.flags & COALESCED) !== 0) return
     const { incarnation, lineage, lsn, pages } = entry
     const position = `${incarnation} ${lineage} ${lsn}`
     const sum = pages.reduce((all, page) => crc32(page.bytes, all + page.number), 0)
@@ -54,6 +58,7 @@ export class Replay {
         lsn: entry.lsn,
         lineage: entry.lineage,
       })
+      this.#checkSum(entry)
       if (entry.pages.length !== entry.databasePages) this.#blame(entry, 'its first entry does not hold all its pages')
       return
     }
@@ -65,6 +70,18 @@ export class Replay {
     const bytes = applied(known.bytes, entry)
     if (isCopy && !bytes.equals(known.bytes)) this.#blame(entry, 'its copy has other pages')
     this.#images.set(entry.incarnation, { bytes, lsn: entry.lsn, lineage: entry.lineage })
+    this.#checkSum(entry)
+  }
+
+  /** The page checksum of each commit is that of the bytes (LEDGER X1), and a power cut makes nobody forget it. */
+  #checkSum(entry: EntryRecord): void {
+    const { bytes } = this.#images.get(entry.incarnation) ?? { bytes: Buffer.alloc(0) }
+    let checksum = 0n
+    for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
+      checksum ^= hashPage(at / PAGE_BYTES + 1, bytes.subarray(at, at + PAGE_BYTES))
+    }
+    if ((entry.flags & NO_CHECKSUM) !== 0) this.#blame(entry, 'nobody knew its page checksum')
+    else if (entry.checksum !== checksum) this.#blame(entry, 'its page checksum is not that of its pages')
   }
 
   #blame({ incarnation, lsn }: EntryRecord, text: string): void {
