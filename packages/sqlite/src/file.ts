@@ -13,11 +13,8 @@
 import { fdatasync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { assert, TenaxError } from '@tenax/kernel'
-import { LRUCache } from 'lru-cache'
 import { changesSince, NO_CHANGES, totalChanges } from './change-counters.ts'
 import { type Bindings, bindValues } from './core/parameters.ts'
-import { TENANT_POLICY } from './core/policy.ts'
-import { parseStatement } from './core/statement.ts'
 import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
 import { sqlFailure } from './failure.ts'
 import type {
@@ -29,18 +26,11 @@ import type {
   OpenOptions,
   SqliteFileSettings,
 } from './file-options.ts'
-import {
-  MAINTENANCE_TIMEOUT_MS,
-  PAGE_BYTES,
-  SHORT_PREPARE_MS,
-  SHORT_TIMEOUT_MS,
-  STATEMENTS_HELD_MAX,
-  STATEMENTS_MAX,
-} from './limits.ts'
+import { MAINTENANCE_TIMEOUT_MS, PAGE_BYTES, SHORT_TIMEOUT_MS, STATEMENTS_HELD_MAX } from './limits.ts'
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
 import { applyPragmas, type Synchronous } from './open-pragmas.ts'
-import { isCheapDefinition, refuseLargeSchema, SCHEMA_SIZE_SQL, TENANT_DEFINITIONS_SQL } from './schema-size.ts'
-import { compileTenantStatement, keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
+import { keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
+import { TenantStatements } from './tenant-statements.ts'
 import { mendVectorMetadata } from './vector-index.ts'
 
 const syncDescriptor = promisify(fdatasync)
@@ -55,13 +45,10 @@ export class SqliteFile {
   readonly #connection: EngineConnection
   readonly #hold: MainFileHold
   readonly #engineStatements = new Map<string, EngineStatement>()
-  readonly #tenantStatements = new LRUCache<string, TenantStatement>({ max: STATEMENTS_MAX })
-  readonly #nowMs: () => number
+  readonly #tenants: TenantStatements
   readonly #synchronous: Synchronous
   #hooks: CommitHooks = { before: () => undefined, after: () => undefined }
-  #schemaMayHaveChanged = false
   #mayHaveGrown = false
-  #cheapDefinitions: boolean | undefined
   #closed = false
 
   private constructor(hold: MainFileHold, connection: EngineConnection, options: OpenOptions) {
@@ -70,7 +57,8 @@ export class SqliteFile {
     this.#driver = options.driver
     this.#hold = hold
     this.#connection = connection
-    this.#nowMs = options.nowMs
+    const engine = (sql: string) => this.engine(sql)
+    this.#tenants = new TenantStatements({ connection, engine, nowMs: options.nowMs, reply: options.settings.reply })
     this.#synchronous = options.synchronous ?? 'full'
   }
 
@@ -138,7 +126,7 @@ export class SqliteFile {
     if (this.#synchronous === 'full') await this.engine('COMMIT').getOffThread([], 0)
     else this.engine('COMMIT').get()
     this.#mayHaveGrown = true
-    this.#forgetIfChanged()
+    this.#tenants.forgetIfChanged()
     this.#hooks.after(kind)
   }
 
@@ -152,7 +140,7 @@ export class SqliteFile {
   /** Ends the transaction, if there still is one, without its writes. */
   rollback(): void {
     if (this.inTransaction) this.engine('ROLLBACK').get()
-    this.#forgetIfChanged()
+    this.#tenants.forgetIfChanged()
   }
 
   /** Sets, releases or returns to a savepoint inside a transaction. The name is quoted, whatever it holds. */
@@ -162,7 +150,7 @@ export class SqliteFile {
     } catch (error) {
       throw sqlFailure(error)
     }
-    this.#forgetIfChanged()
+    this.#tenants.forgetIfChanged()
   }
 
   /**
@@ -193,7 +181,7 @@ export class SqliteFile {
 
   /** The statement of this text, if it is compiled. */
   prepared(text: string): TenantStatement | undefined {
-    return this.#tenantStatements.get(text)
+    return this.#tenants.get(text)
   }
 
   /**
@@ -201,31 +189,8 @@ export class SqliteFile {
    *
    * @throws TenaxError `sql_error`, `sql_refused`
    */
-  async prepare(text: string): Promise<TenantStatement> {
-    const known = this.#tenantStatements.get(text)
-    if (known !== undefined) return known
-    const parsed = parseStatement(text)
-    const plainly = (sql: string) => this.#connection.prepareOffThread(sql)
-    const sandboxed = (sql: string) => this.#sandboxed(sql)
-    const startMs = this.#nowMs()
-    try {
-      const prepared = await compileTenantStatement(parsed, { sandboxed, plainly }, this.settings.reply)
-      prepared.quickToCompile = this.#nowMs() - startMs <= SHORT_PREPARE_MS
-      this.#tenantStatements.set(text, prepared)
-      return prepared
-    } catch (error) {
-      throw sqlFailure(error)
-    }
-  }
-
-  /** Compiles a tenant's text with the authorizer on, off thread: some texts take seconds to compile. */
-  async #sandboxed(sql: string): Promise<EngineStatement> {
-    this.#connection.setPolicy(TENANT_POLICY)
-    try {
-      return await this.#connection.prepareOffThread(sql)
-    } finally {
-      this.#connection.setPolicy(undefined)
-    }
+  prepare(text: string): Promise<TenantStatement> {
+    return this.#tenants.prepare(text)
   }
 
   /**
@@ -234,11 +199,12 @@ export class SqliteFile {
    */
   async execute(prepared: TenantStatement, bindings: Bindings, options: ExecuteOptions): Promise<Executed> {
     const values = bindValues(prepared.parsed.parameters, bindings)
-    const onLoop = options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout && this.#definitionsAreCheap()
+    const onLoop =
+      options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout && this.#tenants.definitionsAreCheap()
     const writes = prepared.parsed.kind === 'write' || prepared.parsed.kind === 'schema'
     const before = writes ? totalChanges((sql) => this.engine(sql)) : 0n
     try {
-      const ready = prepared.shape === 'late' ? await this.#compileLate(prepared) : prepared
+      const ready = prepared.shape === 'late' ? await this.#tenants.compileLate(prepared) : prepared
       const rows = await runTenantStatement(ready, values, {
         offThread: !onLoop,
         timeoutMs: onLoop ? SHORT_TIMEOUT_MS : options.timeoutMs,
@@ -255,40 +221,13 @@ export class SqliteFile {
       }
       throw failure
     } finally {
-      if (prepared.parsed.kind === 'schema') this.#schemaChanged()
+      if (prepared.parsed.kind === 'schema') this.#tenants.schemaChanged()
     }
-  }
-
-  /** Asked once per schema: whether its triggers, views, defaults and the like call only what may run on the loop. */
-  #definitionsAreCheap(): boolean {
-    this.#cheapDefinitions ??= this.engine(TENANT_DEFINITIONS_SQL)
-      .all()
-      .every(([sql]) => sql instanceof Uint8Array && isCheapDefinition(Buffer.from(sql).toString('utf8')))
-    return this.#cheapDefinitions
-  }
-
-  async #compileLate(prepared: TenantStatement): Promise<TenantStatement> {
-    assert(this.inTransaction, 'the schema changes inside a transaction')
-    refuseLargeSchema(this.engine(SCHEMA_SIZE_SQL), prepared.parsed)
-    return { ...prepared, statement: await this.#sandboxed(prepared.parsed.text), shape: 'none' }
-  }
-
-  /** Now, because what follows in this transaction must be compiled anew; at its end again, because it may roll back. */
-  #schemaChanged(): void {
-    this.dropTenantStatements()
-    this.#schemaMayHaveChanged = this.inTransaction
-  }
-
-  #forgetIfChanged(): void {
-    if (!this.#schemaMayHaveChanged) return
-    this.dropTenantStatements()
-    this.#schemaMayHaveChanged = this.inTransaction
   }
 
   /** Forgets all compiled statements of the tenant. */
   dropTenantStatements(): void {
-    this.#cheapDefinitions = undefined
-    this.#tenantStatements.clear()
+    this.#tenants.drop()
   }
 
   /** A switch of the connection (`foreign_keys`, `defer_foreign_keys`), read back. */
@@ -371,10 +310,7 @@ export class SqliteFile {
 
   /** An estimate of the memory that this handle holds, in bytes: page cache and compiled statements. */
   memoryBytes(): number {
-    const statements = Math.max(
-      this.#tenantStatements.size + this.#engineStatements.size,
-      this.#connection.statementsHeld(),
-    )
+    const statements = Math.max(this.#tenants.count + this.#engineStatements.size, this.#connection.statementsHeld())
     return this.settings.cacheKib * 1024 + statements * 5 * 1024
   }
 
