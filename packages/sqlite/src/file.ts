@@ -5,8 +5,7 @@
  *  1. Exactly one connection writes and checkpoints the file (`wal_autocheckpoint` is 0).
  *  2. One operation at a time: nothing synchronous runs while an off-thread call is pending. The caller's queue keeps it.
  *  3. BEGIN stands here and nowhere else; tenant text cannot contain it.
- *  4. A tenant's compiled statement is dropped as soon as the schema may have changed, because the engine recompiles a
- *     stale one silently and without the sandbox.
+ *  4. A transaction that has spilled is never committed ({@link SpillWatch}).
  *  5. `close()` is called only after a TRUNCATE checkpoint that left the WAL at 0 bytes (LEDGER K4), because descriptors
  *     linger, and a late close by the collector may checkpoint again.
  */
@@ -28,7 +27,8 @@ import type {
 } from './file-options.ts'
 import { MAINTENANCE_TIMEOUT_MS, PAGE_BYTES, SHORT_TIMEOUT_MS, STATEMENTS_HELD_MAX } from './limits.ts'
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
-import { applyPragmas, type Synchronous } from './open-pragmas.ts'
+import { applyPragmas, SPILL_AT_LIMIT, SPILL_NEVER, type Synchronous } from './open-pragmas.ts'
+import { SpillWatch, transactionTooLarge } from './spill-watch.ts'
 import { keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
 import { TenantStatements } from './tenant-statements.ts'
 import { mendVectorMetadata } from './vector-index.ts'
@@ -47,6 +47,7 @@ export class SqliteFile {
   readonly #engineStatements = new Map<string, EngineStatement>()
   readonly #tenants: TenantStatements
   readonly #synchronous: Synchronous
+  readonly #spills: SpillWatch
   #hooks: CommitHooks = { before: () => undefined, after: () => undefined }
   #mayHaveGrown = false
   #closed = false
@@ -56,6 +57,7 @@ export class SqliteFile {
     this.settings = options.settings
     this.#driver = options.driver
     this.#hold = hold
+    this.#spills = new SpillWatch(`${this.path}-wal`)
     this.#connection = connection
     const engine = (sql: string) => this.engine(sql)
     this.#tenants = new TenantStatements({ connection, engine, nowMs: options.nowMs, reply: options.settings.reply })
@@ -117,11 +119,17 @@ export class SqliteFile {
   }
 
   begin(mode: 'deferred' | 'immediate'): void {
+    this.#spills.began()
     this.engine(mode === 'immediate' ? 'BEGIN IMMEDIATE' : 'BEGIN').get()
   }
 
-  /** Commits: with `full`, which waits for the disk, off the event loop; with `off`, before this returns. */
+  /**
+   * Commits: with `full`, which waits for the disk, off the event loop; with `off`, before this returns.
+   *
+   * @throws TenaxError `transaction_too_large`: it is rolled back
+   */
   async commit(kind: CommitKind): Promise<void> {
+    this.#refuseSpilled()
     this.#hooks.before(kind)
     if (this.#synchronous === 'full') await this.engine('COMMIT').getOffThread([], 0)
     else this.engine('COMMIT').get()
@@ -143,6 +151,14 @@ export class SqliteFile {
     this.#tenants.forgetIfChanged()
   }
 
+  /** Ends a transaction that is over the limit: its COMMIT could take away what was committed before (decision 0012). */
+  #refuseSpilled(): void {
+    if (!this.inTransaction || !this.#spills.hasSpilled()) return
+    this.rollback()
+    this.#mayHaveGrown = true
+    throw transactionTooLarge()
+  }
+
   /** Sets, releases or returns to a savepoint inside a transaction. The name is quoted, whatever it holds. */
   savepoint(verb: keyof typeof SAVEPOINT_VERBS, name: string): void {
     try {
@@ -155,12 +171,14 @@ export class SqliteFile {
 
   /**
    * An engine transaction, whose `body` raises the LSN: synchronous from BEGIN to COMMIT, rolled back when `body` throws.
-   * `rowsOnly`: it changes no schema.
+   * `rowsOnly`: it changes no schema, and few rows.
    */
   transaction<T>(body: () => T, { rowsOnly = false } = {}): T {
     this.begin('immediate')
+    if (!rowsOnly) this.#spills.note()
     try {
       const result = body()
+      this.#refuseSpilled()
       this.#hooks.before({ isNumbered: true })
       this.engine('COMMIT').get()
       this.#mayHaveGrown = true
@@ -203,6 +221,7 @@ export class SqliteFile {
       options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout && this.#tenants.definitionsAreCheap()
     const writes = prepared.parsed.kind === 'write' || prepared.parsed.kind === 'schema'
     const before = writes ? totalChanges((sql) => this.engine(sql)) : 0n
+    if (!onLoop) this.#spills.note()
     try {
       const ready = prepared.shape === 'late' ? await this.#tenants.compileLate(prepared) : prepared
       const rows = await runTenantStatement(ready, values, {
@@ -210,6 +229,7 @@ export class SqliteFile {
         timeoutMs: onLoop ? SHORT_TIMEOUT_MS : options.timeoutMs,
         limits: this.settings.reply,
       })
+      if (writes && !onLoop) this.#refuseSpilled()
       const { wrote, ...effects } = writes ? changesSince((sql) => this.engine(sql), before) : NO_CHANGES
       const result = { columns: prepared.columns, rows, ...effects }
       return { result, wrote: wrote || prepared.parsed.kind === 'schema' }
@@ -244,7 +264,12 @@ export class SqliteFile {
   /** VACUUM, outside any transaction, off thread. */
   async vacuum(): Promise<void> {
     assert(!this.inTransaction, 'VACUUM runs outside a transaction')
-    await this.#maintain('VACUUM')
+    this.#connection.script(SPILL_NEVER) // it commits by itself; the page quota is its limit
+    try {
+      await this.#maintain('VACUUM')
+    } finally {
+      this.#connection.script(SPILL_AT_LIMIT)
+    }
     this.dropTenantStatements()
     mendVectorMetadata(this.#connection)
   }
@@ -255,6 +280,7 @@ export class SqliteFile {
   }
 
   async #maintain(sql: string): Promise<void> {
+    this.#spills.note()
     try {
       await this.#connection.prepare(sql).getOffThread([], MAINTENANCE_TIMEOUT_MS)
     } catch (error) {
