@@ -153,7 +153,7 @@ export class SqliteFile {
 
   /** Ends a transaction that is over the limit: its COMMIT could take away what was committed before (decision 0012). */
   #refuseSpilled(): void {
-    if (!this.#spills.hasSpilled()) return
+    if (!this.inTransaction || !this.#spills.hasSpilled()) return
     this.rollback()
     this.#mayHaveGrown = true
     throw transactionTooLarge()
