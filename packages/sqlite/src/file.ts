@@ -14,7 +14,7 @@ import { fdatasync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { assert, TenaxError } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
-import { changesSince, NO_CHANGES, totalChanges } from './change-counters.ts'
+import { changesSince, NO_CHANGES, readSizes, totalChanges } from './change-counters.ts'
 import { type Bindings, bindValues } from './core/parameters.ts'
 import { TENANT_POLICY } from './core/policy.ts'
 import { parseStatement } from './core/statement.ts'
@@ -39,6 +39,7 @@ import {
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
 import { applyPragmas, type Synchronous } from './open-pragmas.ts'
 import { isCheapDefinition, refuseLargeSchema, SCHEMA_SIZE_SQL, TENANT_DEFINITIONS_SQL } from './schema-size.ts'
+import { executeNow } from './tenant-now.ts'
 import { compileTenantStatement, keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
 import { mendVectorMetadata } from './vector-index.ts'
 
@@ -255,6 +256,13 @@ export class SqliteFile {
     }
   }
 
+  /** As `prepare` and `execute`, before it returns: for SQL that runs inside a commit of the engine's. */
+  executeNow(text: string, bindings: Bindings, timeoutMs: number): Executed {
+    const parts = { connection: this.#connection, reply: this.settings.reply, statements: this.#tenantStatements }
+    const own = { schemaChanged: () => this.#schemaChanged(), engine: (sql: string) => this.engine(sql) }
+    return executeNow({ ...parts, ...own }, { text, bindings, timeoutMs })
+  }
+
   /** Asked once per schema: whether its triggers, views, defaults and the like call only what may run on the loop. */
   #definitionsAreCheap(): boolean {
     this.#cheapDefinitions ??= this.engine(TENANT_DEFINITIONS_SQL)
@@ -346,8 +354,7 @@ export class SqliteFile {
   /** `PRAGMA quick_check`: undefined when sound, else the first complaint. */
   async quickCheck(): Promise<string | undefined> {
     const row = await this.engine('PRAGMA quick_check(1)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
-    const text = row?.[0]
-    return text === 'ok' ? undefined : String(text)
+    return row?.[0] === 'ok' ? undefined : String(row?.[0])
   }
 
   /** Bytes of the WAL, by its directory entry: the file itself is never opened here. */
@@ -356,13 +363,7 @@ export class SqliteFile {
   }
 
   sizes(): FileSizes {
-    const read = (sql: string): number => Number(this.engine(sql).get()?.[0] ?? 0)
-    return {
-      pageCount: read('PRAGMA page_count'),
-      pageBytes: read('PRAGMA page_size'),
-      freePages: read('PRAGMA freelist_count'),
-      walBytes: this.walBytes(),
-    }
+    return { ...readSizes((sql) => this.engine(sql)), walBytes: this.walBytes() }
   }
 
   /** An estimate of the memory that this handle holds, in bytes: page cache and compiled statements. */
