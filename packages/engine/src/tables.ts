@@ -71,6 +71,7 @@ const STEP_SQL = `CREATE TABLE tenax_step (
   event_key TEXT,
   wait_number INTEGER,
   child TEXT,
+  child_policy TEXT CHECK (child_policy IN ('cancel', 'abandon')),
   result TEXT CHECK (json_valid(result)),
   error_code TEXT,
   error_message TEXT,

@@ -85,8 +85,8 @@ function outcomeIn(row: readonly SqlValue[]): Outcome | undefined {
   return { type: 'error', error }
 }
 
-const INSERT = `INSERT INTO tenax_step (run, seq, identity, kind, hash, status, asked_at_ms, due_at_ms, event, event_key, wait_number, child, attempts)
-  VALUES (?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)`
+const INSERT = `INSERT INTO tenax_step (run, seq, identity, kind, hash, status, asked_at_ms, due_at_ms, event, event_key, wait_number, child, child_policy, attempts)
+  VALUES (?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)`
 
 /** Records that a run asked for an operation. */
 export function insertStep(file: SqliteFile, run: number, asked: AskedOperation, nowMs: number): void {
@@ -171,11 +171,11 @@ export function dropStep(file: SqliteFile, run: number, seq: number, nowMs: numb
   return status !== 'open' && completion === null
 }
 
-/** Drops whatever is open of a run. Gives the children among it. */
+/** Drops whatever is open of a run. Gives the children among it that go with their parent. */
 export function dropOpenSteps(file: SqliteFile, run: number, nowMs: number): string[] {
   return file
     .engine(
-      "UPDATE tenax_step SET is_dropped = 1, completed_at_ms = ?, status = 'dropped' WHERE run = ? AND status = 'open' RETURNING child",
+      "UPDATE tenax_step SET is_dropped = 1, completed_at_ms = ?, status = 'dropped' WHERE run = ? AND status = 'open' RETURNING CASE child_policy WHEN 'cancel' THEN child END",
     )
     .all([int(nowMs), int(run)])
     .flatMap(([child]) => textOrNothing(child) ?? [])
@@ -211,8 +211,8 @@ export function writeAttempt(
   )
 }
 
-/** The child that an operation started. */
+/** The child of an operation, if it goes with its parent. */
 export function childOf(file: SqliteFile, run: number, seq: number): string | undefined {
-  const [child] = file.engine('SELECT child FROM tenax_step WHERE run = ? AND seq = ?').get([int(run), int(seq)]) ?? []
+  const [child] = file.engine("SELECT CASE child_policy WHEN 'cancel' THEN child END FROM tenax_step WHERE run = ? AND seq = ?").get([int(run), int(seq)]) ?? []
   return textOrNothing(child)
 }
