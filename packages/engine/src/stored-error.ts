@@ -1,10 +1,7 @@
 /** Results and failures as they are stored: bounded, and never failing because of what they carry. */
 import { isTenaxError, messageOf, TenaxError } from '@tenax/kernel'
-import type { Outcome, StoredError } from '@tenax/workflow/core'
+import { NOT_AN_ERROR, type Outcome, type StoredError, UNNAMED_FAILURE, UNSERIALISABLE } from '@tenax/workflow/core'
 import { MESSAGE_CHARS_MAX, PAYLOAD_BYTES_MAX } from './limits.ts'
-
-/** The code of an error that names none. */
-export const STEP_FAILED = 'failed'
 
 /** Whether a failure is worth another attempt. */
 export interface Failure {
@@ -16,17 +13,20 @@ export interface Failure {
 export function failureOf(error: unknown, attempts: number): Failure {
   if (!(error instanceof Error)) {
     const data = jsonOf(error)
-    const stored = { code: 'not_an_error', message: `threw ${shown(error)}, which is no Error`, attempts }
+    const stored = { code: NOT_AN_ERROR, message: `threw ${shown(error)}, which is no Error`, attempts }
     return { error: data === undefined ? stored : { ...stored, data }, isRetryable: true }
   }
   const { code, data } = error as Error & { code?: unknown; data?: unknown }
   const json = isTenaxError(error) ? jsonOf(error.details) : jsonOf(data)
   const stored = {
-    code: typeof code === 'string' && /^\w[\w.-]{0,63}$/.test(code) ? code : STEP_FAILED,
+    code: typeof code === 'string' && /^\w[\w.-]{0,63}$/.test(code) ? code : UNNAMED_FAILURE,
     message: messageOf(error).slice(0, MESSAGE_CHARS_MAX),
     attempts,
   }
-  return { error: json === undefined ? stored : { ...stored, data: json }, isRetryable: error.name !== 'NonRetryableError' }
+  return {
+    error: json === undefined ? stored : { ...stored, data: json },
+    isRetryable: error.name !== 'NonRetryableError',
+  }
 }
 
 /** JSON of what an error carries; nothing when JSON cannot hold it, or it is too long to be kept with an error. */
@@ -50,10 +50,10 @@ export function outcomeOfResult(value: unknown, attempts: number): Outcome {
   try {
     json = value === undefined ? undefined : JSON.stringify(value)
   } catch (error) {
-    return failed('unserialisable', `JSON cannot hold the result: ${messageOf(error)}`, attempts)
+    return failed(UNSERIALISABLE, `JSON cannot hold the result: ${messageOf(error)}`, attempts)
   }
   if (json === undefined && value !== undefined) {
-    return failed('unserialisable', `JSON cannot hold a ${typeof value}`, attempts)
+    return failed(UNSERIALISABLE, `JSON cannot hold a ${typeof value}`, attempts)
   }
   if (json !== undefined && isTooLong(json)) {
     return failed('payload_too_large', `the result has more than ${PAYLOAD_BYTES_MAX} bytes of JSON`, attempts)

@@ -9,11 +9,10 @@ export interface Announcement {
   readonly outcome: Outcome
 }
 
-/** A run that ended, or was asked to, in a commit. */
-export interface RunNotice {
-  readonly run: number
-  readonly type: 'ended' | 'cancel_requested'
-}
+/** A run that ended, was asked to, or was put aside, in a commit. */
+export type RunNotice =
+  | { readonly run: number; readonly type: 'ended' | 'cancel_requested' }
+  | { readonly run: number; readonly type: 'blocked'; readonly reason: string }
 
 /** Gathers what a commit brings about beyond what was asked of it. */
 export interface Effects {

@@ -39,3 +39,8 @@ export function readBacklog(file: SqliteFile): Backlog {
 export function releaseClaims(file: SqliteFile): void {
   file.engine('UPDATE tenax_run SET readiness = 1 WHERE readiness = 2').get()
 }
+
+/** True when runs are claimed: by a host that is gone, when this one has just begun. */
+export function hasClaims(file: SqliteFile): boolean {
+  return file.engine('SELECT 1 FROM tenax_run WHERE readiness = 2 LIMIT 1').get() !== undefined
+}

@@ -244,11 +244,14 @@ export function writeProgress(file: SqliteFile, { outlook, ...progress }: Progre
     ])
 }
 
+/** What came in meanwhile, and its executor has not seen, keeps the run from resting. */
+const OUTLOOK = `UPDATE tenax_run SET status = ?, readiness = max(?, CASE WHEN arrived_count > 0
+  OR (cancel_requested_at_ms IS NOT NULL AND cancelled_after IS NULL) THEN 1 ELSE 0 END), wake_at_ms = ?
+  WHERE number = ? AND ended_at_ms IS NULL AND blocked_reason IS NULL`
+
 /** Says how a run goes on, when nothing else of it has changed. */
 export function writeOutlook(file: SqliteFile, number: number, outlook: Outlook): void {
-  file
-    .engine('UPDATE tenax_run SET status = ?, readiness = ?, wake_at_ms = ? WHERE number = ? AND ended_at_ms IS NULL')
-    .get([outlook.status, int(outlook.readiness), int(outlook.wakeAtMs), int(number)])
+  file.engine(OUTLOOK).get([outlook.status, int(outlook.readiness), int(outlook.wakeAtMs), int(number)])
 }
 
 /** Keeps decisions of `patched`. */

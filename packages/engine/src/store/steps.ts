@@ -213,6 +213,9 @@ export function writeAttempt(
 
 /** The child of an operation, if it goes with its parent. */
 export function childOf(file: SqliteFile, run: number, seq: number): string | undefined {
-  const [child] = file.engine("SELECT CASE child_policy WHEN 'cancel' THEN child END FROM tenax_step WHERE run = ? AND seq = ?").get([int(run), int(seq)]) ?? []
+  const [child] =
+    file
+      .engine("SELECT CASE child_policy WHEN 'cancel' THEN child END FROM tenax_step WHERE run = ? AND seq = ?")
+      .get([int(run), int(seq)]) ?? []
   return textOrNothing(child)
 }
