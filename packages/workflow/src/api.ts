@@ -9,15 +9,13 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | readonly Json[]
 
 /** What JSON gives back of a value: what a body receives, live and on replay (WORKFLOWS 4). */
-export type Stored<T> = [T] extends [void]
-  ? undefined
-  : T extends { toJSON(): infer J }
-    ? Stored<J>
-    : T extends bigint | symbol | ((...args: never[]) => unknown) | Map<unknown, unknown> | Set<unknown>
-      ? never
-      : T extends object
-        ? { [K in keyof T]: Stored<T[K]> }
-        : T
+export type Stored<T> = T extends { toJSON(): infer J }
+  ? Stored<J>
+  : T extends bigint | symbol | ((...args: never[]) => unknown) | Map<unknown, unknown> | Set<unknown>
+    ? never
+    : T extends object
+      ? { [K in keyof T]: Stored<T[K]> }
+      : T
 
 type Sync<T> = T extends PromiseLike<unknown> ? never : T
 
