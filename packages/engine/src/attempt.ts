@@ -2,8 +2,9 @@
 import { type Clock, messageOf } from '@tenax/kernel'
 import type { Attempt, Json } from '@tenax/workflow'
 import type { OperationSpec, Outcome, RetryPolicy, StoredError } from '@tenax/workflow/core'
+import { ATTEMPT_MS_MAX } from './limits.ts'
 import { shortHash } from './registry.ts'
-import { failed, failureOf, outcomeOfResult } from './stored-error.ts'
+import { failureOf, outcomeOfResult } from './stored-error.ts'
 
 /** What a step's operation says. */
 export type StepSpec = Extract<OperationSpec, { kind: 'step' }>
@@ -31,7 +32,7 @@ export interface AttemptOptions {
 
 /** Runs one attempt. Never rejects. */
 export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
-  const { spec, number } = options
+  const { number } = options
   const notes: { progressJson: string | undefined } = { progressJson: undefined }
   try {
     const value = await inTime(options, notes)
@@ -39,8 +40,7 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
     return { type: 'settled', outcome }
   } catch (error) {
     if (error instanceof AttemptTimeout) {
-      const timedOut = failed('step_timeout', `the attempt took longer than ${spec.timeoutMs} ms`, number)
-      return endOf(options, timedOut.type === 'error' ? timedOut.error : failureOf(error, number).error, true, notes)
+      return endOf(options, { code: 'step_timeout', message: error.message, attempts: number }, true, notes)
     }
     const failure = failureOf(error, number)
     return endOf(options, failure.error, failure.isRetryable, notes)
@@ -53,7 +53,7 @@ async function inTime(options: AttemptOptions, notes: { progressJson: string | u
   const { spec, clock, controller } = options
   const late = Promise.withResolvers<never>()
   late.promise.then(undefined, () => undefined)
-  const timer = clock.after(spec.timeoutMs, () => {
+  const timer = clock.after(Math.min(spec.timeoutMs, ATTEMPT_MS_MAX), () => {
     const error = new AttemptTimeout(`the attempt took longer than ${spec.timeoutMs} ms`)
     late.reject(error)
     controller.abort(error)

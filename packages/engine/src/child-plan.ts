@@ -1,8 +1,9 @@
 /** What a turn's commit needs that cannot be made inside it: inputs of children and of a successor, past their schemas. */
 import { isTenaxError, TenaxError } from '@tenax/kernel'
-import { parseInput, type Workflow } from '@tenax/workflow'
+import { parseInput } from '@tenax/workflow'
 import type { Outcome, Turn } from '@tenax/workflow/core'
 import type { EngineParts } from './parts.ts'
+import type { AnyWorkflow } from './port.ts'
 import { shortHash } from './registry.ts'
 import type { Beginning } from './run-life.ts'
 import type { NewRun } from './store/runs.ts'
@@ -49,7 +50,7 @@ export async function prepareTurn(parts: EngineParts, beginning: Beginning, turn
 export async function newRun(
   parts: Pick<EngineParts, 'randomId' | 'clock'>,
   about: {
-    readonly workflow: Workflow
+    readonly workflow: AnyWorkflow
     readonly id?: string | undefined
     readonly priority?: number | undefined
     readonly startAtMs?: number | undefined

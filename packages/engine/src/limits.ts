@@ -13,6 +13,12 @@ export const CLAIM_COUNT_MIN = 8
 /** Steps of one run in flight at a time (WORKFLOWS 27). */
 export const STEPS_IN_FLIGHT_MAX = 50
 
+/** Attempts of a host in flight at a time: each may hold a socket and a buffer. The others wait in turn, run by run. */
+export const EFFECTS_IN_FLIGHT_MAX = 1_024
+
+/** Longest time of an attempt: what a timer of the platform can count, 24.8 days. */
+export const ATTEMPT_MS_MAX = 2 ** 31 - 1
+
 /** Records of several runs in one commit: what a caller may have to wait for. */
 export const COMMIT_JOBS_MAX = 256
 

@@ -62,28 +62,28 @@ export class OpenOperations {
     return count
   }
 
-  /** What was asked so far is durable: it may begin. */
-  allowStart(seqs: readonly number[]): void {
+  /** What these were asked in is durable, so they may begin, but those whose next attempt is due later. */
+  allowStart(seqs: readonly number[], nowMs: number): void {
     for (const seq of seqs) {
       const operation = this.#open.get(seq)
-      if (operation !== undefined) operation.mayStart = true
+      if (operation === undefined || operation.asked.spec.kind !== 'step') continue
+      operation.isHandled = false
+      operation.mayStart = operation.dueAtMs === undefined || operation.dueAtMs <= nowMs
     }
   }
 
-  get seqs(): number[] {
-    return [...this.#open.keys()]
+  /** Steps that can begin an attempt now. */
+  startable(): OpenOperation[] {
+    return [...this.#open.values()].filter(
+      ({ mayStart, flight, isHandled }) => mayStart && flight === undefined && !isHandled,
+    )
   }
 
-  /** Steps that can begin an attempt now. */
-  startable(nowMs: number): OpenOperation[] {
-    return [...this.#open.values()].filter(
-      (operation) =>
-        operation.asked.spec.kind === 'step' &&
-        operation.mayStart &&
-        operation.flight === undefined &&
-        !operation.isHandled &&
-        (operation.dueAtMs === undefined || operation.dueAtMs <= nowMs),
-    )
+  /** Steps whose next attempt is due: from now on somebody sees to them. */
+  takeRetries(nowMs: number): number[] {
+    const due = [...this.#open.values()].filter((operation) => isUnattended(operation) && isRetryDue(operation, nowMs))
+    for (const operation of due) operation.isHandled = true
+    return due.map(({ asked }) => asked.seq)
   }
 
   /** Sleeps and waits whose time is up. A wait may still be won by an event at its deadline (WORKFLOWS 16). */
@@ -94,15 +94,16 @@ export class OpenOperations {
     })
   }
 
-  /** The earliest time at which something of it is due. */
-  nextDueMs(except: ReadonlySet<number> = NONE): number | undefined {
-    let earliestMs: number | undefined
-    for (const [seq, { asked, dueAtMs, flight }] of this.#open) {
-      if (dueAtMs === undefined || flight !== undefined || except.has(seq)) continue
-      const atMs = asked.spec.kind === 'wait' ? dueAtMs + 1 : dueAtMs
-      if (earliestMs === undefined || atMs < earliestMs) earliestMs = atMs
-    }
-    return earliestMs
+  /** When somebody is to look again: what is seen to already is left out. */
+  nextLookMs(): number | undefined {
+    return earliest([...this.#open.values()].filter((operation) => isUnattended(operation)))
+  }
+
+  /** The earliest time at which something of it is due, as the record has it. */
+  #nextDueMs(settled: ReadonlySet<number>): number | undefined {
+    return earliest(
+      [...this.#open.values()].filter(({ asked, flight }) => flight === undefined && !settled.has(asked.seq)),
+    )
   }
 
   /** How the run goes on, when `settled` have their outcomes. A run whose operations all wait leaves memory. */
@@ -111,7 +112,7 @@ export class OpenOperations {
     state: { readonly isCompensating: boolean; readonly hasWork: boolean; readonly nowMs: number },
   ): Outlook {
     const isActive = state.hasWork || this.#hasWork(settled, state.nowMs)
-    const wakeAtMs = this.nextDueMs(settled)
+    const wakeAtMs = this.#nextDueMs(settled)
     if (state.isCompensating) return { status: 'compensating', readiness: isActive ? 2 : 0, wakeAtMs }
     return isActive ? { status: 'running', readiness: 2, wakeAtMs } : { status: 'waiting', readiness: 0, wakeAtMs }
   }
@@ -125,4 +126,19 @@ export class OpenOperations {
   }
 }
 
-const NONE: ReadonlySet<number> = new Set()
+function isUnattended({ flight, isHandled, mayStart }: OpenOperation): boolean {
+  return flight === undefined && !isHandled && !mayStart
+}
+
+function isRetryDue({ asked, dueAtMs }: OpenOperation, nowMs: number): boolean {
+  return asked.spec.kind === 'step' && dueAtMs !== undefined && dueAtMs <= nowMs
+}
+
+/** An event at its deadline still wins, so a wait is over a millisecond later (WORKFLOWS 16). */
+function earliest(operations: readonly OpenOperation[]): number | undefined {
+  const times = operations.flatMap(({ asked, dueAtMs }) => {
+    if (dueAtMs === undefined) return []
+    return asked.spec.kind === 'wait' ? dueAtMs + 1 : dueAtMs
+  })
+  return times.length === 0 ? undefined : times.reduce((least, atMs) => Math.min(least, atMs))
+}

@@ -2,6 +2,7 @@
 import type { Clock, RandomId, TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import type { Tenancy } from '@tenax/tenancy'
+import type { Places } from './places.ts'
 import type { EngineEvent } from './port.ts'
 import type { Registry } from './registry.ts'
 import type { Effects } from './store/announcement.ts'
@@ -12,6 +13,8 @@ export interface EngineParts {
   readonly clock: Clock
   readonly randomId: RandomId
   readonly registry: Registry
+  /** For attempts in flight. */
+  readonly places: Places
   readonly onEvent: (event: EngineEvent) => void
   isClosing(): boolean
   /** A run has ended, in a commit behind whose gate `leave` waits. */

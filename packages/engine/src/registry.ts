@@ -1,7 +1,7 @@
 /** The workflows that a host has loaded. */
 import { hash } from 'node:crypto'
 import { TenaxError } from '@tenax/kernel'
-import type { Workflow } from '@tenax/workflow'
+import type { AnyWorkflow } from './port.ts'
 
 /** A short stable hash of a text: 16 hexadecimal digits. */
 export function shortHash(text: string): string {
@@ -10,10 +10,10 @@ export function shortHash(text: string): string {
 
 /** Definitions by name, each with the hash of its code: what decides whether a blocked run is tried again (WORKFLOWS 24). */
 export class Registry {
-  readonly #workflows = new Map<string, { readonly workflow: Workflow; readonly codeHash: string }>()
+  readonly #workflows = new Map<string, { readonly workflow: AnyWorkflow; readonly codeHash: string }>()
 
   /** @throws TenaxError `config_invalid` when two have one name */
-  constructor(workflows: readonly Workflow[]) {
+  constructor(workflows: readonly AnyWorkflow[]) {
     for (const workflow of workflows) {
       if (this.#workflows.has(workflow.name)) {
         throw new TenaxError('config_invalid', `two workflows are named "${workflow.name}"`, { hint: 'rename one' })
@@ -27,12 +27,12 @@ export class Registry {
     return [...this.#workflows.keys()].sort()
   }
 
-  find(name: string): Workflow | undefined {
+  find(name: string): AnyWorkflow | undefined {
     return this.#workflows.get(name)?.workflow
   }
 
   /** @throws TenaxError `workflow_unknown` */
-  require(name: string): Workflow {
+  require(name: string): AnyWorkflow {
     const found = this.find(name)
     if (found !== undefined) return found
     throw new TenaxError('workflow_unknown', `no workflow "${name}" is loaded`, {

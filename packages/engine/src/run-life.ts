@@ -7,18 +7,18 @@
  *  2. An attempt begins only when the commit that asked for it is durable (WORKFLOWS 9).
  *  3. Behind `discard()` nothing of it is recorded. Whoever discards it sees that the run is claimed again.
  */
-import type { TenantId } from '@tenax/kernel'
-import type { Workflow } from '@tenax/workflow'
+import { type TenantId, TenaxError } from '@tenax/kernel'
 import { Execution, type History, type Outcome, type Turn } from '@tenax/workflow/core'
-import { type AttemptEnd, runAttempt, type StepSpec } from './attempt.ts'
 import { prepareTurn } from './child-plan.ts'
-import { FOREIGN_FIRST_MS, FOREIGN_LOOK_MS_MAX, FOREIGN_MS_MAX, STEPS_IN_FLIGHT_MAX } from './limits.ts'
-import { type OpenOperation, OpenOperations } from './open-operations.ts'
+import { FOREIGN_FIRST_MS, FOREIGN_LOOK_MS_MAX, FOREIGN_MS_MAX } from './limits.ts'
+import { OpenOperations } from './open-operations.ts'
 import type { EngineParts, Recorder } from './parts.ts'
+import type { AnyWorkflow } from './port.ts'
 import { shortHash } from './registry.ts'
+import { StepAttempts } from './step-attempts.ts'
 import type { Announcement } from './store/announcement.ts'
-import { type NewRun, type Outlook, type RunRow, writeOutlook } from './store/runs.ts'
-import { type RecordedSteps, settle, writeAttempt } from './store/steps.ts'
+import type { NewRun, Outlook, RunRow } from './store/runs.ts'
+import { type RecordedSteps, settle } from './store/steps.ts'
 import { type Delivered, recordTurn, StaleRun, type TurnInput, type TurnRecord } from './store/turn-record.ts'
 import { failed } from './stored-error.ts'
 import { TransactionEnded } from './tx.ts'
@@ -33,7 +33,7 @@ export interface RunLifeOptions {
   readonly parts: EngineParts
   readonly tenant: TenantId
   readonly recorder: Recorder
-  readonly workflow: Workflow
+  readonly workflow: AnyWorkflow
   readonly beginning: Beginning
 }
 
@@ -44,6 +44,7 @@ interface Inbound {
   readonly seq: number
   readonly outcome: Outcome
   readonly isArrived: boolean
+  readonly attempts: number
 }
 
 /** A run in memory. */
@@ -54,6 +55,7 @@ export class RunLife {
   readonly #options: RunLifeOptions
   readonly #execution: Execution
   readonly #open = new OpenOperations()
+  readonly #attempts: StepAttempts
   readonly #verdicts = new Map<number, Outcome>()
   readonly #startedAtMs: number
   readonly #first = Promise.withResolvers<{ record: TurnRecord; leave: () => Promise<void> }>()
@@ -99,6 +101,14 @@ export class RunLife {
       hash: shortHash,
     })
     this.#first.promise.catch(() => undefined) // heard by who started it, if somebody did
+    this.#attempts = new StepAttempts({
+      ...{ parts, recorder: options.recorder, open: this.#open },
+      number: () => (this.#isOver ? undefined : this.#number),
+      outlook: () => this.#outlookNow(NOTHING),
+      settled: (seq, outcome, attempts) => this.#put({ seq, outcome, isArrived: false, attempts }),
+      kept: (outlook) => this.#kept(outlook),
+      lost: () => this.discard(),
+    })
   }
 
   /** The run's number, once it has one. */
@@ -111,8 +121,14 @@ export class RunLife {
     return this.#first.promise
   }
 
-  get nextDueMs(): number | undefined {
-    return this.#open.nextDueMs()
+  /** When it wants to be told the time. */
+  get nextLookMs(): number | undefined {
+    return this.#open.nextLookMs()
+  }
+
+  /** True when something came in that it left without having seen. */
+  get hasUnseen(): boolean {
+    return this.#inbox.length > 0
   }
 
   /** Goes on until it leaves memory. Never rejects: what cannot be recorded discards it. */
@@ -138,6 +154,8 @@ export class RunLife {
 
   #leave(end: LifeEnd): LifeEnd {
     this.discard()
+    // Without effect when the first commit was told.
+    this.#first.reject(new TenaxError('unavailable', 'the run was not accepted: start it again'))
     return end
   }
 
@@ -152,7 +170,7 @@ export class RunLife {
 
   /** Hears of an operation that was settled by a commit of others. */
   arrive({ seq, outcome }: Announcement): void {
-    this.#inbox.push({ seq, outcome, isArrived: true })
+    this.#inbox.push({ seq, outcome, isArrived: true, attempts: 0 })
     this.#poke()
   }
 
@@ -168,10 +186,10 @@ export class RunLife {
     for (const operation of this.#open.due(nowMs)) {
       operation.isHandled = true
       const { seq, spec } = operation.asked
-      if (spec.kind === 'sleep') this.#put({ seq, outcome: OK, isArrived: false })
+      if (spec.kind === 'sleep') this.#put({ seq, outcome: OK, isArrived: false, attempts: 0 })
       else this.#timeOut(seq)
     }
-    if (this.#open.startable(nowMs).length > 0) this.#retryDue()
+    this.#attempts.tick(nowMs)
   }
 
   /** The timeout is decided where events are given out, so that one that came in time wins (WORKFLOWS 16). */
@@ -190,7 +208,9 @@ export class RunLife {
     const { beginning } = this.#options
     if (beginning.type === 'recorded') {
       this.#open.apply(turn, beginning.steps.open)
-      this.#inbox.unshift(...beginning.steps.arrived.map(({ seq, outcome }) => ({ seq, outcome, isArrived: true })))
+      this.#inbox.unshift(
+        ...beginning.steps.arrived.map(({ seq, outcome }) => ({ seq, outcome, isArrived: true, attempts: 0 })),
+      )
     } else this.#open.apply(turn)
     return turn
   }
@@ -231,10 +251,7 @@ export class RunLife {
     for (const { seq } of record.settled) this.#open.remove(seq)
     if (record.isCancelRequested) this.#isCancelAsked = true
     durable.then(
-      () => {
-        this.#open.allowStart(asked)
-        this.#startSteps()
-      },
+      () => this.#attempts.allow(asked),
       () => this.discard(),
     )
     return record.outlook
@@ -303,9 +320,9 @@ export class RunLife {
     const places = this.#completionCount
     const taken = this.#inbox.filter(({ seq }) => this.#open.get(seq) !== undefined)
     this.#inbox = []
-    return taken.map(({ seq, outcome, isArrived }, index) => {
+    return taken.map(({ seq, outcome, isArrived, attempts }, index) => {
       this.#lastAtMs = Math.max(this.#lastAtMs, this.#options.parts.clock.nowMs())
-      return { completion: { seq, number: places + index + 1, atMs: this.#lastAtMs, outcome }, isArrived }
+      return { completion: { seq, number: places + index + 1, atMs: this.#lastAtMs, outcome }, isArrived, attempts }
     })
   }
 
@@ -336,78 +353,10 @@ export class RunLife {
     this.#poke()
   }
 
-  #startSteps(): void {
-    if (this.#isOver || this.#options.parts.isClosing()) return
-    let free = STEPS_IN_FLIGHT_MAX - this.#open.inFlightCount
-    for (const operation of this.#open.startable(this.#options.parts.clock.nowMs())) {
-      if (free <= 0) return
-      free -= 1
-      this.#start(operation)
-    }
-  }
-
-  #start(operation: OpenOperation): void {
-    const { asked, attempts, progressJson } = operation
-    const spec = asked.spec as StepSpec
-    if (spec.atMostOnce && attempts > 0) {
-      operation.isHandled = true
-      const outcome = failed('step_interrupted', 'the host stopped while the step was under way', attempts)
-      this.#put({ seq: asked.seq, outcome, isArrived: false })
-      return
-    }
-    const controller = new AbortController()
-    operation.flight = controller
-    const { clock } = this.#options.parts
-    void runAttempt({ spec, number: attempts + 1, lastJson: progressJson, clock, controller }).then((end) =>
-      this.#attemptEnded(operation, end),
-    )
-  }
-
-  #attemptEnded(operation: OpenOperation, end: AttemptEnd): void {
-    const { seq } = operation.asked
-    operation.flight = undefined
-    if (this.#isOver || this.#open.get(seq) !== operation || this.#options.parts.isClosing()) return
-    if (end.type === 'settled') {
-      operation.isHandled = true
-      this.#put({ seq, outcome: end.outcome, isArrived: false })
-    } else this.#keepAttempt(operation, end)
-    this.#startSteps()
-  }
-
-  /** A failed attempt and its next time are one commit (WORKFLOWS 13). */
-  #keepAttempt(operation: OpenOperation, end: Extract<AttemptEnd, { type: 'again' }>): void {
-    const { recorder, parts } = this.#options
-    const nextAtMs = parts.clock.nowMs() + end.delayMs
-    operation.attempts = end.error.attempts
-    operation.dueAtMs = nextAtMs
-    operation.progressJson = end.progressJson ?? operation.progressJson
-    const { seq } = operation.asked
-    recorder
-      .submit((file) => {
-        const run = this.#number
-        if (run === undefined || this.#isOver) return undefined
-        if (!writeAttempt(file, run, { seq, error: end.error, nextAtMs, progressJson: end.progressJson }))
-          return undefined
-        const outlook = this.#outlookNow(NOTHING)
-        writeOutlook(file, run, outlook)
-        return outlook
-      })
-      .then(
-        ({ value }) => {
-          if (value !== undefined) this.#outlook = value
-          recorder.touch()
-          this.#poke()
-        },
-        () => this.discard(),
-      )
-  }
-
-  /** An attempt is an effect like the first one: whatever was committed to the tenant meanwhile is durable first. */
-  #retryDue(): void {
-    this.#options.recorder.durable().then(
-      () => this.#startSteps(),
-      () => this.discard(),
-    )
+  #kept(outlook: Outlook | undefined): void {
+    if (outlook !== undefined) this.#outlook = outlook
+    this.#options.recorder.touch()
+    this.#poke()
   }
 }
 

@@ -13,6 +13,8 @@ export class Scheduler {
   readonly #runners = new Map<TenantId, TenantRunner>()
   #timer: Timer | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
+  /** When the catalogs are asked next: what they say changes by us, or without hurry. */
+  #askAtMs = 0
   #isClosed = false
 
   constructor(parts: EngineParts) {
@@ -47,19 +49,24 @@ export class Scheduler {
     this.#timer?.cancel()
     this.#timerAtMs = Number.POSITIVE_INFINITY
     const nowMs = this.#parts.clock.nowMs()
-    for (const [tenant, runner] of this.#runners) {
-      const mayGo = runner.look(nowMs)
-      if (mayGo) runner.retire()
-      if (mayGo || runner.isGone) this.#runners.delete(tenant)
-    }
-    const nextHintMs = this.#wakeDue(nowMs)
-    let nextMs = Math.min(nowMs + LOOK_MS_MAX, nextHintMs ?? Number.POSITIVE_INFINITY)
+    for (const [tenant, runner] of this.#runners) this.#lookAt(tenant, runner, nowMs)
+    if (nowMs >= this.#askAtMs) this.#askAtMs = Math.min(nowMs + LOOK_MS_MAX, this.#wakeDue(nowMs))
+    let nextMs = this.#askAtMs
     for (const { nextLookMs } of this.#runners.values()) nextMs = Math.min(nextMs, nextLookMs ?? nextMs)
     this.plan(Math.max(nextMs, nowMs + 1))
   }
 
-  /** Wakes tenants whose hint is due, while there is room. Gives the next hint of one that sleeps. */
-  #wakeDue(nowMs: number): number | undefined {
+  #lookAt(tenant: TenantId, runner: TenantRunner, nowMs: number): void {
+    const isFull = this.#runners.size >= TENANTS_AWAKE_MAX
+    const mayGo = runner.look(nowMs)
+    if (mayGo) this.#askAtMs = Math.min(this.#askAtMs, runner.retire() ?? this.#askAtMs)
+    if (!mayGo && !runner.isGone) return
+    this.#runners.delete(tenant)
+    if (isFull) this.#askAtMs = nowMs
+  }
+
+  /** Wakes tenants whose hint is due, while there is room. Gives when one that sleeps is due. */
+  #wakeDue(nowMs: number): number {
     // Hints of those that are awake are 0, and come first.
     const known = this.#runners.size
     const room = TENANTS_AWAKE_MAX - known
@@ -67,10 +74,10 @@ export class Scheduler {
     for (const { id, wakeAtMs } of hints) {
       if (this.#runners.has(id)) continue
       if (wakeAtMs > nowMs) return wakeAtMs
-      if (this.#runners.size >= TENANTS_AWAKE_MAX) return undefined
+      if (this.#runners.size >= TENANTS_AWAKE_MAX) break
       this.runner(id).wake()
     }
-    return undefined
+    return Number.POSITIVE_INFINITY
   }
 
   /** Starts nothing more, and waits for commits that are under way. */

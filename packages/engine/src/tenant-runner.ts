@@ -9,7 +9,6 @@
  */
 import { isTenaxError, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
-import type { Workflow } from '@tenax/workflow'
 import { CommitQueue } from './commit-queue.ts'
 import {
   BLOCKED_LOOK_MS,
@@ -21,6 +20,7 @@ import {
   UNBLOCK_COUNT_MAX,
 } from './limits.ts'
 import type { Committed, EngineParts, Recorder } from './parts.ts'
+import type { AnyWorkflow } from './port.ts'
 import { type Beginning, type LifeEnd, RunLife } from './run-life.ts'
 import type { Effects } from './store/announcement.ts'
 import { type Backlog, dueRuns, hasClaims, readBacklog, readyRuns, releaseClaims } from './store/claims.ts'
@@ -55,11 +55,13 @@ export class TenantRunner implements Recorder {
   readonly #lives = new Map<number, RunLife>()
   /** Runs whose first commit is under way. */
   readonly #newborn = new Set<RunLife>()
-  #backlog: Backlog = { hasReady: false, nextDueMs: undefined }
+  /** Undefined until the record was looked at: then nobody knows when the tenant is to be woken. */
+  #backlog: Backlog | undefined
   #hasBlocked = false
   #isHinted = false
   #isRecovered = false
   #isClaiming = false
+  #claimsAgain = false
   #busyAtMs: number
   #stallMs = 0
   #stalledUntilMs: number | undefined
@@ -93,9 +95,9 @@ export class TenantRunner implements Recorder {
   }
 
   /** Accepts a run. With a place free, its first turn goes into the commit that accepts it. */
-  async start(run: NewRun, workflow: Workflow): Promise<StartedRun> {
+  async start(run: NewRun, workflow: AnyWorkflow): Promise<StartedRun> {
     const isDue = run.startAtMs <= this.#parts.clock.nowMs()
-    if (isDue && this.#free > 0 && this.#stalledUntilMs === undefined && !this.#backlog.hasReady) {
+    if (isDue && this.#free > 0 && this.#stalledUntilMs === undefined && this.#backlog?.hasReady !== true) {
       const life = this.#begin({ type: 'new', run }, workflow)
       const { record, leave } = await life.first
       return { number: record.number, isNew: record.type === 'recorded', leave }
@@ -120,29 +122,31 @@ export class TenantRunner implements Recorder {
       return false
     }
     for (const life of this.#lives.values()) life.tick(nowMs)
-    const { nextDueMs } = this.#backlog
-    if (nextDueMs !== undefined && nextDueMs <= nowMs) void this.#claim()
+    if (this.#backlog === undefined || this.#isDue(nowMs)) void this.#claim()
     return this.#mayGo(nowMs)
   }
 
   /** When it wants to be looked at next. */
   get nextLookMs(): number | undefined {
     if (this.#stalledUntilMs !== undefined) return this.#stalledUntilMs
-    const times = [...this.#lives.values()].map(({ nextDueMs }) => nextDueMs)
-    if (this.#free > 0) times.push(this.#backlog.nextDueMs)
+    const times = [...this.#lives.values()].map(({ nextLookMs }) => nextLookMs)
+    if (this.#free > 0) times.push(this.#backlog?.nextDueMs)
     if (this.#lives.size === 0) times.push(this.#busyAtMs + LINGER_MS)
     const known = times.filter((atMs) => atMs !== undefined)
     return known.length === 0 ? undefined : Math.min(...known)
   }
 
-  /** Leaves the tenant to its hint. */
-  retire(): void {
+  /** Leaves the tenant to its hint. Gives when that is. */
+  retire(): number | undefined {
     this.#isGone = true
+    // Where the record was never looked at, whatever the hint is stays.
+    if (this.#backlog === undefined) return 0
     const { nextDueMs } = this.#backlog
     const lookMs = this.#hasBlocked ? this.#parts.clock.nowMs() + BLOCKED_LOOK_MS : undefined
     const wakeAtMs = nextDueMs === undefined ? lookMs : Math.min(nextDueMs, lookMs ?? nextDueMs)
     // Without it the hint stays at 0, which is early and harmless.
     this.#parts.tenancy.setWake(this.tenant, wakeAtMs).catch(() => undefined)
+    return wakeAtMs
   }
 
   /** Starts nothing more and forgets. Resolves when no commit is under way. */
@@ -155,11 +159,15 @@ export class TenantRunner implements Recorder {
     return RUNS_ACTIVE_MAX - this.#lives.size - this.#newborn.size
   }
 
+  #isDue(nowMs: number): boolean {
+    const nextDueMs = this.#backlog?.nextDueMs
+    return nextDueMs !== undefined && nextDueMs <= nowMs
+  }
+
   #mayGo(nowMs: number): boolean {
     if (this.#lives.size + this.#newborn.size > 0 || !this.#queue.isIdle || this.#isClaiming) return false
-    const { hasReady, nextDueMs } = this.#backlog
-    if (hasReady || nowMs < this.#busyAtMs + LINGER_MS) return false
-    return nextDueMs === undefined || nextDueMs > nowMs + LINGER_MS
+    if (this.#backlog === undefined || this.#backlog.hasReady || nowMs < this.#busyAtMs + LINGER_MS) return false
+    return !this.#isDue(nowMs + LINGER_MS)
   }
 
   #hint(): void {
@@ -191,7 +199,10 @@ export class TenantRunner implements Recorder {
       const life = this.#lives.get(notice.run)
       if (notice.type === 'cancel_requested') life?.cancel()
       else if (notice.type === 'blocked') this.#blocked(notice.run, notice.reason)
-      else this.#parts.runEnded(this.tenant, notice.run, leave)
+      else {
+        life?.discard()
+        this.#parts.runEnded(this.tenant, notice.run, leave)
+      }
     }
     if (this.#mayClaim) void this.#claim()
     this.touch()
@@ -204,22 +215,25 @@ export class TenantRunner implements Recorder {
   }
 
   get #mayClaim(): boolean {
-    const { hasReady, nextDueMs } = this.#backlog
-    const isDue = nextDueMs !== undefined && nextDueMs <= this.#parts.clock.nowMs()
-    if (!hasReady && !isDue) return false
+    if (this.#backlog?.hasReady !== true && !this.#isDue(this.#parts.clock.nowMs())) return false
     return this.#free >= CLAIM_COUNT_MIN || this.#lives.size === 0
   }
 
   /** Takes runs from the queue into memory, as many as there are places. */
   async #claim(): Promise<void> {
-    if (this.#isClaiming || this.#free <= 0 || this.#parts.isClosing() || this.#isGone) return
+    this.#claimsAgain = this.#isClaiming
+    if (this.#isClaiming) return
     this.#isClaiming = true
     try {
-      const nowMs = this.#parts.clock.nowMs()
-      const found = await this.#parts.tenancy.use(this.tenant, (handle) =>
-        handle.read((file) => this.#readClaims(file, nowMs)),
-      )
-      for (const claimed of found) this.#beginRecorded(claimed)
+      do {
+        this.#claimsAgain = false
+        if (this.#free <= 0 || this.#isStopping) break
+        const nowMs = this.#parts.clock.nowMs()
+        const found = await this.#parts.tenancy.use(this.tenant, (handle) =>
+          handle.read((file) => this.#readClaims(file, nowMs)),
+        )
+        for (const claimed of found) if (!this.#isStopping) this.#beginRecorded(claimed)
+      } while (this.#claimsAgain)
     } catch (error) {
       this.#fail(error)
     } finally {
@@ -227,8 +241,15 @@ export class TenantRunner implements Recorder {
     }
   }
 
+  get #isStopping(): boolean {
+    return this.#parts.isClosing() || this.#isGone
+  }
+
   #readClaims(file: SqliteFile, nowMs: number): Claimed[] {
-    if (!hasTables(file)) return []
+    if (!hasTables(file)) {
+      this.#backlog ??= { hasReady: false, nextDueMs: undefined }
+      return []
+    }
     if (!this.#isRecovered && needsRecovery(file, (workflow) => this.#parts.registry.codeHash(workflow))) {
       this.submit(() => undefined).catch(() => undefined) // heard by `failed`; what it finds is claimed behind it
       return []
@@ -246,6 +267,7 @@ export class TenantRunner implements Recorder {
     // Nothing is left that this look could have taken.
     this.#hasBlocked ||= blockedRuns(file, 1).length > 0
     if (claimed.length === 0) this.#backlog = { ...readBacklog(file), hasReady: false }
+    else this.#backlog ??= readBacklog(file)
     return claimed
   }
 
@@ -263,7 +285,7 @@ export class TenantRunner implements Recorder {
     }).catch(() => undefined) // heard by `failed`
   }
 
-  #begin(beginning: Beginning, workflow: Workflow): RunLife {
+  #begin(beginning: Beginning, workflow: AnyWorkflow): RunLife {
     const life = new RunLife({ parts: this.#parts, tenant: this.tenant, recorder: this, workflow, beginning })
     if (beginning.type === 'recorded') this.#lives.set(beginning.row.number, life)
     else {
@@ -285,13 +307,13 @@ export class TenantRunner implements Recorder {
     this.#busyAtMs = this.#parts.clock.nowMs()
     if ((end === 'stale' || end === 'discarded') && number !== undefined && this.#stalledUntilMs === undefined) {
       this.#giveBack(number)
-    } else if (this.#mayClaim) void this.#claim()
+    } else if (life.hasUnseen || this.#mayClaim) void this.#claim()
     this.touch()
   }
 
   /** A life that was thrown away by itself: its run is claimed again. */
   #giveBack(number: number): void {
-    if (this.#parts.isClosing() || this.#isGone) return
+    if (this.#isStopping) return
     this.submit((file) =>
       file
         .engine('UPDATE tenax_run SET readiness = 1 WHERE number = ? AND readiness = 2 AND ended_at_ms IS NULL')
@@ -301,13 +323,14 @@ export class TenantRunner implements Recorder {
 
   #fail(error: unknown): void {
     this.#isRecovered = false
+    this.#backlog = undefined
     this.#stallMs = Math.min(Math.max(this.#stallMs * 2, STALL_FIRST_MS), STALL_MS_MAX)
     this.#stalledUntilMs = this.#parts.clock.nowMs() + this.#stallMs
     this.#discardAll()
     this.#queue.refuse(error)
     if (this.#parts.isClosing()) return
-    this.#parts.onEvent({ type: 'tenant_stalled', tenant: this.tenant, error })
     if (isOfTheTenant(error)) this.#isGone = true
+    else this.#parts.onEvent({ type: 'tenant_stalled', tenant: this.tenant, error })
     this.touch()
   }
 

@@ -2,8 +2,9 @@
 import { type TenantId, TenaxError } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { newRun } from './child-plan.ts'
-import { PAGE_COUNT_MAX, RESULT_MS_MAX } from './limits.ts'
+import { EFFECTS_IN_FLIGHT_MAX, PAGE_COUNT_MAX, RESULT_MS_MAX } from './limits.ts'
 import type { EngineParts } from './parts.ts'
+import { Places } from './places.ts'
 import type {
   OutputRecord,
   RunDetail,
@@ -39,7 +40,7 @@ export class Workflows {
   private constructor({ tenancy, clock, randomId, workflows, onEvent }: WorkflowsOptions) {
     this.#registry = new Registry(workflows)
     this.#parts = {
-      ...{ tenancy, clock, randomId, onEvent, registry: this.#registry },
+      ...{ tenancy, clock, randomId, onEvent, registry: this.#registry, places: new Places(EFFECTS_IN_FLIGHT_MAX) },
       isClosing: () => this.#isClosing,
       runEnded: (tenant, run, leave) => this.#ended(tenant, run, leave),
       plan: (atMs) => this.#scheduler.plan(atMs),

@@ -104,6 +104,7 @@ export function insertStep(file: SqliteFile, run: number, asked: AskedOperation,
     orNull(wait?.key),
     wait === undefined ? null : nextWaitNumber(file, wait),
     spec.kind === 'child' ? spec.childId : null,
+    spec.kind === 'child' ? spec.onParentClose : null,
     // The mark that it was begun is durable before it begins (WORKFLOWS 12).
     spec.kind === 'step' && spec.atMostOnce ? 1n : 0n,
   ])
@@ -129,16 +130,17 @@ function nextWaitNumber(file: SqliteFile, { event, key }: { event: string; key: 
 const SETTLE = `UPDATE tenax_step SET status = ?, result = ?, error_code = ?, error_message = ?, error_data = ?, attempts = max(attempts, ?),
   completion = ?, completed_at_ms = ?, progress = NULL WHERE run = ? AND seq = ?`
 
-/** Records a completion in its place. */
-export function writeCompletion(file: SqliteFile, run: number, { seq, number, atMs, outcome }: Completion): void {
-  file.engine(SETTLE).get([...outcomeValues(outcome), int(number), int(atMs), int(run), int(seq)])
+/** Records a completion in its place. `attempts` is how many a step took. */
+export function writeCompletion(file: SqliteFile, run: number, completion: Completion, attempts = 0): void {
+  const { seq, number, atMs, outcome } = completion
+  file.engine(SETTLE).get([...outcomeValues(outcome, attempts), int(number), int(atMs), int(run), int(seq)])
 }
 
-function outcomeValues(outcome: Outcome): SqlValue[] {
-  if (outcome.type === 'ok') return ['completed', orNull(outcome.json), null, null, null, 0n]
+function outcomeValues(outcome: Outcome, attempts = 0): SqlValue[] {
+  if (outcome.type === 'ok') return ['completed', orNull(outcome.json), null, null, null, int(attempts)]
   if (outcome.type === 'cancelled') return ['cancelled', null, null, null, null, 0n]
-  const { code, message, data, attempts } = outcome.error
-  return ['failed', null, code, message, orNull(data), int(attempts)]
+  const { code, message, data } = outcome.error
+  return ['failed', null, code, message, orNull(data), int(Math.max(attempts, outcome.error.attempts))]
 }
 
 const ARRIVE = `${SETTLE} AND status = 'open' RETURNING 1`

@@ -33,10 +33,11 @@ export class StaleRun extends Error {
   }
 }
 
-/** A completion that the body has seen in this turn. `isArrived`: its outcome is recorded, its place is not. */
+/** What the body has seen in this turn. `isArrived`: its outcome is recorded, its place is not. `attempts`: of a step. */
 export interface Delivered {
   readonly completion: Completion
   readonly isArrived: boolean
+  readonly attempts: number
 }
 
 /** What is recorded. */
@@ -96,7 +97,7 @@ export function recordTurn(file: SqliteFile, input: TurnInput, effects: Effects)
     block(file, number, { reason, codeHash: input.codeHash }, effects)
     return { ...begun, type: 'recorded', outputCount: input.outputCount, settled: [], outlook: undefined }
   }
-  for (const { completion } of input.delivered) writeCompletion(file, number, completion)
+  for (const { completion, attempts } of input.delivered) writeCompletion(file, number, completion, attempts)
   for (const asked of turn.asked) insertStep(file, number, asked, effects.nowMs)
   for (const { seq, number: place } of turn.cancelled) {
     const outcome = { type: 'cancelled' } as const
