@@ -198,7 +198,7 @@ export class TenantRunner implements Recorder {
     for (const notice of effects.notices) {
       const life = this.#lives.get(notice.run)
       if (notice.type === 'cancel_requested') life?.cancel()
-      else if (notice.type === 'blocked') this.#blocked(notice.run, notice.reason)
+      else if (notice.type === 'blocked') this.#blocked(notice.id, notice.reason)
       else {
         life?.discard()
         this.#parts.runEnded(this.tenant, notice.run, leave)
@@ -208,10 +208,9 @@ export class TenantRunner implements Recorder {
     this.touch()
   }
 
-  #blocked(run: number, reason: string): void {
+  #blocked(run: string, reason: string): void {
     this.#hasBlocked = true
-    const id = this.#lives.get(run)?.id ?? String(run)
-    this.#parts.onEvent({ type: 'run_blocked', tenant: this.tenant, run: id, reason })
+    this.#parts.onEvent({ type: 'run_blocked', tenant: this.tenant, run, reason })
   }
 
   get #mayClaim(): boolean {
@@ -281,7 +280,7 @@ export class TenantRunner implements Recorder {
     const reason = `workflow_unknown: no workflow "${row.workflow}" is loaded`
     this.submit((file, { notices }) => {
       writeBlocked(file, row.number, reason, '')
-      notices.push({ run: row.number, type: 'blocked', reason })
+      notices.push({ run: row.number, type: 'blocked', id: row.id, reason })
     }).catch(() => undefined) // heard by `failed`
   }
 

@@ -12,7 +12,7 @@ export interface Announcement {
 /** A run that ended, was asked to, or was put aside, in a commit. */
 export type RunNotice =
   | { readonly run: number; readonly type: 'ended' | 'cancel_requested' }
-  | { readonly run: number; readonly type: 'blocked'; readonly reason: string }
+  | { readonly run: number; readonly type: 'blocked'; readonly id: string; readonly reason: string }
 
 /** Gathers what a commit brings about beyond what was asked of it. */
 export interface Effects {

@@ -94,7 +94,7 @@ export function recordTurn(file: SqliteFile, input: TurnInput, effects: Effects)
   if (turn.state.type === 'diverged') {
     const { recorded, asked } = turn.state.divergence
     const reason = `workflow_changed: recorded ${recorded}; asked for ${asked}`
-    block(file, number, { reason, codeHash: input.codeHash }, effects)
+    block(file, number, { id: input.id, reason, codeHash: input.codeHash }, effects)
     return { ...begun, type: 'recorded', outputCount: input.outputCount, settled: [], outlook: undefined }
   }
   for (const { completion, attempts } of input.delivered) writeCompletion(file, number, completion, attempts)
@@ -232,7 +232,7 @@ function goOn(file: SqliteFile, input: Numbered, outcomes: Outcomes, effects: Ef
   if (!isOver) return outlook
   if (state.type === 'stuck') {
     const reason = `compensation_stuck: the compensation of ${state.compensated} failed: ${state.error.message}`
-    block(file, number, { reason, codeHash: input.codeHash }, effects)
+    block(file, number, { id: input.id, reason, codeHash: input.codeHash }, effects)
   } else if (state.type === 'continued' && input.successor !== undefined) {
     continueRun(file, number, input.successor, effects)
   } else if (state.type === 'completed') {
@@ -245,10 +245,15 @@ function goOn(file: SqliteFile, input: Numbered, outcomes: Outcomes, effects: Ef
   return undefined
 }
 
-function block(file: SqliteFile, number: number, why: { reason: string; codeHash: string }, effects: Effects): void {
-  const { reason, codeHash } = why
+function block(
+  file: SqliteFile,
+  number: number,
+  why: { id: string; reason: string; codeHash: string },
+  effects: Effects,
+): void {
+  const { id, reason, codeHash } = why
   writeBlocked(file, number, reason, codeHash)
-  effects.notices.push({ run: number, type: 'blocked', reason })
+  effects.notices.push({ run: number, type: 'blocked', id, reason })
 }
 
 function activeStatus({ status }: Outlook): Outlook['status'] {
