@@ -20,6 +20,25 @@ class SteppedClock extends ManualClock {
   }
 }
 
+/** Keeps everybody else from the tenant's file until the returned function is called. */
+async function heldFile({ tenancy }: OpenHost): Promise<() => void> {
+  const held = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
+  const use = tenancy.use(ACME, (handle) =>
+    handle.exclusively(() => {
+      held.resolve()
+      return release.promise
+    }),
+  )
+  use.catch(held.reject)
+  await held.promise
+  return release.resolve
+}
+
+async function macrotasks(count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
 it('tries a failing step again after its waits, and counts attempts across restarts', async () => {
   const clock = new SteppedClock()
   const attempts: [number, unknown][] = []
@@ -65,6 +84,34 @@ it('tries a failing step again after its waits, and counts attempts across resta
     [3, { seen: 2 }],
     [4, { seen: 3 }],
   ])
+})
+
+it('begins no further attempt before the one before it is recorded', async () => {
+  const clock = new SteppedClock()
+  const fail = Promise.withResolvers<void>()
+  const attempts: number[] = []
+  const flaky = workflow({ name: 'flaky', input: empty }, (ctx) =>
+    ctx.step('try', async ({ number }) => {
+      attempts.push(number)
+      if (number === 1) await fail.promise
+    }),
+  )
+  const host = await openHost({ workflows: [flaky], clock })
+  await host.start('flaky')
+  await until(() => attempts.length === 1)
+  const release = await heldFile(host)
+  fail.reject(new Error('too early'))
+  await macrotasks(20)
+  // Longer than the wait for the next attempt, shorter than that for a turn at the file.
+  clock.advance(12_000)
+  await macrotasks(20)
+  expect(attempts).toEqual([1])
+  release()
+  await until(() => {
+    clock.advance(1)
+    return attempts.length > 1
+  })
+  expect(attempts).toEqual([1, 2])
 })
 
 it('fails a run with the error of a step that nobody caught, and tries a NonRetryableError once', async () => {

@@ -16,14 +16,20 @@ import { RUN_TENANT_COUNT, type RunLine } from './run-load.ts'
 
 const WORKER = new URL('../fixtures/run-worker.ts', import.meta.url)
 
-/** Latest moment of a kill, after the host began to serve. */
-const KILL_MS_MAX = 1_500
+/** Lines that a life says before it is killed, at most: by progress, so that a busy machine sees the same. */
+const LINES_MAX = 120
+
+/** Longest wait behind the last of them. */
+const KILL_MS_MAX = 100
 
 /** What came of a chain. */
 export interface ChainReport {
   readonly faults: readonly string[]
   readonly acceptedCount: number
+  /** Runs whose end was told before the last life. */
+  readonly endedCount: number
   readonly runCount: number
+  /** Steps that ran again, since the kill came before their record was durable. */
   readonly repeatedCount: number
 }
 
@@ -45,11 +51,13 @@ export async function runKillChain({ seed, killCount }: { seed: number; killCoun
   if (code !== 0) promises.faults.push(`the last life ended with ${code ?? signal}: ${stderr}`)
   const effects = readEffects(paths.effects)
   checkEffects(effects, promises)
+  checkLives(effects, promises)
   const runCount = await checkTenants(paths.data, effects, promises)
   const distinct = new Set(effects.map(({ tenant, run, step }) => `${tenant}/${run}/${step}`)).size
   return {
     faults: promises.faults,
     acceptedCount: promises.accepted.size,
+    endedCount: promises.ended.size,
     runCount,
     repeatedCount: effects.length - distinct,
   }
@@ -64,12 +72,14 @@ interface LifeOptions {
 
 function live(mode: 'load' | 'drain', { life, seeded, paths, promises }: LifeOptions): Promise<Ending> {
   const killMs = seeded.below(KILL_MS_MAX)
+  let linesLeft = 1 + seeded.below(LINES_MAX)
   const child = startChild({
     script: WORKER,
     args: [mode, paths.data, paths.effects, String(life), String(seeded.below(2 ** 31))],
     onLine: (text, { kill }) => {
       const line = JSON.parse(text) as RunLine
-      if (line.type === 'ready' && mode === 'load') systemClock.after(killMs, () => kill('SIGKILL'))
+      linesLeft -= 1
+      if (linesLeft === 0 && mode === 'load') systemClock.after(killMs, () => kill('SIGKILL'))
       if (line.type === 'accepted') promises.accepted.set(`${line.tenant}/${line.run}`, life)
       if (line.type === 'ended') promises.ended.set(`${line.tenant}/${line.run}`, life)
       if (line.type === 'fault') {
@@ -85,6 +95,16 @@ function readEffects(path: string): EffectLine[] {
   if (!existsSync(path)) return []
   const lines = readFileSync(path, 'utf8').split('\n')
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as EffectLine)
+}
+
+/** A step without a failure that ran twice in one life: the host threw its own work away. */
+function checkLives(effects: readonly EffectLine[], { faults }: Promises): void {
+  const seen = new Set<string>()
+  for (const { tenant, run, step, life } of effects) {
+    const key = `${tenant}/${run}: "${step}" ran twice in life ${life}`
+    if (seen.has(key)) faults.push(key)
+    seen.add(key)
+  }
 }
 
 /**

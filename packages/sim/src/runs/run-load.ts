@@ -11,7 +11,7 @@ import { mixedWorkflows } from './mixed-workflow.ts'
 export const RUN_TENANT_COUNT = 20
 
 /** Runs that each tenant has under way at a time. */
-const RUNS_PER_TENANT = 3
+const RUNS_PER_TENANT = 2
 
 /** Longest sleep inside a run: some are asleep whenever the kill comes. */
 const SLEEP_MS_MAX = 60
