@@ -69,6 +69,3 @@ export const STEPS_SHOWN_MAX = 1_000
 
 /** Longest wait of `result`. */
 export const RESULT_MS_MAX = 300_000
-
-/** Blocked runs that one look tries again. */
-export const UNBLOCK_COUNT_MAX = 100
