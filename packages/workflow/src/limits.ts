@@ -7,8 +7,8 @@ export const OPERATIONS_MAX = 100_000
 export const OPERATIONS_ADVISED_MAX = 5_000
 
 /**
- * Operations that a cancelled body may go on asking for, each rejected at once. A body that asks for ever would hold the
- * event loop for ever; behind this bound its operations do not settle, and it comes to rest.
+ * Operations that are refused in a row, with no completion between them: those of a cancelled body, and those with wrong
+ * arguments. A body that catches each refusal and asks again would hold the event loop for ever; behind this bound it ends.
  */
 export const REFUSED_OPERATIONS_MAX = 1_000
 

@@ -53,7 +53,7 @@ export function stepCall(site: Site, name: string, run: (attempt: Attempt) => un
       atMostOnce: options.atMostOnce ?? false,
       uses: options.uses,
       durability: options.durability ?? 'local',
-      hasCompensation: options.compensate !== undefined,
+      hasCompensation: checkOptional(options.compensate) !== undefined,
       idempotencyKey: idempotencyKeyOf(site.hash, site.runId, identity),
     } as const
     return { spec, declared: null }
@@ -63,7 +63,7 @@ export function stepCall(site: Site, name: string, run: (attempt: Attempt) => un
 
 export function txCall(site: Site, name: string, run: (db: Tx) => unknown, options: StepSettings): Call {
   const build = (): { spec: SpecOf<'tx'>; declared: unknown } => {
-    const hasCompensation = options.compensate !== undefined
+    const hasCompensation = checkOptional(options.compensate) !== undefined
     return { spec: { kind: 'tx', name, run: checkFunction(run), hasCompensation }, declared: null }
   }
   return call(site, { kind: 'tx', name, key: options.key, compensate: options.compensate, build })
@@ -71,7 +71,7 @@ export function txCall(site: Site, name: string, run: (db: Tx) => unknown, optio
 
 export function sqlCall(site: Site, name: string, given: Parameters<Ctx['sql']>[1]): Call {
   const build = (): { spec: SpecOf<'sql'>; declared: unknown } => {
-    const statements = given.map(({ sql, args = [] }) => ({ sql, args }))
+    const statements = given.map(({ sql, args = [] }) => ({ sql, args: [...args] }))
     const declared = statements.map(({ sql, args }) => [sql, ...args.map(shownArgument)])
     return { spec: { kind: 'sql', name, statements }, declared }
   }
@@ -152,7 +152,8 @@ function call({ scope, isShielded }: Site, { kind, name, key, compensate, build 
     if (key !== undefined) checkName(key, 'key')
     return build(identity)
   }
-  return { scope, isShielded, kind, name: String(name), key, compensate, build: checked }
+  const text = key === undefined ? undefined : String(key)
+  return { scope, isShielded, kind, name: String(name), key: text, compensate, build: checked }
 }
 
 /** Fills in WORKFLOWS 13. */
@@ -172,7 +173,8 @@ export function retryPolicy(step: string, retry: Retry | false | undefined): Ret
   }
 }
 
-function checkName(name: unknown, what: string): string {
+/** A name or a key as it may be. Throws `argument_invalid`. */
+export function checkName(name: unknown, what: string): string {
   if (typeof name === 'string' && name.length <= NAME_CHARACTERS_MAX) return name
   throw refused(`a ${what} is a text of at most ${NAME_CHARACTERS_MAX} characters`)
 }
@@ -180,6 +182,10 @@ function checkName(name: unknown, what: string): string {
 function checkFunction<F>(run: F): F {
   if (typeof run === 'function') return run
   throw refused('an operation needs a function')
+}
+
+function checkOptional<F>(run: F | undefined): F | undefined {
+  return run === undefined ? undefined : checkFunction(run)
 }
 
 function refused(message: string): TenaxError {

@@ -19,6 +19,7 @@ import type {
 } from '../api.ts'
 import { CancelledError, StepError } from '../errors.ts'
 import {
+  checkName,
   childCall,
   type Site,
   sendCall,
@@ -198,7 +199,8 @@ export class Context implements EmbeddedCtx {
 
   #map<T>({ name, items, options, run, isSettled }: MapParts): Op<T> {
     try {
-      const keys = items.map((item) => String(options.key(item as never)))
+      checkName(name, 'name')
+      const keys = items.map((item) => checkName(String(options.key(item as never)), 'key'))
       const concurrency = checkConcurrency(name, options.concurrency)
       return map(this.#place, { name, items, keys, concurrency, run, isSettled }).op as Op<T>
     } catch (error) {
@@ -216,7 +218,8 @@ interface MapParts {
 }
 
 function checkConcurrency(step: string, concurrency = Number.POSITIVE_INFINITY): number {
-  if (concurrency >= 1) return concurrency
-  const message = `concurrency is at least 1, not ${String(concurrency)}`
+  if (concurrency === Number.POSITIVE_INFINITY || (Number.isInteger(concurrency) && concurrency >= 1))
+    return concurrency
+  const message = `concurrency is a whole number of at least 1, not ${String(concurrency)}`
   throw new StepError({ step, code: 'argument_invalid', message, attempts: 0 })
 }

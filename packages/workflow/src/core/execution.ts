@@ -43,7 +43,7 @@ export class Execution implements ExecutionPort {
     this.#options = options
     this.#machine = new Machine(options, {
       abandoned: () => this.#undo((entry) => entry.isAbandoned),
-      exhausted: (error) => this.#end({ type: 'failed', error }),
+      exhausted: (error) => this.#end(this.#machine.isCancelled ? { type: 'cancelled' } : { type: 'failed', error }),
     })
     this.#parts = {
       machine: this.#machine,
@@ -65,8 +65,8 @@ export class Execution implements ExecutionPort {
       if (this.#options.history.cancelledAfter === 0) this.#machine.beginCancel()
       for (const completion of recorded) {
         if (this.#machine.isStopped) break
-        if (!this.#machine.hasAsked(completion.seq)) this.#machine.missed(completion.seq)
-        else await this.#deliver(completion)
+        if (this.#machine.hasAsked(completion.seq)) await this.#deliver(completion)
+        else this.#machine.missed(completion.seq)
       }
       if (!this.#machine.isStopped) this.#machine.checkRecord()
       if (this.#options.isCancelled && !this.#machine.isCancelled) await this.#cancel()
@@ -157,7 +157,8 @@ export class Execution implements ExecutionPort {
     if (this.#final !== undefined || this.#machine.isStopped) return
     this.#final = final
     this.#machine.abandon([this.#root], 'ended')
-    if (final.type === 'failed' || final.type === 'cancelled') this.#undo(() => true)
+    if (final.type === 'failed' || final.type === 'cancelled') this.#undo(({ call }) => call.scope.root === this.#root)
+    this.#compensator.release()
   }
 
   #undo(test: (entry: Entry) => boolean): void {

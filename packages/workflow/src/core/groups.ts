@@ -66,6 +66,9 @@ export function all(place: Place, branches: readonly AnyBranch[] | Readonly<Reco
 
 /** The first branch to settle, whether it succeeds or fails. The others are dropped. */
 export function race(place: Place, branches: Readonly<Record<string, AnyBranch>>): Pledge {
+  if (Object.keys(branches).length === 0) {
+    return place.machine.refuse('race', refusal('race', 'race_empty', 'a race needs a branch'))
+  }
   const group = groupOf(place, 'race')
   const { pledge, running } = group
   for (const [key, branch] of contenders(branches)) running.push(start(group, key, branch))
@@ -75,7 +78,6 @@ export function race(place: Place, branches: Readonly<Record<string, AnyBranch>>
       (error) => decide(group, one, () => pledge.reject(error)),
     )
   }
-  if (running.length === 0) pledge.reject(refusal('race', 'race_empty', 'a race needs a branch'))
   return pledge
 }
 

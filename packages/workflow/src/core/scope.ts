@@ -31,6 +31,11 @@ export class Scope {
     return this.#dropped !== undefined || this.#parent?.isDropped === true
   }
 
+  /** The outermost scope around it: the body's, or that of one compensation. */
+  get root(): Scope {
+    return this.#parent?.root ?? this
+  }
+
   get isLost(): boolean {
     return this.#dropped === 'lost' || this.#parent?.isLost === true
   }

@@ -1,0 +1,174 @@
+/** Bodies that nobody should write: each comes to a clear end, and its neighbours do not notice. */
+import { expect, test } from 'vitest'
+import type { EmbeddedCtx } from '../api.ts'
+import type { StepError } from '../errors.ts'
+import { OPERATIONS_MAX } from '../limits.ts'
+import { type Body, Driver, ok } from './fixtures/driver.ts'
+
+const codeOf = (op: PromiseLike<unknown>) => op.then(String, (error: StepError) => error.code)
+const resultOf = (turn: { state: { type: string; json?: string | undefined } }) => JSON.parse(turn.state.json ?? 'null')
+
+async function failureOf(body: Body) {
+  const { state } = await new Driver({ body }).run()
+  return state.type === 'failed' ? state.error : state
+}
+
+test('a body that throws no Error fails with not_an_error, and says what it threw', async () => {
+  for (const [thrown, message] of [
+    ['text', 'threw "text", which is no Error'],
+    [null, 'threw a value of type null, which is no Error'],
+    [{ code: 'x' }, 'threw a value of type object, which is no Error'],
+  ] as const) {
+    const error = await failureOf(() => Promise.reject(thrown))
+    expect(error).toEqual({ code: 'not_an_error', message, attempts: 1 })
+  }
+})
+
+test('an error keeps its code and data where they make sense', async () => {
+  const thrown = (properties: object) => failureOf(() => Promise.reject(Object.assign(new Error('no'), properties)))
+  expect(await thrown({ code: 'SQLITE_BUSY' })).toEqual({ code: 'SQLITE_BUSY', message: 'no', attempts: 1 })
+  expect(await thrown({ code: 20, data: [1] })).toEqual({ code: 'failed', message: 'no', attempts: 1, data: '[1]' })
+  expect(await thrown({ code: 'two words', data: 1n })).toEqual({
+    code: 'failed',
+    message: 'no',
+    attempts: 1,
+    data: expect.stringContaining('unserialisable'),
+  })
+  expect(await thrown({ message: { a: 1 } })).toMatchObject({ message: '[object Object]' })
+})
+
+test('a thrown error that cannot be read ends its run, not the host', async () => {
+  const odd = Object.defineProperty(new Error('x'), 'code', {
+    get() {
+      throw new Error('boom')
+    },
+  })
+  expect(await failureOf(() => Promise.reject(odd))).toMatchObject({
+    message: expect.stringContaining('cannot be read'),
+  })
+})
+
+test('a body that throws before its first promise fails like any other', async () => {
+  const body: Body = () => {
+    throw new Error('at once')
+  }
+  expect(await failureOf(body)).toMatchObject({ message: 'at once' })
+})
+
+test('what JSON cannot hold is unserialisable, as a result, as an input and as an output', async () => {
+  const cycle: Record<string, unknown> = {}
+  cycle['self'] = cycle
+  for (const body of [
+    async () => 1n,
+    async () => cycle,
+    async () => () => 1,
+    async (ctx: EmbeddedCtx) => ctx.emit(1n as never),
+    async (ctx: EmbeddedCtx) => ctx.continueAs(1n as never),
+    async (ctx: EmbeddedCtx) => ctx.child('c', { name: 'w' }, cycle),
+    async (ctx: EmbeddedCtx) => ctx.send('s', { name: 'e' }, { run: 'r' }, 1n),
+  ])
+    expect(await failureOf(body)).toMatchObject({ code: 'unserialisable' })
+})
+
+test('a wrong argument is refused as a StepError, and nothing is recorded for it', async () => {
+  const step =
+    (options: object, name: unknown = 'a') =>
+    (ctx: EmbeddedCtx) =>
+      ctx.step(name as string, () => 1, options)
+  const map = (name: unknown, options: object) => (ctx: EmbeddedCtx) =>
+    ctx.map(name as string, ['x'], { key: String, ...options }, async () => 1)
+  const wrong: ((ctx: EmbeddedCtx) => PromiseLike<unknown>)[] = [
+    step({ key: 5 }),
+    step({}, 5),
+    step({}, ''),
+    step({}, 'x'.repeat(257)),
+    step({ retry: { attempts: 0 } }),
+    step({ retry: { factor: Number.NaN } }),
+    step({ retry: { max: 'soon' } }),
+    step({ timeout: -1 }),
+    step({ compensate: 5 }),
+    (ctx) => ctx.step('a', 5 as never),
+    (ctx) => ctx.tx('a', undefined as never),
+    (ctx) => ctx.sleep('a', '1 day' as never),
+    (ctx) => ctx.sleepUntil('a', new Date('never')),
+    (ctx) => ctx.waitFor({ name: 'e' }, { key: 5 as never }),
+    (ctx) => ctx.send('s', { name: 'e' }, { key: 5 as never }, 1),
+    map(5, {}),
+    map('m', { key: () => 'x'.repeat(257) }),
+    map('m', { concurrency: 0 }),
+    map('m', { concurrency: 1.5 }),
+  ]
+  for (const ask of wrong) {
+    const driver = new Driver({ body: async (ctx) => codeOf(ask(ctx)) })
+    expect([resultOf(await driver.run()), driver.rows]).toEqual(['argument_invalid', []])
+  }
+})
+
+test('two items of a map with one key, and a race of nothing, are refused', async () => {
+  const codes: Body = async (ctx) => [
+    await codeOf(ctx.map('m', [1, 1], { key: String }, async () => 1)),
+    await codeOf(ctx.race({})),
+    await ctx.all([]),
+    await ctx.map('none', [], { key: String }, async () => 1),
+  ]
+  expect(resultOf(await new Driver({ body: codes }).run())).toEqual(['duplicate_key', 'race_empty', [], []])
+})
+
+test('a body that asks again and again for what is refused fails, and lets the event loop go', async () => {
+  const insisting: Body = async (ctx) => {
+    void ctx.step('a', () => 1)
+    for (;;) await codeOf(ctx.sleep('a', 1))
+  }
+  expect(await failureOf(insisting)).toMatchObject({ code: 'operations_refused' })
+})
+
+test('a cancelled body that goes on asking is cancelled all the same', async () => {
+  const driver = new Driver({
+    body: async (ctx) => {
+      for (;;) await codeOf(ctx.sleep('a', 1))
+    },
+  })
+  await driver.restart()
+  expect((await driver.cancel()).state).toEqual({ type: 'cancelled' })
+  expect((await driver.restart()).state).toEqual({ type: 'cancelled' })
+})
+
+test('WORKFLOWS 7: shielded operations count too', async () => {
+  const error = await failureOf(async (ctx) => {
+    const many = Array.from({ length: OPERATIONS_MAX + 1 }, (_, index) => String(index))
+    await ctx.shielded((c) => c.all(many.map((key) => c.step('s', () => 1, { key }))))
+  })
+  expect(error).toMatchObject({ code: 'operations_limit' })
+})
+
+test('a body that goes on behind its end, or behind discard(), does nothing any more', async () => {
+  let open: () => void = () => undefined
+  const later = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const body: Body = async (ctx) => {
+    void later.then(() => {
+      ctx.emit(1)
+      ctx.set('k', 1)
+      ctx.log('l')
+      void ctx.step('late', () => 1)
+      expect(() => ctx.continueAs(1)).toThrow('has ended')
+    })
+    await ctx.sleep('a', 1)
+  }
+  for (const end of [(driver: Driver) => driver.execution.discard(), (driver: Driver) => driver.deliver('a#1', ok())]) {
+    const driver = new Driver({ body })
+    await driver.restart()
+    await end(driver)
+    open()
+    const turn = await driver.execution.look()
+    expect([turn.asked, turn.outputs]).toEqual([[], []])
+  }
+})
+
+test('an execution takes one call at a time', async () => {
+  const driver = new Driver({ body: async (ctx) => ctx.sleep('a', 1) })
+  const first = driver.restart()
+  await expect(driver.execution.look()).rejects.toThrow('one call at a time')
+  await first
+})
