@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { EmbeddedCtx } from '../api.ts'
 import type { StepError } from '../errors.ts'
 import { OPERATIONS_MAX } from '../limits.ts'
-import { type Body, Driver, ok } from './fixtures/driver.ts'
+import { type Body, Driver, type DriverOptions, macrotask, ok } from './fixtures/driver.ts'
 
 const codeOf = (op: PromiseLike<unknown>) => op.then(String, (error: StepError) => error.code)
 const resultOf = (turn: { state: { type: string; json?: string | undefined } }) => JSON.parse(turn.state.json ?? 'null')
@@ -171,4 +171,46 @@ test('an execution takes one call at a time', async () => {
   const first = driver.restart()
   await expect(driver.execution.look()).rejects.toThrow('one call at a time')
   await first
+})
+
+/** A body that awaits the platform between its operations, as with `crypto.subtle`. */
+function digesting(): DriverOptions & { looks: number[] } {
+  const looks: number[] = []
+  return {
+    looks,
+    body: async (ctx) => {
+      await ctx.sleep('a', 1)
+      for (let hop = 0; hop < 3; hop += 1) await macrotask()
+      await ctx.sleep('b', 1)
+      return ctx.step('c', () => 1)
+    },
+    options: { awaitForeign: async (count) => looks.push(count) < 10 },
+  }
+}
+
+test('WORKFLOWS 8: a replay waits for a promise of the body itself, as the first time', async () => {
+  const options = digesting()
+  const driver = new Driver(options)
+  await driver.restart()
+  let turn = await driver.deliver('a#1', ok())
+  while (turn.state.type === 'stalled') turn = await driver.look()
+  await driver.deliver('b#1', ok())
+  const { state, reopened } = await driver.restart()
+  expect([state.type, reopened.map((one) => one.identity)]).toEqual(['waiting', ['c#1']])
+  expect(options.looks.slice(0, 2)).toEqual([0, 1])
+})
+
+test('WORKFLOWS 8: a replay does not wait for ever', async () => {
+  const driver = new Driver(digesting())
+  await driver.restart()
+  let turn = await driver.deliver('a#1', ok())
+  while (turn.state.type === 'stalled') turn = await driver.look()
+  driver.body = async (ctx) => {
+    await ctx.sleep('a', 1)
+    await new Promise(() => undefined)
+  }
+  expect((await driver.restart()).state).toMatchObject({
+    type: 'diverged',
+    divergence: { recorded: 'operation 2: sleep "b#1"', asked: 'nothing behind operation 1' },
+  })
 })

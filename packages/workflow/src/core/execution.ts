@@ -65,9 +65,10 @@ export class Execution implements ExecutionPort {
       if (this.#options.history.cancelledAfter === 0) this.#machine.beginCancel()
       for (const completion of recorded) {
         if (this.#machine.isStopped) break
-        if (this.#machine.hasAsked(completion.seq)) await this.#deliver(completion)
+        if (await this.#hasAsked(completion.seq)) await this.#deliver(completion)
         else this.#machine.missed(completion.seq)
       }
+      await this.#hasAsked(this.#options.history.operations.length)
       if (!this.#machine.isStopped) this.#machine.checkRecord()
       if (this.#options.isCancelled && !this.#machine.isCancelled) await this.#cancel()
       return { ...this.#turn(), reopened: this.#isLive ? this.#machine.reopened() : [] }
@@ -141,6 +142,19 @@ export class Execution implements ExecutionPort {
       this.#cancelled.push({ seq, number })
       await this.#rest()
     }
+  }
+
+  /**
+   * False when the body does not ask for operation `seq`. One that awaits something of its own gets the time for it that it
+   * had when the record was made.
+   */
+  async #hasAsked(seq: number): Promise<boolean> {
+    for (let looks = 0; !this.#machine.hasAsked(seq); looks += 1) {
+      if (this.#machine.isStopped || this.#state().type !== 'stalled') return false
+      if ((await this.#options.awaitForeign?.(looks)) !== true) return false
+      await this.#rest()
+    }
+    return true
   }
 
   #rest(): Promise<void> {
