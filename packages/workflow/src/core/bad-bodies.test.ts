@@ -70,6 +70,18 @@ test('what JSON cannot hold is unserialisable, as a result, as an input and as a
     expect(await failureOf(body)).toMatchObject({ code: 'unserialisable' })
 })
 
+test('what has no value is null as an output, and as the input of a successor', async () => {
+  const driver = new Driver({
+    body: async (ctx) => {
+      ctx.set('k', undefined as never)
+      ctx.emit(undefined as never)
+      return ctx.continueAs(undefined as never)
+    },
+  })
+  expect((await driver.run()).state).toEqual({ type: 'continued', inputJson: 'null' })
+  expect(driver.outputs).toMatchObject([{ json: 'null' }, { json: 'null' }])
+})
+
 test('a wrong argument is refused as a StepError, and nothing is recorded for it', async () => {
   const step =
     (options: object, name: unknown = 'a') =>
@@ -163,6 +175,7 @@ test('a body that goes on behind its end, or behind discard(), does nothing any 
     open()
     const turn = await driver.execution.look()
     expect([turn.asked, turn.outputs]).toEqual([[], []])
+    expect((await driver.execution.deliver([driver.completion('a#1', ok())])).asked).toEqual([])
   }
 })
 

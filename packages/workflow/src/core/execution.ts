@@ -77,7 +77,7 @@ export class Execution implements ExecutionPort {
 
   deliver(completions: readonly Completion[]): Promise<Turn> {
     return this.#alone(async () => {
-      this.#machine.announce(completions.at(-1)?.number ?? 0)
+      for (const { number } of completions) this.#machine.announce(number)
       for (const completion of completions) await this.#deliver(completion)
       return this.#turn()
     })

@@ -93,7 +93,7 @@ export function map(place: Place, call: MapCall): Pledge {
   let begunCount = 0
   let doneCount = 0
   const begin = (index: number): void => {
-    const one = start(group, keys[index] ?? '', (ctx: never) => call.run(ctx, items[index]))
+    const one = start(group, String(keys[index]), (ctx: never) => call.run(ctx, items[index]))
     outcomeOf(one, call).then(
       (value) => {
         results[index] = value

@@ -232,19 +232,26 @@ test('WORKFLOWS 21: a compensation that is skipped lets the rest go on', async (
   expect(identities(driver).at(-1)).toBe('compensate[a%231]/undo a#1')
 })
 
+const undoneBy =
+  (compensate: () => Promise<void>): Body =>
+  async (ctx) => {
+    await ctx.step('a', () => 1, { compensate })
+    throw new Error('no')
+  }
+
 test('WORKFLOWS 21: a compensation may fail by itself', async () => {
-  const driver = new Driver({
-    body: async (ctx) => {
-      await ctx.step('a', () => 1, {
-        compensate: async () => {
-          throw new Error('a bug')
-        },
-      })
-      throw new Error('no')
-    },
-  })
-  const { state } = await driver.run()
-  expect(state).toMatchObject({ type: 'stuck', compensated: 'a#1', seq: undefined, error: { message: 'a bug' } })
+  for (const [thrown, code] of [
+    [new Error('a bug'), 'failed'],
+    ['a bug', 'not_an_error'],
+  ] as const) {
+    const { state } = await new Driver({ body: undoneBy(() => Promise.reject(thrown)) }).run()
+    expect(state).toMatchObject({ type: 'stuck', compensated: 'a#1', seq: undefined, error: { code } })
+  }
+})
+
+test('WORKFLOWS 8: a compensation that awaits what is no operation is stalled', async () => {
+  const turn = await new Driver({ body: undoneBy(() => new Promise(() => undefined)) }).run()
+  expect([turn.state, turn.isCompensating]).toEqual([{ type: 'stalled' }, true])
 })
 
 const LOSERS: Body = async (ctx) => {
