@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest'
 import type { EmbeddedCtx } from '../api.ts'
 import type { StepError } from '../errors.ts'
-import { OPERATIONS_MAX } from '../limits.ts'
 import { type Body, Driver, type DriverOptions, macrotask, ok } from './fixtures/driver.ts'
 
 const codeOf = (op: PromiseLike<unknown>) => op.then(String, (error: StepError) => error.code)
@@ -143,14 +142,6 @@ test('a cancelled body that goes on asking is cancelled all the same', async () 
   await driver.restart()
   expect((await driver.cancel()).state).toEqual({ type: 'cancelled' })
   expect((await driver.restart()).state).toEqual({ type: 'cancelled' })
-})
-
-test('WORKFLOWS 7: shielded operations count too', async () => {
-  const error = await failureOf(async (ctx) => {
-    const many = Array.from({ length: OPERATIONS_MAX + 1 }, (_, index) => String(index))
-    await ctx.shielded((c) => c.all(many.map((key) => c.step('s', () => 1, { key }))))
-  })
-  expect(error).toMatchObject({ code: 'operations_limit' })
 })
 
 test('a body that goes on behind its end, or behind discard(), does nothing any more', async () => {

@@ -294,13 +294,10 @@ test('WORKFLOWS 7: continueAs ends the run with the input of its successor, wher
 })
 
 test('WORKFLOWS 7: a run is advised to continue as another, and then stopped, by the count of its operations', async () => {
+  const keys = Array.from({ length: OPERATIONS_MAX + 1 }, (_, index) => String(index))
   const driver = new Driver({
-    body: async (ctx) => {
-      const many = Array.from({ length: OPERATIONS_MAX + 1 }, (_, index) =>
-        ctx.step('s', () => 1, { key: String(index) }),
-      )
-      await ctx.all(many)
-    },
+    // In shielded, as there they count too.
+    body: async (ctx) => ctx.shielded((c) => c.all(keys.map((key) => c.step('s', () => 1, { key })))),
   })
   const { state, asked, outputs } = await driver.execution.replay()
   expect(state).toMatchObject({ type: 'failed', error: { code: 'operations_limit' } })
