@@ -104,6 +104,24 @@ test('WORKFLOWS 20: what a branch drops when another is cancelled is not cancell
   expect([turn.state, turn.cancelled, turn.dropped]).toEqual([{ type: 'cancelled' }, [{ seq: 1, number: 1 }], [2]])
 })
 
+test('WORKFLOWS 20: a cancellation that was asked for before a crash takes effect behind the replay', async () => {
+  const driver = new Driver({ body: async (ctx) => [await ctx.sleep('a', 1), await ctx.sleep('b', 1)] })
+  await driver.restart()
+  await driver.deliver('a#1', ok())
+  driver.isCancelled = true
+  const turn = await driver.restart()
+  expect(turn).toMatchObject({ state: { type: 'cancelled' }, cancelledAfter: 1, cancelled: [{ seq: 2, number: 2 }] })
+  expect(turn.reopened).toEqual([])
+})
+
+test('WORKFLOWS 20: a run that is compensating already is not cancelled', async () => {
+  const driver = new Driver({ body: TWO, pick: (open) => open.find(({ identity }) => !identity.startsWith('comp')) })
+  await driver.run()
+  expect(await driver.cancel()).toMatchObject({ state: { type: 'waiting' }, cancelledAfter: undefined, cancelled: [] })
+  driver.isCancelled = true
+  expect((await driver.restart()).reopened.map((one) => one.identity)).toEqual(['compensate[b%231]/undo b#1'])
+})
+
 test('WORKFLOWS 20: a cancelled body cannot go on as another run', async () => {
   const driver = new Driver({ body: async (ctx) => ctx.sleep('a', 1).catch(() => ctx.continueAs(1)) })
   await driver.restart()
@@ -161,6 +179,26 @@ test('WORKFLOWS 21: what was done is undone in reverse order of completion, befo
     ['a', 'A'],
     ['d', 'unknown'],
     ['b', 'B'],
+  ])
+})
+
+test('WORKFLOWS 21: what branches of branches did is undone too, when they lose and when the run fails', async () => {
+  const driver = new Driver({
+    body: async (ctx) => {
+      await ctx.race({
+        deep: (c) =>
+          c.all({ inner: async (d) => [await d.step('lost', () => 1, undoing('lost')), await d.sleep('z', 1)] }),
+        won: async (c) => [await c.sleep('won', 1), await c.step('kept', () => 1, undoing('kept'))],
+      })
+      await ctx.sleep('nap', 1)
+      throw new Error('no')
+    },
+    pick: (open) => open.find(({ identity }) => !identity.endsWith('z#1')),
+  })
+  expect((await driver.run()).state.type).toBe('failed')
+  expect(undone(driver)).toEqual([
+    ['lost', 1],
+    ['kept', 1],
   ])
 })
 
