@@ -19,7 +19,7 @@ test('a definition is a frozen value that nothing registers', () => {
 test('a definition that is wrong is refused where it is made', () => {
   for (const define of [
     () => workflow({ name: '', input }, body),
-    () => workflow({ name: 'x'.repeat(257), input }, body),
+    () => workflow({ name: 'x'.repeat(256), input }, body),
     () => workflow({ name: 'a', input: {} as never }, body),
     () => workflow({ name: 'a', input: undefined as never }, body),
     () => workflow({ name: 'a', input }, undefined as never),

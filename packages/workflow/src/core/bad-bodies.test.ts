@@ -90,9 +90,19 @@ test('a wrong argument is refused as a StepError, and nothing is recorded for it
     ctx.map(name as string, ['x'], { key: String, ...options }, async () => 1)
   const wrong: ((ctx: EmbeddedCtx) => PromiseLike<unknown>)[] = [
     step({ key: 5 }),
+    (ctx) => ctx.sleepUntil('a', 9e15),
+    (ctx) => ctx.waitFor({ name: '' }),
+    (ctx) => ctx.waitFor({ name: 5 as never }),
+    (ctx) => ctx.waitFor({ name: 'e\ud83d' }),
+    (ctx) => ctx.waitFor({ name: 'e' }, { key: 'a\0b' }),
+    (ctx) => ctx.child('c', { name: undefined as never }, 1),
+    (ctx) => ctx.send('s', { name: '' }, { run: 'r' }, 1),
+    (ctx) => ctx.send('s', { name: 'e' }, { run: undefined as never }, 1),
+    async (ctx) => ctx.patched(5 as never),
+    async (ctx) => ctx.set(undefined as never, 1),
     step({}, 5),
     step({}, ''),
-    step({}, 'x'.repeat(257)),
+    step({}, 'x'.repeat(256)),
     step({ retry: { attempts: 0 } }),
     step({ retry: { factor: Number.NaN } }),
     step({ retry: { max: 'soon' } }),
@@ -113,6 +123,12 @@ test('a wrong argument is refused as a StepError, and nothing is recorded for it
     const driver = new Driver({ body: async (ctx) => codeOf(ask(ctx)) })
     expect([resultOf(await driver.run()), driver.rows]).toEqual(['argument_invalid', []])
   }
+})
+
+test('a message that is no text is logged as one', async () => {
+  const driver = new Driver({ body: async (ctx) => ctx.log(undefined as never) })
+  await driver.run()
+  expect(driver.outputs).toEqual([{ type: 'log', message: 'undefined', json: undefined }])
 })
 
 test('two items of a map with one key, and a race of nothing, are refused', async () => {

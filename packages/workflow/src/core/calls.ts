@@ -10,6 +10,7 @@ import {
   RETRY_FIRST_MS,
   RETRY_WAIT_MS_MAX,
   STEP_TIMEOUT_MS,
+  TIME_MS_MAX,
 } from '../limits.ts'
 import { digitsOf, type Hash } from './chance.ts'
 import type { Call, Compensate } from './entry.ts'
@@ -89,7 +90,7 @@ export function sleepCall(site: Site, name: string, duration: Parameters<Ctx['sl
 export function sleepUntilCall(site: Site, name: string, time: Date | number): Call {
   const build = (): { spec: SpecOf<'sleep'>; declared: unknown } => {
     const dueAtMs = Math.round(Number(time))
-    if (!Number.isSafeInteger(dueAtMs)) throw refused(`${String(time)} is not a time`)
+    if (!(Math.abs(dueAtMs) <= TIME_MS_MAX)) throw refused(`${String(time)} is not a time`)
     return { spec: { kind: 'sleep', name, dueAtMs }, declared: { until: dueAtMs } }
   }
   return call(site, { kind: 'sleep', name, build })
@@ -101,8 +102,9 @@ export function waitCall(site: Site, event: EventDef<unknown>, { key = '', timeo
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout)
     const lookbackMs = parseDuration(lookback ?? 0)
     const deadlineMs = timeoutMs === undefined ? undefined : site.nowMs() + timeoutMs
-    const spec = { kind: 'wait', event: event.name, key: checkName(key, 'key'), deadlineMs, lookbackMs } as const
-    return { spec, declared: [event.name, key, timeoutMs ?? null, lookbackMs] }
+    const name = checkTitle(event.name, 'event')
+    const spec = { kind: 'wait', event: name, key: checkText(key, 'key'), deadlineMs, lookbackMs } as const
+    return { spec, declared: [name, key, timeoutMs ?? null, lookbackMs] }
   }
   return call(site, { kind: 'wait', name: key === '' ? event.name : `${event.name}:${key}`, build })
 }
@@ -116,8 +118,9 @@ export function childCall(
   const build = (identity: string): { spec: SpecOf<'child'>; declared: unknown } => {
     const inputJson = encodeJson(input) ?? 'null'
     const childId = digitsOf(site.hash, `child\n${site.runId}\n${identity}`, DERIVED_DIGITS)
-    const spec = { kind: 'child', name, workflow: workflow.name, inputJson, childId, onParentClose } as const
-    return { spec, declared: [workflow.name, inputJson, onParentClose] }
+    const title = checkTitle(workflow.name, 'workflow')
+    const spec = { kind: 'child', name, workflow: title, inputJson, childId, onParentClose } as const
+    return { spec, declared: [title, inputJson, onParentClose] }
   }
   return call(site, { kind: 'child', name, build })
 }
@@ -130,10 +133,14 @@ export function sendCall(
 ): Call {
   const build = (identity: string): { spec: SpecOf<'send'>; declared: unknown } => {
     const payloadJson = encodeJson(payload) ?? 'null'
-    const target = 'run' in to ? { run: to.run } : { key: checkName(to.key, 'key'), broadcast: to.broadcast === true }
+    const title = checkTitle(event.name, 'event')
+    const target =
+      'run' in to
+        ? { run: checkTitle(to.run, 'run') }
+        : { key: checkText(to.key, 'key'), broadcast: to.broadcast === true }
     const eventId = digitsOf(site.hash, `event\n${site.runId}\n${identity}`, DERIVED_DIGITS)
-    const spec = { kind: 'send', name, event: event.name, to: target, payloadJson, eventId } as const
-    return { spec, declared: [event.name, target, payloadJson] }
+    const spec = { kind: 'send', name, event: title, to: target, payloadJson, eventId } as const
+    return { spec, declared: [title, target, payloadJson] }
   }
   return call(site, { kind: 'send', name, build })
 }
@@ -177,6 +184,19 @@ export function retryPolicy(step: string, retry: Retry | false | undefined): Ret
 export function checkName(name: unknown, what: string): string {
   if (typeof name === 'string' && name.length <= NAME_CHARACTERS_MAX) return name
   throw refused(`a ${what} is a text of at most ${NAME_CHARACTERS_MAX} characters`)
+}
+
+/** A text that is stored as it is: a database gives back no half of a surrogate pair, and nothing behind a NUL. */
+export function checkText(text: unknown, what: string): string {
+  const name = checkName(text, what)
+  if (name.isWellFormed() && !name.includes('\0')) return name
+  throw refused(`a ${what} is well-formed text without NUL`)
+}
+
+/** The name of something that the host knows. */
+function checkTitle(text: unknown, what: string): string {
+  if (text !== '') return checkText(text, `name of a ${what}`)
+  throw refused(`the name of a ${what} is not empty`)
 }
 
 function checkFunction<F>(run: F): F {

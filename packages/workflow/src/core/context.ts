@@ -20,6 +20,7 @@ import type {
 import { CancelledError, StepError } from '../errors.ts'
 import {
   checkName,
+  checkText,
   childCall,
   type Site,
   sendCall,
@@ -158,7 +159,7 @@ export class Context implements EmbeddedCtx {
 
   patched(id: string): boolean {
     const { machine } = this.#parts
-    return machine.outbox.decide(id, () => machine.isBeyondRecord)
+    return machine.outbox.decide(checkName(id, 'id'), () => machine.isBeyondRecord)
   }
 
   now(): number {
@@ -175,7 +176,7 @@ export class Context implements EmbeddedCtx {
 
   set(key: string, value: Json): void {
     const json = encodeJson(value) ?? 'null'
-    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'set', key, json })
+    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'set', key: checkText(key, 'key'), json })
   }
 
   emit(value: Json): void {
@@ -185,7 +186,7 @@ export class Context implements EmbeddedCtx {
 
   log(message: string, data?: Json): void {
     const json = encodeJson(data)
-    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'log', message, json })
+    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'log', message: String(message), json })
   }
 
   /** True where a branch goes on that nobody waits for any more: nothing comes of what it does. */

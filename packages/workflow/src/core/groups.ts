@@ -136,7 +136,8 @@ function contenders(branches: Readonly<Record<string, AnyBranch>>): [key: string
 function decide({ place, pledge, running }: Group, winner: Running, settle: () => void): void {
   if (!pledge.isOpen) return
   settle()
-  const losers = running.filter((one) => one !== winner)
+  // The same operation may stand under two keys.
+  const losers = running.filter(({ promise }) => promise !== winner.promise)
   place.machine.abandon(losers, 'lost')
 }
 

@@ -52,6 +52,17 @@ test('WORKFLOWS 17: the older of two settled operations wins a race, and no func
   expect(identities(driver)).toEqual(['a#1', 'b#1'])
 })
 
+test('WORKFLOWS 17: an operation that wins under one key has not lost under another', async () => {
+  const driver = new Driver({
+    body: async (ctx) => {
+      const one = ctx.step('one', () => 1, undoing('one'))
+      return ctx.race({ a: one, b: one })
+    },
+  })
+  expect((await driver.run()).state).toEqual({ type: 'completed', json: '{"key":"a","value":1}' })
+  expect(identities(driver)).toEqual(['one#1'])
+})
+
 test('WORKFLOWS 17: a rejection settles a race too', async () => {
   const driver = new Driver({
     body: async (ctx) => {
