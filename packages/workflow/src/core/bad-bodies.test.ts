@@ -149,6 +149,20 @@ test('a body that asks again and again for what is refused fails, and lets the e
   expect(await failureOf(insisting)).toMatchObject({ code: 'operations_refused' })
 })
 
+test('refusals are counted from one completion to the next, and take no name away', async () => {
+  const driver = new Driver({
+    body: async (ctx) => {
+      const codes = new Set<string>()
+      for (let round = 0; round < 3; round += 1) {
+        for (let count = 0; count < 600; count += 1) codes.add(await codeOf(ctx.sleep('a', -1)))
+        await ctx.sleep('a', 1)
+      }
+      return [...codes]
+    },
+  })
+  expect(resultOf(await driver.run())).toEqual(['argument_invalid'])
+})
+
 test('a cancelled body that goes on asking is cancelled all the same', async () => {
   const driver = new Driver({
     body: async (ctx) => {

@@ -1,5 +1,6 @@
 /** Groups in groups, and what comes of branches that nobody waits for any more. */
 import { expect, test } from 'vitest'
+import type { EmbeddedCtx } from '../api.ts'
 import { Driver, failed, ok } from './fixtures/driver.ts'
 
 const resultOf = (turn: { state: { type: string; json?: string | undefined } }) => JSON.parse(turn.state.json ?? 'null')
@@ -26,7 +27,8 @@ test('a branch that ends in the same moment as the winner changes nothing', asyn
       }
       const late = ctx.all([hop])
       const failing = ctx.all([async () => hop().then(() => Promise.reject(new Error('late')))])
-      const { key } = await ctx.race({ late, failing, first: async () => 2 })
+      const leaving: (c: EmbeddedCtx) => Promise<never> = async (c) => hop().then(() => c.continueAs(1))
+      const { key } = await ctx.race({ late, failing, leaving, first: async () => 2 })
       await ctx.sleep('a', 1)
       return key
     },

@@ -52,6 +52,19 @@ test('WORKFLOWS 17: the older of two settled operations wins a race, and no func
   expect(identities(driver)).toEqual(['a#1', 'b#1'])
 })
 
+test('WORKFLOWS 17: a loser that had finished before its race is undone', async () => {
+  const driver = new Driver({
+    body: async (ctx) => {
+      const first = ctx.step('first', () => 1, undoing('first'))
+      const second = ctx.step('second', () => 2, undoing('second'))
+      await ctx.all([first, second])
+      await ctx.race({ second, first })
+    },
+  })
+  await driver.run()
+  expect(undone(driver)).toEqual([['second', 2]])
+})
+
 test('WORKFLOWS 17: an operation that wins under one key has not lost under another', async () => {
   const driver = new Driver({
     body: async (ctx) => {
@@ -125,6 +138,15 @@ test('WORKFLOWS 20: a cancellation that was asked for before a crash takes effec
   expect(turn.reopened).toEqual([])
 })
 
+test('WORKFLOWS 20: a cancellation does not move the time, as it is applied before it has one', async () => {
+  const driver = new Driver({
+    body: async (ctx) => ctx.sleep('a', 1).catch(() => ctx.shielded((c) => c.sleep('b', 1))),
+  })
+  await driver.restart()
+  const [asked] = (await driver.cancel()).asked
+  expect((await driver.restart()).reopened).toEqual([asked])
+})
+
 test('WORKFLOWS 20: a run that is compensating already is not cancelled', async () => {
   const driver = new Driver({ body: TWO, pick: (open) => open.find(({ identity }) => !identity.startsWith('comp')) })
   await driver.run()
@@ -150,7 +172,7 @@ test('WORKFLOWS 20: an operation that was cancelled by itself does not cancel th
   const driver = new Driver({
     body: async (ctx) => {
       await ctx.child('c', { name: 'w' }, 1).catch(() => 0)
-      await ctx.step('a', () => 1).catch(() => 0)
+      await ctx.step('a', () => 1).catch(() => ctx.step('refused', () => 1).catch(() => 0))
       await ctx.shielded((c) => c.step('b', () => 1))
     },
   })
