@@ -235,6 +235,16 @@ test('WORKFLOWS 21: what branches of branches did is undone too, when they lose 
   ])
 })
 
+test('WORKFLOWS 21: what was open when an all failed is undone, though the run goes on', async () => {
+  const driver = new Driver({
+    body: async (ctx) => ctx.all([ctx.step('bad', () => 1), ctx.step('open', () => 1, undoing('open'))]).catch(() => 1),
+  })
+  await driver.restart()
+  await driver.deliver('bad#1', failed(new Error('no')))
+  expect((await driver.run()).state).toEqual({ type: 'completed', json: '1' })
+  expect(undone(driver)).toEqual([['open', 'unknown']])
+})
+
 test('WORKFLOWS 21: a tx that turns out to be done after it was dropped is undone then', async () => {
   const driver = new Driver({
     body: async (ctx) => {
