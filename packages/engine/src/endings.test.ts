@@ -1,9 +1,18 @@
 /** Runs that do not simply complete: failures and retries, cancellation, termination, and what puts a run aside. */
-import { ManualClock, systemClock } from '@tenax/kernel'
+import { systemClock } from '@tenax/kernel'
 import { event, NonRetryableError, workflow } from '@tenax/workflow'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { ACME, codeOf, hostMaker, type OpenHost, until } from './fixtures/test-bed.ts'
+import {
+  ACME,
+  codeOf,
+  heldFile,
+  hostMaker,
+  macrotasks,
+  type OpenHost,
+  SteppedClock,
+  until,
+} from './fixtures/test-bed.ts'
 
 const openHost = hostMaker()
 const empty = z.object({})
@@ -12,13 +21,6 @@ const go = event('go', z.null())
 const status = async (host: OpenHost, run: string) => (await host.workflows.get(ACME, run)).status
 const hasOpen = (host: OpenHost, run: string, kind: string) => async () =>
   (await host.workflows.steps(ACME, run)).some((step) => step.kind === kind && step.status === 'open')
-
-/** A clock whose hour and timers are the test's, and whose stopwatch is real: the disk takes its time. */
-class SteppedClock extends ManualClock {
-  override monotonicMs(): number {
-    return systemClock.monotonicMs()
-  }
-}
 
 it('tries a failing step again after its waits, and counts attempts across restarts', async () => {
   const clock = new SteppedClock()
@@ -65,6 +67,60 @@ it('tries a failing step again after its waits, and counts attempts across resta
     [3, { seen: 2 }],
     [4, { seen: 3 }],
   ])
+})
+
+it('begins no further attempt before the one before it is recorded', async () => {
+  const clock = new SteppedClock()
+  const fail = Promise.withResolvers<void>()
+  const attempts: number[] = []
+  const flaky = workflow({ name: 'flaky', input: empty }, (ctx) =>
+    ctx.step('try', async ({ number }) => {
+      attempts.push(number)
+      if (number === 1) await fail.promise
+    }),
+  )
+  const host = await openHost({ workflows: [flaky], clock })
+  await host.start('flaky')
+  await until(() => attempts.length === 1)
+  const release = await heldFile(host)
+  fail.reject(new Error('too early'))
+  await macrotasks(20)
+  // Longer than the wait for the next attempt, shorter than that for a turn at the file.
+  clock.advance(12_000)
+  await macrotasks(20)
+  expect(attempts).toEqual([1])
+  release()
+  await until(() => {
+    clock.advance(1)
+    return attempts.length > 1
+  })
+  expect(attempts).toEqual([1, 2])
+})
+
+it('keeps what it has in memory while the file of its tenant has no turn to give', async () => {
+  const clock = new SteppedClock()
+  const end = Promise.withResolvers<void>()
+  let count = 0
+  const slow = workflow({ name: 'slow', input: empty }, (ctx) =>
+    ctx.step('work', () => {
+      count += 1
+      return end.promise
+    }),
+  )
+  const host = await openHost({ workflows: [slow], clock })
+  const run = await host.start('slow')
+  await until(() => count === 1)
+  const release = await heldFile(host)
+  end.resolve()
+  await macrotasks(20)
+  clock.advance(16_000)
+  await macrotasks(20)
+  release()
+  await until(async () => {
+    clock.advance(50)
+    return (await status(host, run)) === 'completed'
+  })
+  expect([count, host.events]).toEqual([1, []])
 })
 
 it('fails a run with the error of a step that nobody caught, and tries a NonRetryableError once', async () => {
@@ -216,7 +272,27 @@ it('blocks a run whose code asks for something else, names both sides, and goes 
   expect(ran).toEqual(['old'])
 })
 
-it('fails a body that awaits something of its own for too long', async () => {
+it('goes on with a run whose code is there, however many are blocked before it', async () => {
+  const named = (name: string) =>
+    workflow({ name, input: empty }, async (ctx) => {
+      await ctx.waitFor(go)
+      return 'went'
+    })
+  const first = await openHost({ workflows: [named('gone'), named('back')] })
+  const gone = await Promise.all(Array.from({ length: 101 }, () => first.start('gone')))
+  const run = await first.start('back')
+  await until(hasOpen(first, run, 'wait'))
+  await first.close()
+  const second = await openHost({ workflows: [], dataPath: first.dataPath })
+  for (const to of [...gone, run]) await second.workflows.send(ACME, { name: 'go', run: to, payload: null })
+  await until(() => second.events.length === 102)
+  await second.close()
+  const third = await openHost({ workflows: [named('back')], dataPath: first.dataPath })
+  expect((await third.ended(run)).output).toBe('went')
+  expect((await third.workflows.get(ACME, gone[0] ?? '')).blockedReason).toMatch(/^workflow_unknown/)
+})
+
+it('looks again at a body that awaits something of its own', async () => {
   const clock = systemClock
   const stuck = workflow({ name: 'stuck', input: empty }, async () => {
     await new Promise((resolve) => clock.after(30, () => resolve(undefined)))
@@ -258,4 +334,20 @@ it('goes on as a successor with continueAs, whose result its starter finds', asy
   expect(first.status).toBe('continued')
   const second = await host.ended(first.successor ?? '')
   expect((await host.ended(second.successor ?? '')).output).toBe(3)
+})
+
+it('replays a body that awaits something of its own between what is recorded', async () => {
+  const slow = workflow({ name: 'slow', input: empty }, async (ctx) => {
+    await new Promise((resolve) => systemClock.after(20, () => resolve(undefined)))
+    await ctx.step('work', () => 1)
+    await ctx.waitFor(go)
+    return 'went'
+  })
+  const first = await openHost({ workflows: [slow] })
+  const run = await first.start('slow')
+  await until(hasOpen(first, run, 'wait'))
+  await first.close()
+  const second = await openHost({ workflows: [slow], dataPath: first.dataPath })
+  await second.workflows.send(ACME, { name: 'go', run, payload: null })
+  expect((await second.ended(run)).output).toBe('went')
 })

@@ -9,31 +9,24 @@
  */
 import { isTenaxError, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
-import { CommitQueue } from './commit-queue.ts'
-import {
-  BLOCKED_LOOK_MS,
-  CLAIM_COUNT_MIN,
-  LINGER_MS,
-  RUNS_ACTIVE_MAX,
-  STALL_FIRST_MS,
-  STALL_MS_MAX,
-  UNBLOCK_COUNT_MAX,
-} from './limits.ts'
+import { CommitQueue, isBusy } from './commit-queue.ts'
+import { BLOCKED_LOOK_MS, CLAIM_COUNT_MIN, LINGER_MS, RUNS_ACTIVE_MAX, STALL_FIRST_MS, STALL_MS_MAX } from './limits.ts'
 import type { Committed, EngineParts, Recorder } from './parts.ts'
 import type { AnyWorkflow } from './port.ts'
 import { type Beginning, type LifeEnd, RunLife } from './run-life.ts'
 import type { Effects } from './store/announcement.ts'
 import { type Backlog, dueRuns, hasClaims, readBacklog, readyRuns, releaseClaims } from './store/claims.ts'
 import {
-  blockedRuns,
+  blockedCodes,
   findStarted,
+  hasBlocked,
   hasTables,
   insertRun,
   makeTables,
   type NewRun,
   type RunRow,
   readRun,
-  unblockRun,
+  unblockRuns,
   writeBlocked,
 } from './store/runs.ts'
 import { type RecordedSteps, readSteps } from './store/steps.ts'
@@ -66,6 +59,7 @@ export class TenantRunner implements Recorder {
   #stallMs = 0
   #stalledUntilMs: number | undefined
   #isGone = false
+  #isDraining = false
 
   constructor(parts: EngineParts, tenant: TenantId) {
     this.#parts = parts
@@ -117,11 +111,11 @@ export class TenantRunner implements Recorder {
 
   /** Sees to what is due. True when the runner has nothing more to do and may go. */
   look(nowMs: number): boolean {
-    if (this.#stalledUntilMs !== undefined) {
+    for (const life of this.#lives.values()) life.tick(nowMs)
+    if (this.#stalledUntilMs !== undefined && !this.#isDraining) {
       if (nowMs >= this.#stalledUntilMs) this.wake()
       return false
     }
-    for (const life of this.#lives.values()) life.tick(nowMs)
     if (this.#backlog === undefined || this.#isDue(nowMs)) void this.#claim()
     return this.#mayGo(nowMs)
   }
@@ -129,6 +123,7 @@ export class TenantRunner implements Recorder {
   /** When it wants to be looked at next. */
   get nextLookMs(): number | undefined {
     if (this.#stalledUntilMs !== undefined) return this.#stalledUntilMs
+    if (this.#isDraining && this.#isAtRest) return 0
     const times = [...this.#lives.values()].map(({ nextLookMs }) => nextLookMs)
     if (this.#free > 0) times.push(this.#backlog?.nextDueMs)
     if (this.#lives.size === 0) times.push(this.#busyAtMs + LINGER_MS)
@@ -136,11 +131,17 @@ export class TenantRunner implements Recorder {
     return known.length === 0 ? undefined : Math.min(...known)
   }
 
+  /** Takes no further runs into memory: it is to go when those that are there have come to rest. */
+  drain(): void {
+    this.#isDraining = true
+    this.touch()
+  }
+
   /** Leaves the tenant to its hint. Gives when that is. */
   retire(): number | undefined {
     this.#isGone = true
-    // Where the record was never looked at, whatever the hint is stays.
-    if (this.#backlog === undefined) return 0
+    // With runs that are ready, or a record that was never looked at, the hint stays as it is: at 0, or earlier than need be.
+    if (this.#backlog === undefined || this.#backlog.hasReady) return 0
     const { nextDueMs } = this.#backlog
     const lookMs = this.#hasBlocked ? this.#parts.clock.nowMs() + BLOCKED_LOOK_MS : undefined
     const wakeAtMs = nextDueMs === undefined ? lookMs : Math.min(nextDueMs, lookMs ?? nextDueMs)
@@ -156,7 +157,11 @@ export class TenantRunner implements Recorder {
   }
 
   get #free(): number {
-    return RUNS_ACTIVE_MAX - this.#lives.size - this.#newborn.size
+    return this.#isDraining ? 0 : RUNS_ACTIVE_MAX - this.#lives.size - this.#newborn.size
+  }
+
+  get #isAtRest(): boolean {
+    return this.#lives.size + this.#newborn.size === 0 && this.#queue.isIdle && !this.#isClaiming
   }
 
   #isDue(nowMs: number): boolean {
@@ -165,7 +170,8 @@ export class TenantRunner implements Recorder {
   }
 
   #mayGo(nowMs: number): boolean {
-    if (this.#lives.size + this.#newborn.size > 0 || !this.#queue.isIdle || this.#isClaiming) return false
+    if (!this.#isAtRest) return false
+    if (this.#isDraining) return true
     if (this.#backlog === undefined || this.#backlog.hasReady || nowMs < this.#busyAtMs + LINGER_MS) return false
     return !this.#isDue(nowMs + LINGER_MS)
   }
@@ -184,10 +190,10 @@ export class TenantRunner implements Recorder {
     if (this.#isRecovered) return
     makeTables(file)
     releaseClaims(file)
-    for (const { number, workflow, codeHash } of blockedRuns(file, UNBLOCK_COUNT_MAX)) {
-      if (this.#parts.registry.codeHash(workflow) !== codeHash) unblockRun(file, number)
-      else this.#hasBlocked = true
+    for (const code of blockedCodes(file)) {
+      if (this.#parts.registry.codeHash(code.workflow) !== code.codeHash) unblockRuns(file, code)
     }
+    this.#hasBlocked = hasBlocked(file)
   }
 
   #committed(backlog: Backlog, effects: Effects, { leave }: Omit<Committed<void>, 'value'>): void {
@@ -234,7 +240,8 @@ export class TenantRunner implements Recorder {
         for (const claimed of found) if (!this.#isStopping) this.#beginRecorded(claimed)
       } while (this.#claimsAgain)
     } catch (error) {
-      this.#fail(error)
+      if (isBusy(error)) this.#putOff()
+      else this.#fail(error)
     } finally {
       this.#isClaiming = false
     }
@@ -263,10 +270,11 @@ export class TenantRunner implements Recorder {
       const row = readRun(file, number)
       if (row !== undefined) claimed.push({ row, steps: readSteps(file, number) })
     }
-    // Nothing is left that this look could have taken.
-    this.#hasBlocked ||= blockedRuns(file, 1).length > 0
-    if (claimed.length === 0) this.#backlog = { ...readBacklog(file), hasReady: false }
-    else this.#backlog ??= readBacklog(file)
+    this.#hasBlocked ||= hasBlocked(file)
+    const backlog = readBacklog(file)
+    // Where there was a place and nothing came of it, what is ready is in memory already.
+    if (claimed.length === 0) this.#backlog = { ...backlog, hasReady: backlog.hasReady && this.#free <= 0 }
+    else this.#backlog ??= backlog
     return claimed
   }
 
@@ -320,11 +328,16 @@ export class TenantRunner implements Recorder {
     ).catch(() => undefined) // heard by `failed`
   }
 
+  #putOff(): void {
+    this.#stallMs = Math.min(Math.max(this.#stallMs * 2, STALL_FIRST_MS), STALL_MS_MAX)
+    this.#stalledUntilMs = this.#parts.clock.nowMs() + this.#stallMs
+    this.touch()
+  }
+
   #fail(error: unknown): void {
     this.#isRecovered = false
     this.#backlog = undefined
-    this.#stallMs = Math.min(Math.max(this.#stallMs * 2, STALL_FIRST_MS), STALL_MS_MAX)
-    this.#stalledUntilMs = this.#parts.clock.nowMs() + this.#stallMs
+    this.#putOff()
     this.#discardAll()
     this.#queue.refuse(error)
     if (this.#parts.isClosing()) return
@@ -348,7 +361,7 @@ export class TenantRunner implements Recorder {
 /** True when a host has left claims behind, or new code is there for a run that waits for it. */
 function needsRecovery(file: SqliteFile, codeHashOf: (workflow: string) => string): boolean {
   if (hasClaims(file)) return true
-  return blockedRuns(file, UNBLOCK_COUNT_MAX).some(({ workflow, codeHash }) => codeHashOf(workflow) !== codeHash)
+  return blockedCodes(file).some(({ workflow, codeHash }) => codeHashOf(workflow) !== codeHash)
 }
 
 function isOfTheTenant(error: unknown): boolean {
