@@ -79,7 +79,7 @@ export class Journal implements FileJournal {
       const log = this.#capture()
       const { lsn } = position
       this.#checksum = new CarriedChecksum({ file, lsn, metaPage: this.#metaPage, isNew, redone, log })
-      this.#begin(log, redone?.isInLog ? 1 : 0)
+      this.#begin(log, redone === undefined ? 0 : 1)
     } catch (error) {
       this.close()
       throw error
