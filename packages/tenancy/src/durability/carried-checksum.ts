@@ -75,7 +75,7 @@ export class CarriedChecksum {
 
   /** Says that somebody else has changed the file unseen. */
   lose(): void {
-    this.#sum.lose()
+    this.#sum.lose(pageCount(this.#file))
   }
 
   /** The stamp, inside a transaction: the next LSN and, if it is known, the checksum of all pages but `metaPage`. */

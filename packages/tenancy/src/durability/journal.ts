@@ -333,9 +333,11 @@ export class Journal implements FileJournal {
   }
 
   /** As {@link FileJournal.verifyMain}. */
-  async verifyMain(beforeRead?: () => void): Promise<void> {
+  async verifyMain(beforeRead?: () => void): Promise<bigint> {
     const { descriptor } = this.#file
-    this.#checksum.compareMain(await checksumOfFile(descriptor, this.#checksum.mainPages, beforeRead))
+    const found = await checksumOfFile(descriptor, this.#checksum.mainPages, beforeRead)
+    this.#checksum.compareMain(found)
+    return found
   }
 
   close(): void {

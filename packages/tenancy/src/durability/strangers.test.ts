@@ -1,7 +1,8 @@
 /** What a stranger commits and moves into the main file before anybody looks: it is in no capture, and must stop no tenant. */
 import { describe, expect, it } from 'vitest'
+import { exportFile } from '../files/export.ts'
 import { startOther } from '../fixtures/other-process.ts'
-import { mainFileOf, sumsAtRest } from '../fixtures/page-sums.ts'
+import { mainFileOf, sumOfBytes, sumsAtRest } from '../fixtures/page-sums.ts'
 import { idOf } from '../fixtures/settings.ts'
 import { codeOf, gathered, type OpenTenancy, tenancyMaker } from '../fixtures/test-bed.ts'
 
@@ -62,6 +63,39 @@ describe('what a stranger moved into the main file by itself', () => {
       expect(await codeOf(open.sql(acme, GROWTH))).toBe('ok')
       expect([await codeOf(exported(open)), open.tenancy.get(acme).quarantineReason]).toEqual(['ok', undefined])
     })
+  })
+
+  it('during an export ends that export, and gives no copy of two moments', async () => {
+    const open = await served()
+    await open.sql(acme, 'CREATE TABLE u AS SELECT * FROM t')
+    await open.sql(acme, 'INSERT INTO u SELECT * FROM u')
+    await open.sql(acme, 'INSERT INTO u SELECT * FROM u')
+    const reading = open.tenancy.export(acme, async ({ chunks }) => {
+      for await (const _chunk of chunks)
+        await shell(open, ["UPDATE u SET b = 'theirs'", 'PRAGMA wal_checkpoint(PASSIVE)'])
+    })
+    expect(await codeOf(reading)).toBe('unavailable')
+    expect(await codeOf(exported(open))).toBe('ok')
+  })
+
+  it('while an export verifies the file stops nobody', async () => {
+    const open = await served()
+    await open.tenancy.use(acme, async (handle) => {
+      const verify = handle.verifyMain.bind(handle)
+      const other = await startOther('shell', mainFileOf(open, acme))
+      let isFirst = true
+      handle.verifyMain = async (check) => {
+        if (isFirst)
+          for (const line of ["UPDATE t SET b = 'theirs'", 'PRAGMA wal_checkpoint(PASSIVE)']) await other.ask(line)
+        isFirst = false
+        return verify(check)
+      }
+      const { chunks, end } = await exportFile(handle)
+      expect(sumOfBytes(Buffer.concat(await gathered(chunks)))).not.toBe(0n)
+      end()
+      await other.end()
+    })
+    expect(open.tenancy.get(acme).quarantineReason).toBeUndefined()
   })
 
   it('leaves a checksum known that the log alone was changed by', async () => {
