@@ -163,7 +163,8 @@ export class Journal implements FileJournal {
   /** What was committed since the last look. Only a commit that writes the database's header can move the LSN's page; one in a former log may be unseen. */
   #capture(): Capture | undefined {
     const capture = this.#reader.capture(this.#metaPage)
-    if (capture === undefined || !(capture.hasFirstPage || capture.restartCount > 0)) return capture
+    const isElsewhere = capture?.hasFirstPage || capture?.isFirstLog || (capture?.restartCount ?? 0) > 0
+    if (capture === undefined || !isElsewhere) return capture
     const metaPage = this.#findMetaPage()
     if (metaPage === this.#metaPage) return capture
     this.#metaPage = metaPage

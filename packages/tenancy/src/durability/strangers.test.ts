@@ -1,9 +1,10 @@
 /** What a stranger commits and moves into the main file before anybody looks: it is in no capture, and must stop no tenant. */
 import { describe, expect, it } from 'vitest'
 import { exportFile } from '../files/export.ts'
+import { databaseBytes } from '../fixtures/odd-files.ts'
 import { startOther } from '../fixtures/other-process.ts'
 import { mainFileOf, sumOfBytes, sumsAtRest } from '../fixtures/page-sums.ts'
-import { idOf } from '../fixtures/settings.ts'
+import { idOf, streamOf } from '../fixtures/settings.ts'
 import { codeOf, gathered, type OpenTenancy, tenancyMaker } from '../fixtures/test-bed.ts'
 
 const newTenancy = tenancyMaker()
@@ -96,6 +97,33 @@ describe('what a stranger moved into the main file by itself', () => {
       await other.end()
     })
     expect(open.tenancy.get(acme).quarantineReason).toBeUndefined()
+  })
+
+  it('may be the page of tenax_meta itself', async () => {
+    const open = await newTenancy()
+    const text = 'CREATE TABLE gone(a, b UNIQUE); CREATE TABLE t(n); INSERT INTO t VALUES (1)'
+    await open.tenancy.import(acme, streamOf(databaseBytes((db) => db.exec(text))))
+    await open.sql(acme, 'DROP TABLE gone')
+    await atRest(open)
+    const rootOfMeta = "SELECT rootpage FROM sqlite_schema WHERE name = 'tenax_meta'"
+    const before = await open.sql(acme, rootOfMeta)
+    await shell(open, ['VACUUM', TRUNCATE])
+    expect(await codeOf(open.sql(acme, 'INSERT INTO t VALUES (2)'))).toBe('ok')
+    expect(await open.sql(acme, rootOfMeta)).not.toEqual(before)
+    expect(await codeOf(exported(open))).toBe('ok')
+  })
+
+  it('stops nobody while two exports read the file', async () => {
+    const open = await served()
+    await open.sql(acme, 'DELETE FROM t WHERE a % 2')
+    const codes = await open.tenancy.export(acme, async ({ chunks }) => {
+      await shell(open, ['VACUUM', TRUNCATE])
+      const second = await codeOf(exported(open))
+      return [second, await codeOf(gathered(chunks))]
+    })
+    expect(codes).toEqual(['unavailable', 'unavailable'])
+    expect(open.tenancy.get(acme).quarantineReason).toBeUndefined()
+    expect(await codeOf(exported(open))).toBe('ok')
   })
 
   it('leaves a checksum known that the log alone was changed by', async () => {

@@ -71,6 +71,7 @@ async function verified(handle: Handle, freeze: () => () => void, check: () => v
     if (!(error instanceof InvariantError)) throw error
   }
   return handle.exclusively(async () => {
+    if (handle.isFrozen) throw moved() // another export keeps the log where it is, so that nothing can be said
     await moveLog(handle)
     return { checksum: await handle.verifyMain(check), thaw: freeze() }
   })
