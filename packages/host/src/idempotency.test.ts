@@ -88,6 +88,13 @@ describe('POST /t/:id/query with a key', () => {
     expect([again.status, isReplay(again)]).toEqual([200, false])
   })
 
+  test('is refused for VACUUM, which commits by itself', async () => {
+    await using bed = await openAcme()
+    expect(await query(bed, 'k', 'VACUUM')).toMatchObject({ status: 400, json: { code: 'idempotency_unsupported' } })
+    expect(isReplay(await query(bed, 'k', INSERT))).toBe(false)
+    expect(await count(bed)).toEqual([[1]])
+  })
+
   test('keeps no reply of a read: it is read again', async () => {
     await using bed = await openAcme()
     const select = 'select count(*) from t'

@@ -130,6 +130,7 @@ export class SqliteFile {
    * @throws TenaxError `transaction_too_large`: it is rolled back
    */
   async commit(kind: CommitKind): Promise<void> {
+    if (!kind.isNumbered && this.#spills.hasSpilled()) return this.#endUnwritten()
     this.#refuseSpilled()
     this.#hooks.before(kind)
     if (this.#synchronous === 'full') await this.engine('COMMIT').getOffThread([], 0)
@@ -150,6 +151,15 @@ export class SqliteFile {
   rollback(): void {
     if (this.inTransaction) this.engine('ROLLBACK').get()
     this.#tenants.forgetIfChanged()
+  }
+
+  /**
+   * Ends a transaction that wrote nothing, though the log has changed: a statement of it spilled and failed, or it never held
+   * the write lock and another process wrote meanwhile. There is nothing to refuse, and nothing to commit.
+   */
+  #endUnwritten(): void {
+    this.rollback()
+    this.#mayHaveGrown = true
   }
 
   /** Ends a transaction that is over the limit: its COMMIT could take away what was committed before (decision 0012). */

@@ -41,6 +41,7 @@ export {
   type ChecksumChange,
   type ChecksumPosition,
   checksumOfFile,
+  checksumOfPages,
   FileChecksum,
   hashPage,
 } from './wal/page-checksum.ts'

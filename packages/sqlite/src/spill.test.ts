@@ -67,6 +67,20 @@ describe('a transaction that changes more than the limit', () => {
     expect(rowsAfterCrash(file.path)).toBe(1n)
   })
 
+  it('is none that only reads, whoever writes meanwhile', async () => {
+    const file = newFile()
+    await perform(file, 'CREATE TABLE t(a INTEGER PRIMARY KEY, b)')
+    const stranger = libsqlDriver.open(file.path)
+    crashed.push(stranger)
+    file.begin('deferred')
+    const options = { mayRunOnLoop: false, timeoutMs: 60_000 }
+    await file.execute(await file.prepare('SELECT count(*) FROM t'), { positional: [], named: [] }, options)
+    stranger.prepare("INSERT INTO t(b) VALUES ('theirs')").get()
+    await file.commit({ isNumbered: false })
+    expect(file.inTransaction).toBe(false)
+    expect(file.engine('SELECT count(*) FROM t').get()).toEqual([1n])
+  })
+
   it('is what VACUUM may be', async () => {
     const file = newFile()
     await perform(file, 'CREATE TABLE t(a INTEGER PRIMARY KEY, b)')

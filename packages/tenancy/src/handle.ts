@@ -182,15 +182,11 @@ export class Handle implements Poolable {
   }
 
   /**
-   * Reads the whole main file, frozen by the caller, and stops the tenant when it is not what its commits have made of it
-   * (LEDGER X1). As {@link FileJournal.verifyMain}.
+   * Reads the whole main file, frozen by the caller (LEDGER X1), as {@link FileJournal.verifyMain}. What this throws is
+   * examined by nobody yet: another process may have moved the log meanwhile.
    */
-  async verifyMain(beforeRead: () => void): Promise<void> {
-    try {
-      await this.#journal.verifyMain(beforeRead)
-    } catch (error) {
-      throw await this.examine(error)
-    }
+  verifyMain(beforeRead: () => void): Promise<bigint | undefined> {
+    return this.#journal.verifyMain(beforeRead)
   }
 
   /**

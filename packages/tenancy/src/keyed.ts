@@ -160,6 +160,7 @@ export class KeyedTransaction {
   }
 
   async #perform(statement: TenantStatement, bindings: Bindings): Promise<SqlResult> {
+    if (statement.parsed.kind === 'vacuum') throw this.#refuse('VACUUM, which commits by itself')
     this.#hasWritten ||= !isRead(statement)
     const { result } = await runInside(this.#context, statement, bindings)
     return result

@@ -17,6 +17,8 @@ export class KeptLedgers {
   readonly #replay: Replay
   /** Ledgers by name, with the number of the last record that was in them when their writer was killed. */
   readonly #taken = new Map<string, number>()
+  /** The number of the last record that was taken while its writer waited. */
+  readonly #looked = new Map<string, number>()
   readonly faults: string[] = []
 
   constructor(paths: KeptPaths, replay: Replay) {
@@ -41,6 +43,14 @@ export class KeptLedgers {
     return names.filter((name) => parseLedgerDirectoryName(name) !== undefined).sort()
   }
 
+  /** Takes what a recovery has committed of its own: the stamps of suspended tenants. Its process waits. */
+  async look(): Promise<void> {
+    for (const name of this.#names()) {
+      if (this.#taken.has(name)) continue
+      this.#looked.set(name, await this.#replayLedger(name, 0))
+    }
+  }
+
   /** Takes what is new since the last kill. Nobody is at work on the ledgers. */
   async take(): Promise<void> {
     const { keptPath } = this.#paths
@@ -55,19 +65,25 @@ export class KeptLedgers {
   }
 
   async #takeLedger(name: string): Promise<void> {
-    const { ledgersPath, keptPath } = this.#paths
     const known = this.#taken.get(name)
+    const lastSeq = await this.#replayLedger(name, known ?? this.#looked.get(name) ?? 0)
+    // A recovery reads it and writes into another one (LEDGER F4).
+    if (known !== undefined && lastSeq !== known) {
+      this.faults.push(`ledger ${name} had ${known} records when its writer was killed, and has ${lastSeq} now`)
+    }
+    this.#taken.set(name, lastSeq)
+  }
+
+  /** Takes the entries behind record `takenSeq`, and gives the number of the last record. */
+  async #replayLedger(name: string, takenSeq: number): Promise<number> {
+    const { ledgersPath, keptPath } = this.#paths
     const source = { directory: join(ledgersPath, name), files: withKept(join(keptPath, name)) }
-    const end = await forEachRecord(source, ({ record }) => {
-      if (known !== undefined || record.kind !== 'entry') return
+    const { lastSeq } = await forEachRecord(source, ({ record, seq }) => {
+      if (seq <= takenSeq || record.kind !== 'entry') return
       this.#replay.see(record)
       this.#replay.take(record)
     })
-    // A recovery reads it and writes into another one (LEDGER F4).
-    if (known !== undefined && end.lastSeq !== known) {
-      this.faults.push(`ledger ${name} had ${known} records when its writer was killed, and has ${end.lastSeq} now`)
-    }
-    this.#taken.set(name, end.lastSeq)
+    return lastSeq
   }
 }
 

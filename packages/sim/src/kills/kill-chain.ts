@@ -5,6 +5,7 @@
  */
 import { cpSync, mkdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import { messageOf } from '@tenax/kernel'
 import { type Child, type Ending, startChild } from '../child.ts'
 import { faultsOf } from '../crash/data-check.ts'
 import { KILL_POINTS, type KillPoint } from '../faults/point-clock.ts'
@@ -192,15 +193,17 @@ class Chain {
       this.oracle.hear(line)
       if (line.type === 'recovered') {
         this.#recoveryCount = Math.max(1, line.eventCount)
-        this.#compare()
-        child.go()
+        void this.#compare().finally(() => child.go())
       }
       onLine(line, child)
     }).ended
   }
 
   /** Compares every file with its replay, and has another SQLite look at some. */
-  #compare(): void {
+  async #compare(): Promise<void> {
+    await this.#ledgers
+      .look()
+      .catch((error: unknown) => this.oracle.blame(`the ledger of a recovery: ${messageOf(error)}`))
     const files = tenantFiles(this.#dataPath)
     const faults = byteFaults(this.#dataPath, this.#replay)
     for (let left = ENGINE_CHECKS; left > 0; left -= 1) {

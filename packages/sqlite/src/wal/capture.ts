@@ -43,6 +43,8 @@ export interface Capture {
    * says that a stranger's ran; it may be any, because a log that a stranger cut off can begin with random salts.
    */
   readonly restartCount: number
+  /** True when the reader has met no log before: whether a stranger's was there and is gone, `restartCount` cannot tell. */
+  readonly isFirstLog: boolean
   /** True when the log has lost its name: a stranger's checkpoint removed it, and nobody who opens the file will see it. */
   readonly isUnlinked: boolean
 }

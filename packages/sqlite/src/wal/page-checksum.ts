@@ -45,10 +45,17 @@ export async function checksumOfFile(
     const count = Math.min(PAGES_PER_TURN, pages - first + 1)
     beforeRead()
     await readWhole(descriptor, buffer.subarray(0, count * PAGE_BYTES), (first - 1) * PAGE_BYTES)
-    for (let index = 0; index < count; index += 1) {
-      if (first + index === LOCK_PAGE_NUMBER) continue
-      checksum ^= hashPage(first + index, buffer.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES))
-    }
+    checksum ^= checksumOfPages(first, buffer.subarray(0, count * PAGE_BYTES))
+  }
+  return checksum
+}
+
+/** What whole pages that follow one another from page `first` come to. */
+export function checksumOfPages(first: number, bytes: Uint8Array): bigint {
+  let checksum = 0n
+  for (let index = 0; index < bytes.length / PAGE_BYTES; index += 1) {
+    if (first + index === LOCK_PAGE_NUMBER) continue
+    checksum ^= hashPage(first + index, bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES))
   }
   return checksum
 }
@@ -158,8 +165,10 @@ export class FileChecksum {
     this.#mainPages = this.#databasePages
   }
 
-  /** Somebody else has changed the file, or may have. */
-  lose(): void {
+  /** Somebody else has changed the file, or may have: it has so many pages now. */
+  lose(databasePages = this.#databasePages): void {
+    if (databasePages !== this.#databasePages) this.#mainPages = databasePages
+    this.#databasePages = databasePages
     this.#hashes.clear()
     this.#value = undefined
     this.#change = undefined

@@ -6,11 +6,13 @@
  *
  * Invariants:
  *  1. The position is after a commit frame of the log whose header is known, or at the start of a log not yet seen.
- *  2. Another header means another log: it is read from its first frame. The size of the database goes on.
+ *  2. Another header means another log: it is read from its first frame. It goes on from what the main file has: a stranger
+ *     may have committed to a log before it that nobody captured, and moved that.
  *  3. The position moves only when a scan has ended well. One that throws leaves it, so nothing is passed over.
  */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { assert } from '@tenax/kernel'
+import { PAGE_BYTES } from '../limits.ts'
 import type { Capture } from './capture.ts'
 import { type ChainPosition, ChainScan, type WalWords } from './chain-scan.ts'
 import { BLOCK_FRAMES_MAX, FrameBlock } from './frame-block.ts'
@@ -38,9 +40,12 @@ export class WalReader {
   #log: KnownLog | undefined
   #position: ChainPosition
   /** Where the last capture began. */
-  #before: { readonly position: ChainPosition; readonly restartCount: number } | undefined
+  #before: { readonly position: ChainPosition; readonly restartCount: number; readonly isFirstLog: boolean } | undefined
   #restartCount = 0
   #framesExpected = FIRST_FRAMES_MIN
+  /** Until then the size of the database is what SQLite said of it, its log included. */
+  #hasLooked = false
+  #hasCaptured = false
   #isClosed = false
 
   private constructor(path: string, databasePages: number) {
@@ -102,6 +107,7 @@ export class WalReader {
     assert(this.#before !== undefined, 'there was a capture')
     this.#position = this.#before.position
     this.#restartCount = this.#before.restartCount
+    this.#hasCaptured = !this.#before.isFirstLog
     return this.capture(metaPage)
   }
 
@@ -140,6 +146,8 @@ export class WalReader {
   /** The log that the file holds now; undefined when a checkpoint has cut it to nothing. */
   #currentLog(): KnownLog | undefined {
     const bytesRead = readSync(this.#awake(), headerMemory.bytes, 0, WAL_HEADER_BYTES, 0)
+    const isFirstLook = !this.#hasLooked
+    this.#hasLooked = true
     if (bytesRead < WAL_HEADER_BYTES) return undefined
     const known = this.#log
     if (known !== undefined && isSame(known.words, headerMemory.words)) return known
@@ -147,13 +155,21 @@ export class WalReader {
     assert(header !== undefined, 'the header of the log has the checksum of its bytes')
     if (known !== undefined) this.#restartCount += (header.firstSalt - known.firstSalt) >>> 0
     this.#log = { words: headerMemory.words.slice(), firstSalt: header.firstSalt }
-    this.#position = { frame: 0, sum: header.sum, databasePages: this.#position.databasePages }
+    const databasePages = isFirstLook ? this.#position.databasePages : this.#mainPages()
+    this.#position = { frame: 0, sum: header.sum, databasePages }
     return this.#log
+  }
+
+  /** Pages of the main file by its directory entry: a new log begins only when all of the one before has been moved there. */
+  #mainPages(): number {
+    return statSync(this.#path.slice(0, -'-wal'.length)).size / PAGE_BYTES
   }
 
   #take(scan: ChainScan): Capture | undefined {
     if (scan.commits.length === 0) return undefined
     const before = this.#position
+    const isFirstLog = !this.#hasCaptured
+    this.#hasCaptured = true
     const { end } = scan
     const frameCount = end.frame - before.frame
     const capture: Capture = {
@@ -166,9 +182,10 @@ export class WalReader {
       databasePages: end.databasePages,
       walBytes: WAL_HEADER_BYTES + end.frame * FRAME_BYTES,
       restartCount: this.#restartCount,
+      isFirstLog,
       isUnlinked: fstatSync(this.#awake()).nlink === 0,
     }
-    this.#before = { position: before, restartCount: this.#restartCount }
+    this.#before = { position: before, restartCount: this.#restartCount, isFirstLog }
     this.#position = end
     this.#restartCount = 0
     this.#framesExpected = Math.min(Math.max(frameCount + 1, FIRST_FRAMES_MIN), BLOCK_FRAMES_MAX)

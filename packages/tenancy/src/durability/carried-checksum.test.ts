@@ -161,16 +161,21 @@ describe('the checksum is known again', () => {
     expect(await codeOf(exported(next))).toBe('ok')
   })
 
-  it('after a crash, for a suspended tenant that recovery has redone and checkpointed', async () => {
+  it('after two crashes, for a suspended tenant that the first start has redone and checkpointed', async () => {
     const open = await served()
-    const driver = failingCheckpoints(libsqlDriver)
-    const torn = await newTenancy({ dataPath: crashCopy(open.dataPath, newDirectory()), driver })
-    driver.failWith('SQLITE_BUSY')
+    const checkpoints = failingCheckpoints(libsqlDriver)
+    const room = new NoRoomForStamps()
+    const dataPath = crashCopy(open.dataPath, newDirectory())
+    const torn = await newTenancy({ dataPath, driver: fullDriver(checkpoints, room) })
+    checkpoints.failWith('SQLITE_BUSY')
+    room.isFull = true
     await torn.sql(acme, "UPDATE t SET b = 'in the log' WHERE a = 1")
     await torn.tenancy.suspend(acme) // its file stays open behind the lock
     await torn.tenancy.settled()
-    driver.failWith(undefined)
-    const next = await newTenancy({ dataPath: crashCopy(torn.dataPath, newDirectory()) })
+    const settled = await newTenancy({ dataPath: crashCopy(torn.dataPath, newDirectory()) })
+    // The ledger of that start holds no page of the file any more.
+    const next = await newTenancy({ dataPath: crashCopy(settled.dataPath, newDirectory()) })
+    checkpoints.failWith(undefined)
     await next.tenancy.resume(acme)
     await next.sql(acme, "UPDATE t SET b = 'later' WHERE a = 2")
     await atRest(next, acme)

@@ -35,8 +35,10 @@ export interface FoundFile {
 export class CarriedChecksum {
   readonly #file: SqliteFile
   readonly #sum: FileChecksum
-  /** The last commit that is a stamp, or found as one. */
+  /** The last commit that is a stamp, or found as one. The file says a checksum when this is its last commit. */
   #stampedLsn: bigint | undefined
+  /** Whether the stamp under way says a checksum. */
+  #isKnownInStamp = false
   /** Checkpoints of ours since the last capture. */
   #checkpointCount = 0
 
@@ -66,14 +68,20 @@ export class CarriedChecksum {
     this.#sum.apply({ pages, databasePages: capture.databasePages })
   }
 
-  /** True when the file does not say what is known. */
+  /** True when the file does not say what is known, or says what is known no more. */
   needsStamp(lsn: bigint): boolean {
-    return this.value !== undefined && this.#stampedLsn !== lsn
+    return (this.value !== undefined) !== (this.#stampedLsn === lsn)
+  }
+
+  /** Says that somebody else has changed the file unseen. */
+  lose(): void {
+    this.#sum.lose(pageCount(this.#file))
   }
 
   /** The stamp, inside a transaction: the next LSN and, if it is known, the checksum of all pages but `metaPage`. */
   stamp(metaPage: number): void {
     const others = this.value === undefined ? null : BigInt.asIntN(64, this.value ^ this.#sum.hashOf(metaPage))
+    this.#isKnownInStamp = others !== null
     this.#file.engine(STAMP).get([others, others])
   }
 
@@ -81,7 +89,7 @@ export class CarriedChecksum {
   stamped(lsn: bigint, capture: Capture, metaPage: number): void {
     const [page] = capture.pages
     assert(capture.pageCount === 1 && page?.number === metaPage, 'a stamp changes the page of tenax_meta only')
-    if (this.value !== undefined) this.#stampedLsn = lsn
+    this.#stampedLsn = this.#isKnownInStamp ? lsn : undefined
   }
 
   /** Says that a checkpoint of ours has moved the log into the main file. */

@@ -22,11 +22,12 @@ export interface FileJournal {
   checkpoint(): Promise<boolean>
   /**
    * Compares the pages of the main file with what the commits have made of it; when nobody knew, that is known afterwards. No
-   * checkpoint may run meanwhile. `beforeRead` is called before each MiB, and may throw to end it.
+   * checkpoint may run meanwhile. `beforeRead` is called before each MiB, and may throw to end it. Gives what they come to;
+   * undefined for a file without checksums.
    *
    * @throws InvariantError when they differ; what `beforeRead` throws
    */
-  verifyMain(beforeRead?: () => void): Promise<void>
+  verifyMain(beforeRead?: () => void): Promise<bigint | undefined>
   /** Lets go of the file's log, before the file is closed. */
   close(): void
 }
@@ -42,7 +43,7 @@ export function unlogged(file: SqliteFile): FileJournal {
     durableLsn: 0n,
     settled: () => Promise.resolve(),
     checkpoint: () => file.checkpoint(),
-    verifyMain: () => Promise.resolve(),
+    verifyMain: () => Promise.resolve(undefined),
     close: () => undefined,
   }
 }

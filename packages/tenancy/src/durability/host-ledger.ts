@@ -21,8 +21,6 @@ export interface RedoneFile {
   readonly lsn: bigint
   /** Its page checksum there; undefined when nobody knew it. */
   readonly checksum: bigint | undefined
-  /** True while that lies in the file's log, and not in the main file. */
-  readonly isInLog: boolean
 }
 
 /** What a host's ledger is made of. */
@@ -107,12 +105,6 @@ export class HostLedger {
     const redone = this.#redone.get(incarnation)
     this.#redone.delete(incarnation)
     return redone
-  }
-
-  /** Says that the log of a redone file was moved into its main file. */
-  settledRedone(incarnation: Incarnation): void {
-    const redone = this.#redone.get(incarnation)
-    if (redone !== undefined) this.#redone.set(incarnation, { ...redone, isInLog: false })
   }
 
   get durableSeq(): number {

@@ -58,6 +58,8 @@ export class Journal implements FileJournal {
   #isStamp = false
   /** The page that holds the LSN. */
   #metaPage: number
+  /** What SQLite said when it was last looked whether strangers committed. It changes with their commits, not with ours. */
+  #dataVersion: bigint
   #seq = 0
   #walBytes = 0
   #checkpointedLsn: bigint | undefined
@@ -76,10 +78,11 @@ export class Journal implements FileJournal {
     this.#includesAllPages = isNew
     this.#reader = WalReader.open(file.path, file.sizes().pageCount)
     try {
+      this.#dataVersion = this.#readDataVersion()
       const log = this.#capture()
       const { lsn } = position
       this.#checksum = new CarriedChecksum({ file, lsn, metaPage: this.#metaPage, isNew, redone, log })
-      this.#begin(log, redone?.isInLog ? 1 : 0)
+      this.#begin(log, redone === undefined ? 0 : 1)
     } catch (error) {
       this.close()
       throw error
@@ -148,17 +151,20 @@ export class Journal implements FileJournal {
     const lsn = this.#lsn + 1n
     const capture = this.#capture()
     assert(capture !== undefined, 'a commit is in the log')
-    assert(proveCommits(capture, this.#lsn).lsn === lsn, 'the log has the LSN that the commit was given')
+    const proved = proveCommits(capture, this.#lsn)
+    assert(proved.lsn === lsn, 'the log has the LSN that the commit was given')
     assert(!capture.isUnlinked, 'the live log has its name')
+    if (proved.withoutBump.length > 0) this.#knowStrangers(capture)
     this.#walBytes = capture.walBytes
     this.#append(lsn, capture)
     if (this.#isStamp) this.#checksum.stamped(lsn, capture, this.#metaPage)
   }
 
-  /** What was committed since the last look. Only a commit that writes the database's header can move the LSN's page. */
+  /** What was committed since the last look. Only a commit that writes the database's header can move the LSN's page; one in a former log may be unseen. */
   #capture(): Capture | undefined {
     const capture = this.#reader.capture(this.#metaPage)
-    if (capture === undefined || !capture.hasFirstPage) return capture
+    const isElsewhere = capture?.hasFirstPage || capture?.isFirstLog || (capture?.restartCount ?? 0) > 0
+    if (capture === undefined || !isElsewhere) return capture
     const metaPage = this.#findMetaPage()
     if (metaPage === this.#metaPage) return capture
     this.#metaPage = metaPage
@@ -174,6 +180,7 @@ export class Journal implements FileJournal {
   #append(lsn: bigint, capture: Capture): void {
     const { databasePages } = capture
     const captured = [...capture.pages]
+    if (capture.isFirstLog && this.#readDataVersion() !== this.#dataVersion) this.#checksum.lose()
     this.#checksum.take(capture, captured)
     const images = this.#imagesOf(captured, databasePages)
     try {
@@ -218,11 +225,33 @@ export class Journal implements FileJournal {
     this.#walBytes = walBytes
   }
 
+  /** The version is read first: whoever commits behind that changes it again. */
   #takeStrangers(): void {
+    const dataVersion = this.#readDataVersion()
     const found = this.#capture()
-    if (found === undefined) return
-    this.#checksum.take(found)
-    this.#keep(found)
+    const mayHideOne = found === undefined || found.isFirstLog
+    if (mayHideOne && dataVersion !== this.#dataVersion) {
+      // A stranger committed, and may have moved its commit into the main file and cut the log off: no capture shows that.
+      this.#checksum.lose()
+      this.#metaPage = this.#findMetaPage()
+    }
+    if (found !== undefined) {
+      this.#checksum.take(found)
+      this.#keep(found)
+    }
+    this.#dataVersion = dataVersion
+  }
+
+  /** The strangers' commits in `capture` are known, and so is all that is done up to now, if the log is still there. */
+  #knowStrangers({ walBytes }: Capture): void {
+    const dataVersion = this.#readDataVersion()
+    if (this.#file.walBytes() >= walBytes) this.#dataVersion = dataVersion
+  }
+
+  #readDataVersion(): bigint {
+    const [version] = this.#file.engine('PRAGMA data_version').get() ?? []
+    assert(typeof version === 'bigint', 'SQLite says the version of what it reads')
+    return version
   }
 
   /**
@@ -252,10 +281,16 @@ export class Journal implements FileJournal {
     this.#checksum.stamp(this.#metaPage)
   }
 
+  /** True when nothing was committed since the last checkpoint, by nobody. */
+  #isAtRest(): boolean {
+    if (this.#lsn !== this.#checkpointedLsn || this.#file.walBytes() > 0) return false
+    this.#takeStrangers()
+    return this.#pending.size === 0 && !this.#checksum.needsStamp(this.#lsn)
+  }
+
   /** As {@link FileJournal.checkpoint}. `run` moves the log; off the event loop if unsaid. */
   async checkpoint(run: () => Promise<boolean> | boolean = () => this.#file.checkpoint()): Promise<boolean> {
-    const isStamped = !this.#checksum.needsStamp(this.#lsn)
-    if (isStamped && this.#lsn === this.#checkpointedLsn && this.#file.walBytes() === 0) return true
+    if (this.#isAtRest()) return true
     if (!this.#stamp()) return false
     while (!this.isSettled) await this.settled() // others may commit to a catalog meanwhile
     const lsn = this.#lsn
@@ -299,9 +334,11 @@ export class Journal implements FileJournal {
   }
 
   /** As {@link FileJournal.verifyMain}. */
-  async verifyMain(beforeRead?: () => void): Promise<void> {
+  async verifyMain(beforeRead?: () => void): Promise<bigint> {
     const { descriptor } = this.#file
-    this.#checksum.compareMain(await checksumOfFile(descriptor, this.#checksum.mainPages, beforeRead))
+    const found = await checksumOfFile(descriptor, this.#checksum.mainPages, beforeRead)
+    this.#checksum.compareMain(found)
+    return found
   }
 
   close(): void {

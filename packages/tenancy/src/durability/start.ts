@@ -3,7 +3,7 @@
  * verbs that a crash cut short are ended, and then each tenant's file gets the log that brings it up to date. Only after
  * that is anybody served. What was not committed to the ledger before a crash is nowhere.
  */
-import { isTenaxError } from '@tenax/kernel'
+import { type Incarnation, isTenaxError } from '@tenax/kernel'
 import { SqliteFile } from '@tenax/sqlite'
 import type { Catalog } from '../catalog.ts'
 import { catalogIncarnation } from '../catalog.ts'
@@ -12,7 +12,9 @@ import { type LedgerRecoveryOptions, type RecoveredLedgers, recoverLedgers } fro
 import { redoFile } from '../files/redo.ts'
 import { removeLog } from '../files/tenant-files.ts'
 import { recoverShard, type ShardRecovery } from '../recovery.ts'
+import { attachJournal } from './attach-journal.ts'
 import { HostLedger } from './host-ledger.ts'
+import type { Journal } from './journal.ts'
 import type { FileTail } from './ledger-tails.ts'
 import { type StoppedFile, setAside } from './set-aside.ts'
 
@@ -37,10 +39,7 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
   try {
     await redoCatalogs(options, recovered)
     const redone = new Map(
-      recovered.tails.map(({ incarnation, lsn, checksum }) => [
-        incarnation,
-        { lsn: BigInt(lsn), checksum, isInLog: true },
-      ]),
+      recovered.tails.map(({ incarnation, lsn, checksum }) => [incarnation, { lsn: BigInt(lsn), checksum }]),
     )
     const ledger = new HostLedger({ ...recovered, redone, clock, diskBytesMax: options.ledgerBytesMax })
     directory = Directory.open(data, { ...options, ledger })
@@ -110,7 +109,7 @@ async function redoTenants(options: StartOptions, context: RedoContext): Promise
       const path = data.layout.tenantFile(place.shard, { incarnation: tail.incarnation, file: place.file })
       if (!(await redoIfThere(path, tail, randomId))) continue
       count += 1
-      if (place.isSuspended) await settleFile(options, { path, tail, ledger: tenancyLedger })
+      if (place.isSuspended) await settleFile(options, { path, incarnation: tail.incarnation, ledger: tenancyLedger })
     }
   }
   return count
@@ -146,21 +145,22 @@ async function redoIfThere(path: string, tail: FileTail, randomId: StartOptions[
   }
 }
 
-/** Moves the log of a file that nobody may open into it, so that it does not keep the ledger from being trimmed. */
+/**
+ * Moves the log of a file that nobody may open into it, stamped as before any checkpoint, so that it does not keep the ledger
+ * from being trimmed. When another process is in the way it is done by the next start, or by who opens the file.
+ */
 async function settleFile(
-  { driver, fileSettings, clock }: StartOptions,
-  { path, tail, ledger }: { path: string; tail: FileTail; ledger: HostLedger },
+  { driver, fileSettings, clock, randomId }: StartOptions,
+  { path, incarnation, ledger }: { path: string; incarnation: Incarnation; ledger: HostLedger },
 ): Promise<void> {
-  const { incarnation, lineage, lsn, databasePages, checksum } = tail
   const nowMs = () => clock.monotonicMs()
   const file = SqliteFile.open(path, { driver, settings: fileSettings, nowMs, synchronous: 'off' })
+  let journal: Journal | undefined
   try {
-    if (!file.checkpointNow()) return
-    await file.syncMain()
-    const record = { kind: 'checkpoint', incarnation, lineage, lsn, databasePages, checksum } as const
-    ledger.appendCheckpoint({ ...record, timeMs: ledger.nowMs() })
-    ledger.settledRedone(incarnation)
+    journal = attachJournal({ ledger, randomId }, file, incarnation)
+    await journal.checkpoint(() => file.checkpointNow())
   } finally {
+    journal?.close()
     file.close()
   }
 }
