@@ -17,6 +17,14 @@ export interface OpenOperation {
   mayStart: boolean
   /** True once its time was up and somebody sees to it. */
   isHandled: boolean
+  /** Attempts that have begun here. */
+  begunCount: number
+}
+
+/** Leave to begin one attempt of a step, when what it builds on is durable. It is void once that attempt has begun. */
+export interface StartLeave {
+  readonly operation: OpenOperation
+  readonly begunCount: number
 }
 
 /** Open operations by `seq`. */
@@ -39,6 +47,7 @@ export class OpenOperations {
         flight: undefined,
         mayStart: false,
         isHandled: false,
+        begunCount: 0,
       })
     }
     for (const seq of turn.dropped) this.remove(seq)
@@ -62,11 +71,19 @@ export class OpenOperations {
     return count
   }
 
-  /** What these were asked in is durable, so they may begin, but those whose next attempt is due later. */
-  allowStart(seqs: readonly number[], nowMs: number): void {
-    for (const seq of seqs) {
-      const operation = this.#open.get(seq)
-      if (operation === undefined || operation.asked.spec.kind !== 'step') continue
+  /** For those of `seqs` that are steps: to be given back when what asked for them is durable. */
+  leavesFor(seqs: readonly number[]): StartLeave[] {
+    return seqs
+      .map((seq) => this.#open.get(seq))
+      .filter((operation) => operation !== undefined)
+      .filter(({ asked }) => asked.spec.kind === 'step')
+      .map(leaveFor)
+  }
+
+  /** What these build on is durable, so they may begin, but those whose next attempt is due later. */
+  allowStart(leaves: readonly StartLeave[], nowMs: number): void {
+    for (const { operation, begunCount } of leaves) {
+      if (operation.begunCount !== begunCount || this.#open.get(operation.asked.seq) !== operation) continue
       operation.isHandled = false
       operation.mayStart = operation.dueAtMs === undefined || operation.dueAtMs <= nowMs
     }
@@ -80,10 +97,10 @@ export class OpenOperations {
   }
 
   /** Steps whose next attempt is due: from now on somebody sees to them. */
-  takeRetries(nowMs: number): number[] {
+  takeRetries(nowMs: number): StartLeave[] {
     const due = [...this.#open.values()].filter((operation) => isUnattended(operation) && isRetryDue(operation, nowMs))
     for (const operation of due) operation.isHandled = true
-    return due.map(({ asked }) => asked.seq)
+    return due.map(leaveFor)
   }
 
   /** Sleeps and waits whose time is up. A wait may still be won by an event at its deadline (WORKFLOWS 16). */
@@ -124,6 +141,10 @@ export class OpenOperations {
     }
     return false
   }
+}
+
+function leaveFor(operation: OpenOperation): StartLeave {
+  return { operation, begunCount: operation.begunCount }
 }
 
 function isUnattended({ flight, isHandled, mayStart }: OpenOperation): boolean {

@@ -257,8 +257,9 @@ export class RunLife {
     this.#outlook = record.outlook
     for (const { seq } of record.settled) this.#open.remove(seq)
     if (record.isCancelRequested) this.#isCancelAsked = true
+    const leaves = this.#open.leavesFor(asked)
     durable.then(
-      () => this.#attempts.allow(asked),
+      () => this.#attempts.allow(leaves),
       () => this.discard(),
     )
     return record.outlook

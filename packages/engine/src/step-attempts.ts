@@ -8,7 +8,7 @@
 import type { Outcome } from '@tenax/workflow/core'
 import { type AttemptEnd, runAttempt, type StepSpec } from './attempt.ts'
 import { STEPS_IN_FLIGHT_MAX } from './limits.ts'
-import type { OpenOperation, OpenOperations } from './open-operations.ts'
+import type { OpenOperation, OpenOperations, StartLeave } from './open-operations.ts'
 import type { EngineParts, Recorder } from './parts.ts'
 import { type Outlook, writeOutlook } from './store/runs.ts'
 import { writeAttempt } from './store/steps.ts'
@@ -38,9 +38,9 @@ export class StepAttempts {
     this.#owner = owner
   }
 
-  /** What these were asked in is durable: those that need not wait for their time may start. */
-  allow(seqs: readonly number[]): void {
-    this.#owner.open.allowStart(seqs, this.#owner.parts.clock.nowMs())
+  /** What these build on is durable: those that need not wait for their time may start. */
+  allow(leaves: readonly StartLeave[]): void {
+    this.#owner.open.allowStart(leaves, this.#owner.parts.clock.nowMs())
     this.#start()
   }
 
@@ -71,6 +71,7 @@ export class StepAttempts {
 
   #interrupt(operation: OpenOperation): void {
     operation.isHandled = true
+    operation.begunCount += 1
     const outcome = failed('step_interrupted', 'the host stopped while the step was under way', operation.attempts)
     this.#owner.settled(operation.asked.seq, outcome, operation.attempts)
   }
@@ -80,6 +81,7 @@ export class StepAttempts {
     const { asked, attempts, progressJson } = operation
     const controller = new AbortController()
     operation.flight = controller
+    operation.begunCount += 1
     const spec = asked.spec as StepSpec
     void runAttempt({ spec, number: attempts + 1, lastJson: progressJson, clock: parts.clock, controller }).then(
       (end) => {
