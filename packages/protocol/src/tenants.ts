@@ -8,6 +8,7 @@ import {
   LIST_TENANTS_DEFAULT,
   LIST_TENANTS_MAX,
 } from './limits.ts'
+import { digitsToNumber } from './text.ts'
 
 /** Every state that the API shows, the strongest of a tenant's placement, suspension and quarantine. */
 export const TENANT_STATES = [
@@ -67,11 +68,6 @@ export const patchTenantBodySchema = z.object({
 
 /** Body of `PATCH /v1/tenants/:id`, as a type. */
 export type PatchTenantBody = z.output<typeof patchTenantBodySchema>
-
-/** A whole number in a query string; anything that is not plain digits goes on unchanged and is refused. */
-function digitsToNumber(text: unknown): unknown {
-  return typeof text === 'string' && /^[0-9]{1,9}$/.test(text) ? Number(text) : text
-}
 
 /** Query string of `GET /v1/tenants`. */
 export const listTenantsQuerySchema = z.object({
