@@ -55,6 +55,10 @@ export interface History {
   readonly outputCount: number
   /** Decisions of `patched`, by id. */
   readonly patches: Readonly<Record<string, boolean>>
+  /** `Turn.cancelledAfter` as it was recorded: where a replay begins to reject. */
+  readonly cancelledAfter?: number | undefined
+  /** Identities of operations whose failed compensation was skipped (WORKFLOWS 21): its failure stops nothing. */
+  readonly skipped?: readonly string[]
 }
 
 /** How often a step is tried, with its waits in milliseconds. */
@@ -80,6 +84,8 @@ export type OperationSpec =
       readonly uses: string | undefined
       readonly durability: 'local' | 'remote'
       readonly hasCompensation: boolean
+      /** What every attempt gets, and a compensation too: derives from run and operation (WORKFLOWS 12). */
+      readonly idempotencyKey: string
     }
   | { readonly kind: 'tx'; readonly name: string; readonly run: (db: Tx) => unknown; readonly hasCompensation: boolean }
   | {
@@ -145,21 +151,39 @@ export type BodyState =
   | { readonly type: 'failed'; readonly error: StoredError }
   | { readonly type: 'cancelled' }
   | { readonly type: 'continued'; readonly inputJson: string }
+  /**
+   * `compensation_stuck`: the compensation of `compensated` failed for good, and the rest are not begun. `seq` is the operation
+   * in it that failed, unless it failed by itself. Retry: forget that completion and replay. Skip: name `compensated` in
+   * `History.skipped` and replay.
+   */
+  | {
+      readonly type: 'stuck'
+      readonly compensated: string
+      readonly seq: number | undefined
+      readonly error: StoredError
+    }
   /** `workflow_changed`: nothing of this turn may be recorded or performed. */
   | { readonly type: 'diverged'; readonly divergence: Divergence }
 
 /** What the body has come to at its next wait: all of it belongs into one commit, with what was delivered. */
 export interface Turn {
   readonly state: BodyState
-  /** Asked since the last turn, in order of `seq`, without those that the record has. */
+  /**
+   * Asked since the last turn, in order of `seq`, without those that the record has. One that is also in `dropped` or
+   * `cancelled` is recorded as such and never performed.
+   */
   readonly asked: readonly AskedOperation[]
   /**
    * Only in the turn of `replay()`: operations that the record has as open, with what it takes to go on with them. The
    * record's times and attempts count, not those in the spec.
    */
   readonly reopened: readonly AskedOperation[]
-  /** `seq` of operations that lost a race in this turn. */
+  /** `seq` of operations that lost a race in this turn, or were open when an `all` failed or the body ended. */
   readonly dropped: readonly number[]
+  /** What the cancellation rejected in this turn: recorded as completions `cancelled` with these numbers. */
+  readonly cancelled: readonly { readonly seq: number; readonly number: number }[]
+  /** In the turn in which the cancellation took effect: the number of the last completion before it. Kept in the run's row. */
+  readonly cancelledAfter: number | undefined
   readonly outputs: readonly Output[]
   /** Decisions of `patched` in this turn. */
   readonly patches: Readonly<Record<string, boolean>>
