@@ -23,6 +23,7 @@ export type ErrorKind =
 export const ERROR_KINDS = {
   argument_invalid: 'invalid',
   body_invalid: 'invalid',
+  input_invalid: 'invalid',
   cursor_invalid: 'invalid',
   import_invalid: 'invalid',
   sql_error: 'invalid',

@@ -1,4 +1,6 @@
 export type * from './api.ts'
+export { event, ref, workflow } from './definition.ts'
+export { parseDuration } from './duration.ts'
 export {
   CancelledError,
   NonRetryableError,
@@ -6,3 +8,4 @@ export {
   StepError,
   type StepErrorOptions,
 } from './errors.ts'
+export { type InputIssue, parseInput, parsePayload } from './input.ts'
