@@ -35,7 +35,6 @@ export const ERROR_KINDS = {
   config_invalid: 'invalid',
   remote_not_configured: 'invalid',
   idempotency_unsupported: 'invalid',
-  input_invalid: 'invalid',
   unauthorized: 'unauthorized',
   admin_key_required: 'forbidden',
   host_forbidden: 'forbidden',
