@@ -1,36 +1,11 @@
 /** A host's tenancy as `createTenax` opens it, and the statements that its tenants run here. */
 import { parseTenantId, type SqlValue, systemClock, type TenantId } from '@tenax/kernel'
-import {
-  CACHE_KIB,
-  libsqlDriver,
-  PAGE_COUNT_MAX,
-  QUERY_TIMEOUT_MS,
-  REPLY_BYTES_MAX,
-  REPLY_ROWS_MAX,
-  type SqliteFileSettings,
-} from '@tenax/sqlite'
-import {
-  HANDLE_BYTES_MAX,
-  HANDLE_IDLE_MS,
-  type Handle,
-  IMPORT_BYTES_MAX,
-  POOL_SWEEP_MS,
-  POOL_TURN_MS,
-  POOL_WAITERS_MAX,
-  SHARD_COUNT,
-  systemRandomId,
-  Tenancy,
-  WAIT_MS_MAX,
-} from '@tenax/tenancy'
+import { libsqlDriver, type SqliteFileSettings } from '@tenax/sqlite'
+import { type Handle, standardSettings, systemRandomId, Tenancy } from '@tenax/tenancy'
 import { tenantIdsOf } from '../bench/fixture.ts'
 
 /** Settings of a tenant's file. */
-export const FILE_SETTINGS: SqliteFileSettings = {
-  queryTimeoutMs: QUERY_TIMEOUT_MS,
-  pageCountMax: PAGE_COUNT_MAX,
-  cacheKib: CACHE_KIB,
-  reply: { rowsMax: REPLY_ROWS_MAX, bytesMax: REPLY_BYTES_MAX },
-}
+export const FILE_SETTINGS: SqliteFileSettings = standardSettings('').file
 
 /** A commit changes three pages: the table's last, one of its index, and that of `tenax_meta`. */
 const SETUP_SQL: readonly string[] = [
@@ -41,24 +16,9 @@ const INSERT_SQL = 'insert into item (name, amount) values (?, ?)'
 
 /** Recovers and serves the data directory; resolves when it would serve. */
 export function openTenancy(dataPath: string, handlesMax: number): Promise<Tenancy> {
+  const standard = standardSettings(dataPath)
   return Tenancy.open(
-    {
-      dataPath,
-      shardCount: SHARD_COUNT,
-      pool: {
-        handlesMax,
-        bytesMax: HANDLE_BYTES_MAX,
-        idleMs: HANDLE_IDLE_MS,
-        sweepMs: POOL_SWEEP_MS,
-        waitersMax: POOL_WAITERS_MAX,
-        waitMsMax: WAIT_MS_MAX,
-        turnMs: POOL_TURN_MS,
-      },
-      file: FILE_SETTINGS,
-      ledger: {},
-      importBytesMax: IMPORT_BYTES_MAX,
-      migrations: [],
-    },
+    { ...standard, pool: { ...standard.pool, handlesMax } },
     {
       driver: libsqlDriver,
       clock: systemClock,

@@ -1,28 +1,12 @@
 /** Options of {@link createTenax} and the one settings object that they become. */
 import { type Clock, type DurabilityClass, parseDurabilityClass, systemClock, TenaxError } from '@tenax/kernel'
+import { type EngineDriver, libsqlDriver } from '@tenax/sqlite'
 import {
-  CACHE_KIB,
-  type EngineDriver,
-  libsqlDriver,
-  PAGE_COUNT_MAX,
-  QUERY_TIMEOUT_MS,
-  REPLY_BYTES_MAX,
-  REPLY_ROWS_MAX,
-} from '@tenax/sqlite'
-import {
-  HANDLE_BYTES_MAX,
-  HANDLE_IDLE_MS,
-  HANDLES_MAX,
-  IMPORT_BYTES_MAX,
   type Migration,
-  POOL_SWEEP_MS,
-  POOL_TURN_MS,
-  POOL_WAITERS_MAX,
-  SHARD_COUNT,
+  standardSettings,
   type TenancyComponents,
   type TenancyEvent,
   type TenancySettings,
-  WAIT_MS_MAX,
 } from '@tenax/tenancy'
 
 /** What an embedder says. Only `data` is needed. */
@@ -86,32 +70,7 @@ export function readOptions(options: TenaxOptions): HostSettings {
     })
   }
   return {
-    tenancy: {
-      dataPath: options.data,
-      shardCount: countOf('shardCount', options.shardCount, SHARD_COUNT, 99),
-      pool: {
-        handlesMax: countOf('handlesMax', options.handlesMax, HANDLES_MAX, 100_000),
-        bytesMax: HANDLE_BYTES_MAX,
-        idleMs: countOf('handleIdleMs', options.handleIdleMs, HANDLE_IDLE_MS, 86_400_000),
-        sweepMs: POOL_SWEEP_MS,
-        waitersMax: POOL_WAITERS_MAX,
-        waitMsMax: WAIT_MS_MAX,
-        turnMs: POOL_TURN_MS,
-      },
-      file: {
-        queryTimeoutMs: countOf('queryTimeoutMs', options.queryTimeoutMs, QUERY_TIMEOUT_MS, 3_600_000),
-        pageCountMax: countOf('pageCountMax', options.pageCountMax, PAGE_COUNT_MAX, 4_294_967_294),
-        cacheKib: CACHE_KIB,
-        reply: {
-          rowsMax: countOf('replyRowsMax', options.replyRowsMax, REPLY_ROWS_MAX, 1_000_000),
-          bytesMax: countOf('replyBytesMax', options.replyBytesMax, REPLY_BYTES_MAX, 268_435_456),
-        },
-      },
-      ledger: {},
-      importBytesMax: countOf('importBytesMax', options.importBytesMax, IMPORT_BYTES_MAX, Number.MAX_SAFE_INTEGER),
-      migrations: options.migrations ?? [],
-      durability: classOf(options.durability ?? 'local'),
-    },
+    tenancy: readTenancy(options),
     adminKey: options.adminKey,
     guard: options.guard ?? 'loopback',
     driver: options.driver ?? libsqlDriver,
@@ -120,6 +79,32 @@ export function readOptions(options: TenaxOptions): HostSettings {
     onEvent: options.onEvent ?? (() => undefined),
     onError: options.onError ?? (() => undefined),
     onFatal: options.onFatal ?? (() => void process.kill(process.pid, 'SIGKILL')),
+  }
+}
+
+function readTenancy(options: TenaxOptions): TenancySettings {
+  const standard = standardSettings(options.data)
+  const { pool, file } = standard
+  return {
+    ...standard,
+    shardCount: countOf('shardCount', options.shardCount, standard.shardCount, 99),
+    pool: {
+      ...pool,
+      handlesMax: countOf('handlesMax', options.handlesMax, pool.handlesMax, 100_000),
+      idleMs: countOf('handleIdleMs', options.handleIdleMs, pool.idleMs, 86_400_000),
+    },
+    file: {
+      ...file,
+      queryTimeoutMs: countOf('queryTimeoutMs', options.queryTimeoutMs, file.queryTimeoutMs, 3_600_000),
+      pageCountMax: countOf('pageCountMax', options.pageCountMax, file.pageCountMax, 4_294_967_294),
+      reply: {
+        rowsMax: countOf('replyRowsMax', options.replyRowsMax, file.reply.rowsMax, 1_000_000),
+        bytesMax: countOf('replyBytesMax', options.replyBytesMax, file.reply.bytesMax, 268_435_456),
+      },
+    },
+    importBytesMax: countOf('importBytesMax', options.importBytesMax, standard.importBytesMax, Number.MAX_SAFE_INTEGER),
+    migrations: options.migrations ?? standard.migrations,
+    durability: classOf(options.durability ?? 'local'),
   }
 }
 

@@ -1,27 +1,8 @@
 /** Opens tenancy as `createTenax` does, with what a test wants to be different. */
 import { systemClock } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
-import {
-  CACHE_KIB,
-  type EngineDriver,
-  libsqlDriver,
-  PAGE_COUNT_MAX,
-  QUERY_TIMEOUT_MS,
-  REPLY_BYTES_MAX,
-  REPLY_ROWS_MAX,
-} from '@tenax/sqlite'
-import {
-  HANDLE_BYTES_MAX,
-  HANDLE_IDLE_MS,
-  IMPORT_BYTES_MAX,
-  type Migration,
-  POOL_SWEEP_MS,
-  POOL_TURN_MS,
-  POOL_WAITERS_MAX,
-  systemRandomId,
-  Tenancy,
-  type TenancyEvent,
-} from '@tenax/tenancy'
+import { type EngineDriver, libsqlDriver } from '@tenax/sqlite'
+import { type Migration, standardSettings, systemRandomId, Tenancy, type TenancyEvent } from '@tenax/tenancy'
 
 /** What differs from test to test. */
 export interface HostOptions {
@@ -43,27 +24,13 @@ export interface HostOptions {
 /** Recovers and serves the data directory of `options`. */
 export function openHost(options: HostOptions): Promise<Tenancy> {
   const { dataPath, handlesMax, shardCount, migrations = [], driver = libsqlDriver, waitMsMax = 60_000 } = options
+  const standard = standardSettings(dataPath)
   return Tenancy.open(
     {
-      dataPath,
+      ...standard,
       shardCount,
-      pool: {
-        handlesMax,
-        bytesMax: HANDLE_BYTES_MAX,
-        idleMs: HANDLE_IDLE_MS,
-        sweepMs: POOL_SWEEP_MS,
-        waitersMax: POOL_WAITERS_MAX,
-        waitMsMax,
-        turnMs: POOL_TURN_MS,
-      },
-      file: {
-        queryTimeoutMs: QUERY_TIMEOUT_MS,
-        pageCountMax: PAGE_COUNT_MAX,
-        cacheKib: CACHE_KIB,
-        reply: { rowsMax: REPLY_ROWS_MAX, bytesMax: REPLY_BYTES_MAX },
-      },
+      pool: { ...standard.pool, handlesMax, waitMsMax },
       ledger: options.ledger ?? {},
-      importBytesMax: IMPORT_BYTES_MAX,
       migrations,
     },
     {

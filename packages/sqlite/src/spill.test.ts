@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { perform } from './fixtures/corpus.ts'
 import { directoryMaker, fileMaker } from './fixtures/test-bed.ts'
-import { libsqlDriver, type SqliteFile } from './index.ts'
+import { UNDONE, UNDONE_SCHEMA, undo } from './fixtures/undone.ts'
+import { libsqlDriver } from './index.ts'
 
 const newDirectory = directoryMaker()
 const newFile = fileMaker()
@@ -12,33 +13,6 @@ const crashed: { close(): void }[] = []
 afterAll(() => {
   for (const connection of crashed) connection.close()
 })
-
-const TABLES = [
-  'CREATE TABLE t(a INTEGER PRIMARY KEY, b, seen INTEGER DEFAULT 1, is_low INTEGER DEFAULT 1 CHECK (is_low))',
-  'CREATE TRIGGER mirror AFTER UPDATE OF is_low ON t BEGIN UPDATE t SET seen = 2 WHERE a = 3001 - new.a; END',
-  `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
-   INSERT INTO t(b) SELECT randomblob(900) FROM n`,
-]
-
-/** Each outgrows the page cache, changes pages anew that it has changed before, and is undone. */
-const UNDONE: [string, (file: SqliteFile) => void][] = [
-  [
-    'a savepoint that is rolled back',
-    (file) =>
-      file.script([
-        'SAVEPOINT s',
-        'UPDATE t SET b = randomblob(900)',
-        'UPDATE t SET b = randomblob(900) WHERE a > 1500',
-        'ROLLBACK TO s',
-        'RELEASE s',
-      ]),
-  ],
-  [
-    'a statement that fails on its last rows',
-    (file) =>
-      expect(() => file.script(['UPDATE t SET b = randomblob(900), is_low = a < 2990'])).toThrow('CHECK constraint'),
-  ],
-]
 
 /** How many rows somebody would find who opened a copy of the file as it lies on the disk now. */
 function rowsAfterCrash(path: string): unknown {
@@ -49,13 +23,13 @@ function rowsAfterCrash(path: string): unknown {
   return connection.prepare('SELECT count(*) FROM t').get()?.[0]
 }
 
-describe.each(UNDONE)('%s in a transaction larger than the page cache', (_, undo) => {
+describe.each(UNDONE)('$what in a transaction larger than the page cache', (one) => {
   it('takes no commit away, neither its own nor a later one', async () => {
     const file = newFile()
-    for (const sql of TABLES) await perform(file, sql)
+    for (const sql of UNDONE_SCHEMA) await perform(file, sql)
     file.begin('immediate')
     file.script(["INSERT INTO t(b) VALUES ('before')"])
-    undo(file)
+    undo(one, (statements) => file.script(statements))
     await file.commit()
     await perform(file, "INSERT INTO t(b) VALUES ('after')")
     expect(rowsAfterCrash(file.path)).toBe(3_002n)

@@ -11,22 +11,11 @@ export type { Handle } from './handle.ts'
 export type { IdempotencyKey, KeyedReply } from './idempotency.ts'
 export { type KeyedOutcome, type KeyedRequest, type KeyedTransaction, runKeyed } from './keyed.ts'
 export type { DeleteReceipt } from './lifecycle/remove.ts'
-export {
-  HANDLE_BYTES_MAX,
-  HANDLE_IDLE_MS,
-  HANDLES_MAX,
-  IMPORT_BYTES_MAX,
-  POOL_SWEEP_MS,
-  POOL_TURN_MS,
-  POOL_WAITERS_MAX,
-  SHARD_COUNT,
-  TRANSACTION_IDLE_MS,
-  TRANSACTION_TOTAL_MS,
-  WAIT_MS_MAX,
-} from './limits.ts'
+export { HANDLE_BYTES_MAX, SHARD_COUNT } from './limits.ts'
 export type { Migration } from './migrations.ts'
 export type { DisposalReason, PoolSettings, PoolStats } from './pool-port.ts'
 export type { Session } from './session.ts'
+export { standardSettings } from './standard-settings.ts'
 export { systemRandomId } from './system-ids.ts'
 export {
   Tenancy,

@@ -14,6 +14,7 @@ import { CRASH_POINTS } from './fixtures/crash-points.ts'
 import { FILE_SETTINGS, idOf } from './fixtures/settings.ts'
 import { codeOf, directoryMaker, filesBelow, type OpenTenancy, tenancyMaker } from './fixtures/test-bed.ts'
 import { newFileName, newRecord } from './lifecycle/create.ts'
+import { LEDGER_BYTES_MAX } from './limits.ts'
 import { undoNew } from './recovery.ts'
 import { systemRandomId } from './system-ids.ts'
 
@@ -54,7 +55,14 @@ describe('undoNew()', () => {
     const base = { driver: libsqlDriver, clock: systemClock }
     const data = openDataDirectory({ ...base, path: newDirectory(), randomId: systemRandomId, shardCount: 1, pid: 1 })
     const { directory, ledger } = await startDataDirectory({
-      ...{ ...base, data, randomId: systemRandomId, fileSettings: FILE_SETTINGS, settings: {} },
+      ...{
+        ...base,
+        data,
+        randomId: systemRandomId,
+        fileSettings: FILE_SETTINGS,
+        settings: {},
+        ledgerBytesMax: LEDGER_BYTES_MAX,
+      },
       onFatal: (error) => expect.unreachable(String(error)),
     })
     const intent: Intent = { tenantId: idOf('acme'), verb: 'create', ...newFileName(systemRandomId) }

@@ -52,6 +52,8 @@ export interface TenancySettings {
   readonly file: SqliteFileSettings
   readonly importBytesMax: number
   readonly ledger: Partial<LedgerSettings>
+  /** Length of the ledger on disk above which those who hold its oldest segment are checkpointed. */
+  readonly ledgerBytesMax: number
   readonly migrations: readonly Migration[]
   /** What others keep in tenants' files. Default: nothing. */
   readonly tables?: EngineTables
@@ -151,6 +153,7 @@ export class Tenancy {
         ...{ data, driver, clock, randomId, onFatal },
         fileSettings: settings.file,
         settings: settings.ledger,
+        ledgerBytesMax: settings.ledgerBytesMax,
         files: timedFiles(ledgerFiles, clock, syncs),
       })
       const recoveryMs = clock.monotonicMs() - startedMs

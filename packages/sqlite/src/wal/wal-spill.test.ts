@@ -4,34 +4,11 @@ import { join } from 'node:path'
 import { InvariantError } from '@tenax/kernel'
 import { describe, expect, it } from 'vitest'
 import { directoryMaker } from '../fixtures/test-bed.ts'
+import { UNDONE, UNDONE_SCHEMA, undo } from '../fixtures/undone.ts'
 import { numberOf, openLive, WalBed } from '../fixtures/wal-bed.ts'
 import { proveCommits } from './capture.ts'
 
 const newDirectory = directoryMaker()
-const SCHEMA = [
-  'CREATE TABLE t(a INTEGER PRIMARY KEY, b, seen INTEGER DEFAULT 1, isLow INTEGER DEFAULT 1 CHECK (isLow))',
-  'INSERT INTO t(b) SELECT randomblob(900) FROM generate_series(1, 3000)',
-  'CREATE TRIGGER mirror AFTER UPDATE OF isLow ON t BEGIN UPDATE t SET seen = 2 WHERE a = 3001 - new.a; END',
-]
-/** Each spills, changes pages again that it has spilled, though not the first one, and is undone. */
-const UNDONE: [string, (bed: WalBed) => void][] = [
-  [
-    'a savepoint that is rolled back',
-    (bed) =>
-      bed.script(
-        'SAVEPOINT s',
-        'UPDATE t SET b = randomblob(900)',
-        'UPDATE t SET b = randomblob(900) WHERE a > 1500',
-        'ROLLBACK TO s',
-        'RELEASE s',
-      ),
-  ],
-  [
-    'a statement that fails on its last rows',
-    (bed) => expect(() => bed.script('UPDATE t SET b = randomblob(900), isLow = a < 2990')).toThrow('CHECK constraint'),
-  ],
-]
-
 /** What a machine would find that lost power now: the LSN after SQLite's own recovery. */
 function lsnAfterCrash(bed: WalBed): bigint {
   const copy = join(newDirectory(), 'crashed.db')
@@ -42,12 +19,12 @@ function lsnAfterCrash(bed: WalBed): bigint {
   return lsn
 }
 
-describe.each(UNDONE)('%s after it spilled', (_, undo) => {
+describe.each(UNDONE)('$what after it spilled', (one) => {
   it('makes the next COMMIT lose itself and all that follow in a crash, and its capture proof fails', () => {
-    const bed = new WalBed(newDirectory(), SCHEMA)
+    const bed = new WalBed(newDirectory(), UNDONE_SCHEMA)
     bed.commit("INSERT INTO t(b) VALUES ('first')")
     bed.script('BEGIN IMMEDIATE')
-    undo(bed)
+    undo(one, (statements) => bed.script(...statements))
     bed.bump()
     bed.script('COMMIT')
     const committed = BigInt(numberOf(bed.connection, 'SELECT lsn FROM tenax_meta'))

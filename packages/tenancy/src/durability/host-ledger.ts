@@ -13,7 +13,7 @@ import {
   type LedgerSource,
   readLedger,
 } from '@tenax/ledger'
-import { GATE_MS_MAX, LEDGER_BYTES_MAX } from '../limits.ts'
+import { GATE_MS_MAX } from '../limits.ts'
 
 /** What a host's ledger is made of. */
 export interface HostLedgerOptions {
@@ -26,6 +26,8 @@ export interface HostLedgerOptions {
   /** Where recovery has brought the files whose log it wrote. */
   readonly redone: ReadonlyMap<Incarnation, bigint>
   readonly clock: Clock
+  /** Length on disk above which those who hold the oldest segment are checkpointed. */
+  readonly diskBytesMax: number
 }
 
 /** What an operator would want to know of the ledger: sizes as they are, and counts since the start. */
@@ -62,19 +64,21 @@ export class HostLedger {
   readonly #source: LedgerSource
   readonly #redone: Map<Incarnation, bigint>
   readonly clock: Clock
+  readonly #diskBytesMax: number
   #requestCheckpoints: CheckpointRequest = async () => undefined
   #tending: Promise<void> | undefined
   /** Who reads the ledger now: nothing is removed meanwhile. */
   #readers = 0
   #entryCount = 0
 
-  constructor({ ledger, source, epoch, uncleanEpoch, redone, clock }: HostLedgerOptions) {
+  constructor({ ledger, source, epoch, uncleanEpoch, redone, clock, diskBytesMax }: HostLedgerOptions) {
     this.#ledger = ledger
     this.#source = source
     this.epoch = epoch
     this.uncleanEpoch = uncleanEpoch
     this.#redone = new Map(redone)
     this.clock = clock
+    this.#diskBytesMax = diskBytesMax
   }
 
   /** Who is asked when the ledger has grown beyond its bound. */
@@ -146,7 +150,7 @@ export class HostLedger {
   append(entry: EntryRecord): number {
     const seq = this.#ledger.append(entry, COMMITTED)
     this.#entryCount += 1
-    if (this.#ledger.bytes > LEDGER_BYTES_MAX) this.#tend()
+    if (this.#ledger.bytes > this.#diskBytesMax) this.#tend()
     return seq
   }
 

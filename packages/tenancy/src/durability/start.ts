@@ -17,7 +17,8 @@ import type { FileTail } from './ledger-tails.ts'
 import { type StoppedFile, setAside } from './set-aside.ts'
 
 /** What starting a data directory takes. */
-export type StartOptions = LedgerRecoveryOptions & Omit<DirectoryOptions, 'ledger'>
+export type StartOptions = LedgerRecoveryOptions &
+  Omit<DirectoryOptions, 'ledger'> & { readonly ledgerBytesMax: number }
 
 /** A data directory that is ready to serve. */
 export interface Started {
@@ -36,7 +37,7 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
   try {
     await redoCatalogs(options, recovered)
     const redone = new Map(recovered.tails.map(({ incarnation, lsn }) => [incarnation, BigInt(lsn)]))
-    const ledger = new HostLedger({ ...recovered, redone, clock })
+    const ledger = new HostLedger({ ...recovered, redone, clock, diskBytesMax: options.ledgerBytesMax })
     directory = Directory.open(data, { ...options, ledger })
     const shards: ShardRecovery[] = []
     for (const catalog of directory.catalogs) {
