@@ -79,10 +79,17 @@ function addStart(runs: Command, options: ProgramOptions): void {
 function addResult(runs: Command, options: ProgramOptions): void {
   onRun(runs, 'result', 'wait for the end of a run, and print its output as JSON')
     .option('--timeout <seconds>', 'give up after so long; default: never', wholeNumber(0, SECONDS_MAX))
-    .action(async (tenant: string, run: string, { timeout }: { timeout?: number }, command: Command) => {
-      const { awaitResult } = await import('./result-command.ts')
-      await awaitResult(await contextOf(command, options), { tenant, run, timeoutS: timeout })
-    })
+    .action(
+      async (
+        tenant: string,
+        run: string,
+        { timeout }: Readonly<Record<'timeout', number | undefined>>,
+        command: Command,
+      ) => {
+        const { awaitResult } = await import('./result-command.ts')
+        await awaitResult(await contextOf(command, options), { tenant, run, timeoutS: timeout })
+      },
+    )
 }
 
 function addEnds(runs: Command, options: ProgramOptions): void {
