@@ -23,7 +23,6 @@ export default defineConfig({
           exclude,
           testTimeout: 900_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
         },
       },
     ],

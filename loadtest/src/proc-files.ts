@@ -27,6 +27,11 @@ export function cpuUse(pid: number): CpuUse {
   return { loopMs: threadMs(`/proc/${pid}/schedstat`), totalMs }
 }
 
+/** How long the first thread of `pid` has waited for a processor since its start, in milliseconds. */
+export function waitedMs(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6
+}
+
 /** A thread may end while it is looked at: it counts as nothing then. */
 function threadMs(path: string): number {
   try {

@@ -72,6 +72,7 @@ function openLive(): EngineConnection {
 
 function checkpoint(): void {
   connection.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+  checksum.checkpointed()
 }
 
 function measureSmall(count: number): string {

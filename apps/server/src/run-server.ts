@@ -51,13 +51,12 @@ async function openTenax(settings: ServerSettings, logger: Logger): Promise<Tena
   })
 }
 
-/** Ends of runs are the day's work; what an operator has to look at is louder. */
-const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'debug' | 'warn' | 'error'>> = {
+/** What an operator has to look at is louder. */
+const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'warn' | 'error'>> = {
   quarantined: 'error',
   set_aside_failed: 'error',
   tenant_stalled: 'error',
   run_blocked: 'warn',
-  run_ended: 'debug',
 }
 
 function logEvent(logger: Logger, event: HostEvent): void {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '@tenax/kernel'
 import { type Handle, openUnlogged } from '@tenax/tenancy'
 import { scratchDirectory } from '../bench/fixture.ts'
+import { waitedMs } from '../proc-files.ts'
 import { median, percentile } from '../statistics.ts'
 import { DiskProbe } from './disk-probe.ts'
 import { FILE_SETTINGS, holdTenants, insert, openTenancy, prepareAll } from './host.ts'
@@ -34,6 +35,10 @@ export interface RateRow {
   readonly processorUs: number
   /** Processor time of the event loop alone: what the next commit waits for, whoever else is on the machine. */
   readonly loopUs: number
+  /** What one commit's share of a slice is when nobody else takes the processor: the loop runs, or has nothing to do. */
+  readonly quietUs: number
+  /** The same ratio as below, of `quietUs`: what a quiet machine would show, though the disk may be others' as well. */
+  readonly ledgerToThisQuiet: number
   /** Median of the rounds' ratios: the ledger's commits per second by this side's. */
   readonly ledgerToThis: number
 }
@@ -53,6 +58,7 @@ interface Slice {
   readonly p99Ms: number
   readonly processorUs: number
   readonly loopUs: number
+  readonly quietUs: number
 }
 
 /** Runs all sides in turns, forwards and backwards, then one commit at a time. */
@@ -88,6 +94,7 @@ async function runSlice(handles: readonly Handle[], { inFlight, sliceMs }: RateP
   const latenciesMs: number[] = []
   const processor = process.cpuUsage()
   const loop = process.threadCpuUsage()
+  const waitedBeforeMs = waitedMs(process.pid)
   const startMs = performance.now()
   const endMs = startMs + sliceMs
   let next = 0
@@ -103,6 +110,7 @@ async function runSlice(handles: readonly Handle[], { inFlight, sliceMs }: RateP
   }
   await Promise.all(Array.from({ length: inFlight }, work))
   const elapsedMs = performance.now() - startMs
+  const waited = waitedMs(process.pid) - waitedBeforeMs
   const [all, own] = [process.cpuUsage(processor), process.threadCpuUsage(loop)]
   const sorted = Float64Array.from(latenciesMs).sort()
   return {
@@ -111,6 +119,7 @@ async function runSlice(handles: readonly Handle[], { inFlight, sliceMs }: RateP
     p99Ms: percentile(sorted, 0.99),
     processorUs: (all.user + all.system) / sorted.length,
     loopUs: (own.user + own.system) / sorted.length,
+    quietUs: ((elapsedMs - waited) * 1000) / sorted.length,
   }
 }
 
@@ -125,6 +134,8 @@ function rowOf(slices: readonly Slice[], side: Side): RateRow {
     p99Ms: middle((slice) => slice.p99Ms),
     processorUs: middle((slice) => slice.processorUs),
     loopUs: middle((slice) => slice.loopUs),
+    quietUs: middle((slice) => slice.quietUs),
+    ledgerToThisQuiet: middle((slice) => slice.quietUs / (ledgerOf(slice)?.quietUs ?? Number.NaN)),
     ledgerToThis: middle((slice) => (ledgerOf(slice)?.commitsPerSecond ?? Number.NaN) / slice.commitsPerSecond),
   }
 }

@@ -78,7 +78,17 @@ function per100Mib({ startMs, tailBytes }: RecoveryFigures): number {
 
 function rateTable(rows: readonly RateRow[]): string {
   return markdownTable(
-    ['side', 'commits/s', 'ledger to this', 'p50 ms', 'p99 ms', 'loop µs', 'all µs'],
+    [
+      'side',
+      'commits/s',
+      'ledger to this',
+      'p50 ms',
+      'p99 ms',
+      'loop µs',
+      'all µs',
+      'quiet µs',
+      'ledger to this, quiet',
+    ],
     rows.map((row) => [
       NAMES[row.side],
       figure(row.commitsPerSecond),
@@ -87,6 +97,8 @@ function rateTable(rows: readonly RateRow[]): string {
       figure(row.p99Ms),
       figure(row.loopUs),
       figure(row.processorUs),
+      figure(row.quietUs),
+      `${figure(row.ledgerToThisQuiet)} ×`,
     ]),
   )
 }

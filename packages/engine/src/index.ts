@@ -1,4 +1,5 @@
 export type {
+  AnyWorkflow,
   EngineEvent,
   OutputRecord,
   RunDetail,

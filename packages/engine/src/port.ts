@@ -3,6 +3,9 @@ import type { Clock, RandomId, TenantId } from '@tenax/kernel'
 import type { Tenancy } from '@tenax/tenancy'
 import type { Json, Workflow } from '@tenax/workflow'
 
+/** A workflow of whatever input. */
+export type AnyWorkflow = Workflow<never, unknown>
+
 /** Where a run is (WORKFLOWS 19). The word is stored. */
 export type RunStatus =
   | 'queued'
@@ -157,7 +160,6 @@ export interface Sent {
 
 /** Something that an operator should know. */
 export type EngineEvent =
-  | { readonly type: 'run_ended'; readonly tenant: TenantId; readonly run: RunRecord }
   | { readonly type: 'run_blocked'; readonly tenant: TenantId; readonly run: string; readonly reason: string }
   /** The tenant's work was put aside for a while: its file could not be opened or written. */
   | { readonly type: 'tenant_stalled'; readonly tenant: TenantId; readonly error: unknown }
@@ -168,6 +170,6 @@ export interface WorkflowsOptions {
   readonly clock: Clock
   readonly randomId: RandomId
   /** Definitions by their names, which are unique. */
-  readonly workflows: readonly Workflow[]
+  readonly workflows: readonly AnyWorkflow[]
   readonly onEvent: (event: EngineEvent) => void
 }

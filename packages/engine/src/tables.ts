@@ -7,7 +7,8 @@ import type { EngineTables } from '@tenax/tenancy'
 
 /**
  * `tenax_run`: one row per run. `number` is the order of creation. `readiness`: 0 nothing to do now, 1 waits for a claim,
- * 2 claimed by a live host (or by one that died). `wake_at_ms` is the earliest time that something of it is due.
+ * 2 claimed by a live host (or by one that died). `wake_at_ms` is the earliest time that something of it is due: what
+ * wakes it while it is at 0.
  * `arrived_count` counts settled operations that the body has not seen. `event_floor` is the last event before its creation.
  */
 const RUN_SQL = `CREATE TABLE tenax_run (
@@ -34,7 +35,9 @@ const RUN_SQL = `CREATE TABLE tenax_run (
   error_code TEXT,
   error_message TEXT,
   error_data TEXT CHECK (json_valid(error_data)),
-  patches TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(patches)),
+  patches TEXT CHECK (json_valid(patches)),
+  cancelled_after INTEGER,
+  skipped TEXT CHECK (json_valid(skipped)),
   completion_count INTEGER NOT NULL DEFAULT 0 CHECK (completion_count >= 0),
   arrived_count INTEGER NOT NULL DEFAULT 0 CHECK (arrived_count >= 0),
   output_count INTEGER NOT NULL DEFAULT 0 CHECK (output_count >= 0),
@@ -57,7 +60,7 @@ const STEP_SQL = `CREATE TABLE tenax_step (
   identity TEXT NOT NULL,
   kind TEXT NOT NULL CHECK (kind IN ('step', 'tx', 'sql', 'sleep', 'wait', 'child', 'send')),
   hash TEXT NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('open', 'completed', 'failed', 'cancelled')),
+  status TEXT NOT NULL CHECK (status IN ('open', 'completed', 'failed', 'cancelled', 'dropped')),
   is_dropped INTEGER NOT NULL DEFAULT 0 CHECK (is_dropped IN (0, 1)),
   completion INTEGER CHECK (completion >= 1),
   completed_at_ms INTEGER,
@@ -68,6 +71,7 @@ const STEP_SQL = `CREATE TABLE tenax_step (
   event_key TEXT,
   wait_number INTEGER,
   child TEXT,
+  child_policy TEXT CHECK (child_policy IN ('cancel', 'abandon')),
   result TEXT CHECK (json_valid(result)),
   error_code TEXT,
   error_message TEXT,
@@ -107,7 +111,7 @@ const DEFINITIONS: readonly string[] = [
   RUN_SQL,
   'CREATE UNIQUE INDEX tenax_run_id ON tenax_run (id)',
   'CREATE INDEX tenax_run_ready ON tenax_run (readiness, priority DESC, number) WHERE readiness > 0',
-  'CREATE INDEX tenax_run_wake ON tenax_run (wake_at_ms) WHERE wake_at_ms IS NOT NULL',
+  'CREATE INDEX tenax_run_wake ON tenax_run (wake_at_ms) WHERE readiness = 0 AND wake_at_ms IS NOT NULL',
   'CREATE INDEX tenax_run_blocked ON tenax_run (number) WHERE blocked_reason IS NOT NULL',
   // What there is most of, and what changes most, is found by other ways.
   "CREATE INDEX tenax_run_status ON tenax_run (status, number) WHERE status NOT IN ('running', 'completed')",

@@ -124,6 +124,21 @@ describe('while the disk of the ledger stalls', () => {
     expect(Number(member(report.json, 'local'))).toBeGreaterThanOrEqual(first)
   })
 
+  test('a pipeline waits for one fsync behind all its commits, not for one behind each', async () => {
+    const { bed, disk } = await openOnDisk()
+    await using _ = bed
+    const before = lsnOf(await query(bed, 'acme', 'select 1'))
+    using stall = stalled(disk)
+    const requests = Array.from({ length: 20 }, () => execute('insert into t values (1)'))
+    const piped = watch(send(bed, 'POST /t/acme/v3/pipeline', { json: { requests } }))
+    const committed = async () =>
+      Number(member((await send(bed, 'GET /v1/tenants/acme/durability')).json, 'committed')) - before
+    while ((await committed()) < 20) await turns()
+    expect(piped.isAnswered).toBe(false)
+    stall.resume()
+    expect(lsnOf(await piped.request)).toBe(before + 20)
+  })
+
   test('a batch on a relaxed tenant with a local request waits once more at its end', async () => {
     const { bed, disk } = await openOnDisk()
     await using _ = bed

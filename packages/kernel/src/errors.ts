@@ -56,6 +56,7 @@ export const ERROR_KINDS = {
   ledger_damaged: 'conflict',
   body_too_large: 'too_large',
   reply_too_large: 'too_large',
+  transaction_too_large: 'too_large',
   payload_too_large: 'too_large',
   content_type_unsupported: 'unsupported',
   tenant_suspended: 'locked',

@@ -1,6 +1,6 @@
 /** Real processes for the tests that kill them: started on a file, spoken to by lines, ended by a signal. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { writeSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { assert } from '@tenax/kernel'
 
@@ -16,6 +16,8 @@ export interface Ending {
 export interface Child {
   readonly pid: number
   kill(signal: NodeJS.Signals): void
+  /** Lets the process go on, if it waits in {@link waitForGo}. It must have been started with `waits`. */
+  go(): void
   /** Resolves when the process is gone and everything that it wrote was heard. */
   readonly ended: Promise<Ending>
 }
@@ -25,6 +27,8 @@ export interface ChildOptions {
   readonly script: URL
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Whether the process will ask to go on. */
+  readonly waits?: boolean
   readonly onLine: (line: string, child: Child) => void
 }
 
@@ -36,19 +40,30 @@ export function sayLine(line: string): void {
   writeSync(1, `${line}\n`)
 }
 
+/** The child's side: nothing at all happens in it until its parent has said `go`. */
+export function waitForGo(): void {
+  readSync(0, Buffer.alloc(1))
+}
+
 /** Starts Node on a script, never through a shim: a signal must reach the process itself. */
-export function startChild({ script, args, env = {}, onLine }: ChildOptions): Child {
+export function startChild({ script, args, env = {}, waits = false, onLine }: ChildOptions): Child {
   const process_ = spawn(process.execPath, [fileURLToPath(script), ...args], {
     env: { ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [waits ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
   const { pid } = process_
   assert(pid !== undefined, 'the process was started')
   const { promise, resolve, reject } = Promise.withResolvers<Ending>()
-  const child: Child = { pid, kill: (signal) => void process_.kill(signal), ended: promise }
+  const child: Child = {
+    pid,
+    kill: (signal) => void process_.kill(signal),
+    go: () => void process_.stdin?.write('g'),
+    ended: promise,
+  }
   const stderr = gather(process_)
   listen(process_, (line) => onLine(line, child))
   process_.once('error', reject)
+  process_.stdin?.on('error', () => undefined) // it may be killed before it hears
   process_.once('close', (code, signal) => resolve({ code, signal, stderr: stderr() }))
   return child
 }

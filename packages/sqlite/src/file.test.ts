@@ -291,7 +291,7 @@ describe('the cache of compiled statements', () => {
     file.savepoint('rollback_to', 'odd "name')
     expect((await file.prepare('SELECT * FROM t')).columns).toHaveLength(1)
     file.savepoint('release', 'odd "name')
-    await file.commit()
+    await file.commit({ isNumbered: false })
     expect(await codeOf(() => file.savepoint('release', 'gone'))).toBe('sql_error')
   })
 

@@ -5,41 +5,33 @@
  *  1. Exactly one connection writes and checkpoints the file (`wal_autocheckpoint` is 0).
  *  2. One operation at a time: nothing synchronous runs while an off-thread call is pending. The caller's queue keeps it.
  *  3. BEGIN stands here and nowhere else; tenant text cannot contain it.
- *  4. A tenant's compiled statement is dropped as soon as the schema may have changed, because the engine recompiles a
- *     stale one silently and without the sandbox.
+ *  4. A transaction that has spilled is never committed ({@link SpillWatch}).
  *  5. `close()` is called only after a TRUNCATE checkpoint that left the WAL at 0 bytes (LEDGER K4), because descriptors
  *     linger, and a late close by the collector may checkpoint again.
  */
 import { fdatasync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { assert, TenaxError } from '@tenax/kernel'
-import { LRUCache } from 'lru-cache'
-import { changesSince, NO_CHANGES, totalChanges } from './change-counters.ts'
+import { changesSince, NO_CHANGES, readSizes, totalChanges } from './change-counters.ts'
 import { type Bindings, bindValues } from './core/parameters.ts'
-import { TENANT_POLICY } from './core/policy.ts'
-import { parseStatement } from './core/statement.ts'
 import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
 import { sqlFailure } from './failure.ts'
 import type {
   CommitHooks,
+  CommitKind,
   Executed,
   ExecuteOptions,
   FileSizes,
   OpenOptions,
   SqliteFileSettings,
 } from './file-options.ts'
-import {
-  MAINTENANCE_TIMEOUT_MS,
-  PAGE_BYTES,
-  SHORT_PREPARE_MS,
-  SHORT_TIMEOUT_MS,
-  STATEMENTS_HELD_MAX,
-  STATEMENTS_MAX,
-} from './limits.ts'
+import { MAINTENANCE_TIMEOUT_MS, PAGE_BYTES, SHORT_TIMEOUT_MS, STATEMENTS_HELD_MAX } from './limits.ts'
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
-import { applyPragmas, type Synchronous } from './open-pragmas.ts'
-import { isCheapDefinition, refuseLargeSchema, SCHEMA_SIZE_SQL, TENANT_DEFINITIONS_SQL } from './schema-size.ts'
-import { compileTenantStatement, keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
+import { applyPragmas, SPILL_AT_LIMIT, SPILL_NEVER, type Synchronous } from './open-pragmas.ts'
+import { SpillWatch, transactionTooLarge } from './spill-watch.ts'
+import { executeNow } from './tenant-now.ts'
+import { keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
+import { TenantStatements } from './tenant-statements.ts'
 import { mendVectorMetadata } from './vector-index.ts'
 
 const syncDescriptor = promisify(fdatasync)
@@ -54,13 +46,11 @@ export class SqliteFile {
   readonly #connection: EngineConnection
   readonly #hold: MainFileHold
   readonly #engineStatements = new Map<string, EngineStatement>()
-  readonly #tenantStatements = new LRUCache<string, TenantStatement>({ max: STATEMENTS_MAX })
-  readonly #nowMs: () => number
+  readonly #tenants: TenantStatements
   readonly #synchronous: Synchronous
+  readonly #spills: SpillWatch
   #hooks: CommitHooks = { before: () => undefined, after: () => undefined }
-  #schemaMayHaveChanged = false
   #mayHaveGrown = false
-  #cheapDefinitions: boolean | undefined
   #closed = false
 
   private constructor(hold: MainFileHold, connection: EngineConnection, options: OpenOptions) {
@@ -68,8 +58,10 @@ export class SqliteFile {
     this.settings = options.settings
     this.#driver = options.driver
     this.#hold = hold
+    this.#spills = new SpillWatch(`${this.path}-wal`)
     this.#connection = connection
-    this.#nowMs = options.nowMs
+    const engine = (sql: string) => this.engine(sql)
+    this.#tenants = new TenantStatements({ connection, engine, nowMs: options.nowMs, reply: options.settings.reply })
     this.#synchronous = options.synchronous ?? 'full'
   }
 
@@ -128,17 +120,23 @@ export class SqliteFile {
   }
 
   begin(mode: 'deferred' | 'immediate'): void {
+    this.#spills.began()
     this.engine(mode === 'immediate' ? 'BEGIN IMMEDIATE' : 'BEGIN').get()
   }
 
-  /** Commits: with `full`, which waits for the disk, off the event loop; with `off`, before this returns. */
-  async commit(): Promise<void> {
-    this.#hooks.before()
+  /**
+   * Commits: with `full`, which waits for the disk, off the event loop; with `off`, before this returns.
+   *
+   * @throws TenaxError `transaction_too_large`: it is rolled back
+   */
+  async commit(kind: CommitKind): Promise<void> {
+    this.#refuseSpilled()
+    this.#hooks.before(kind)
     if (this.#synchronous === 'full') await this.engine('COMMIT').getOffThread([], 0)
     else this.engine('COMMIT').get()
     this.#mayHaveGrown = true
-    this.#forgetIfChanged()
-    this.#hooks.after()
+    this.#tenants.forgetIfChanged()
+    this.#hooks.after(kind)
   }
 
   /** True when something was committed since this was last asked: the moment to look at the WAL's size. */
@@ -151,7 +149,15 @@ export class SqliteFile {
   /** Ends the transaction, if there still is one, without its writes. */
   rollback(): void {
     if (this.inTransaction) this.engine('ROLLBACK').get()
-    this.#forgetIfChanged()
+    this.#tenants.forgetIfChanged()
+  }
+
+  /** Ends a transaction that is over the limit: its COMMIT could take away what was committed before (decision 0012). */
+  #refuseSpilled(): void {
+    if (!this.inTransaction || !this.#spills.hasSpilled()) return
+    this.rollback()
+    this.#mayHaveGrown = true
+    throw transactionTooLarge()
   }
 
   /** Sets, releases or returns to a savepoint inside a transaction. The name is quoted, whatever it holds. */
@@ -161,24 +167,29 @@ export class SqliteFile {
     } catch (error) {
       throw sqlFailure(error)
     }
-    this.#forgetIfChanged()
+    this.#tenants.forgetIfChanged()
   }
 
-  /** An engine transaction: synchronous from BEGIN to COMMIT, rolled back when `body` throws. */
-  transaction<T>(body: () => T): T {
+  /**
+   * An engine transaction, whose `body` raises the LSN: synchronous from BEGIN to COMMIT, rolled back when `body` throws.
+   * `rowsOnly`: it changes no schema, and few rows.
+   */
+  transaction<T>(body: () => T, { rowsOnly = false } = {}): T {
     this.begin('immediate')
+    if (!rowsOnly) this.#spills.note()
     try {
       const result = body()
-      this.#hooks.before()
+      this.#refuseSpilled()
+      this.#hooks.before({ isNumbered: true })
       this.engine('COMMIT').get()
       this.#mayHaveGrown = true
-      this.#hooks.after()
+      this.#hooks.after({ isNumbered: true })
       return result
     } catch (error) {
       this.rollback()
       throw error
     } finally {
-      this.dropTenantStatements()
+      if (!rowsOnly) this.dropTenantStatements()
     }
   }
 
@@ -189,7 +200,7 @@ export class SqliteFile {
 
   /** The statement of this text, if it is compiled. */
   prepared(text: string): TenantStatement | undefined {
-    return this.#tenantStatements.get(text)
+    return this.#tenants.get(text)
   }
 
   /**
@@ -197,31 +208,8 @@ export class SqliteFile {
    *
    * @throws TenaxError `sql_error`, `sql_refused`
    */
-  async prepare(text: string): Promise<TenantStatement> {
-    const known = this.#tenantStatements.get(text)
-    if (known !== undefined) return known
-    const parsed = parseStatement(text)
-    const plainly = (sql: string) => this.#connection.prepareOffThread(sql)
-    const sandboxed = (sql: string) => this.#sandboxed(sql)
-    const startMs = this.#nowMs()
-    try {
-      const prepared = await compileTenantStatement(parsed, { sandboxed, plainly }, this.settings.reply)
-      prepared.quickToCompile = this.#nowMs() - startMs <= SHORT_PREPARE_MS
-      this.#tenantStatements.set(text, prepared)
-      return prepared
-    } catch (error) {
-      throw sqlFailure(error)
-    }
-  }
-
-  /** Compiles a tenant's text with the authorizer on, off thread: some texts take seconds to compile. */
-  async #sandboxed(sql: string): Promise<EngineStatement> {
-    this.#connection.setPolicy(TENANT_POLICY)
-    try {
-      return await this.#connection.prepareOffThread(sql)
-    } finally {
-      this.#connection.setPolicy(undefined)
-    }
+  prepare(text: string): Promise<TenantStatement> {
+    return this.#tenants.prepare(text)
   }
 
   /**
@@ -230,16 +218,19 @@ export class SqliteFile {
    */
   async execute(prepared: TenantStatement, bindings: Bindings, options: ExecuteOptions): Promise<Executed> {
     const values = bindValues(prepared.parsed.parameters, bindings)
-    const onLoop = options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout && this.#definitionsAreCheap()
+    const onLoop =
+      options.mayRunOnLoop && prepared.short && this.#driver.queryTimeout && this.#tenants.definitionsAreCheap()
     const writes = prepared.parsed.kind === 'write' || prepared.parsed.kind === 'schema'
     const before = writes ? totalChanges((sql) => this.engine(sql)) : 0n
+    if (!onLoop) this.#spills.note()
     try {
-      const ready = prepared.shape === 'late' ? await this.#compileLate(prepared) : prepared
+      const ready = prepared.shape === 'late' ? await this.#tenants.compileLate(prepared) : prepared
       const rows = await runTenantStatement(ready, values, {
         offThread: !onLoop,
         timeoutMs: onLoop ? SHORT_TIMEOUT_MS : options.timeoutMs,
         limits: this.settings.reply,
       })
+      if (writes && !onLoop) this.#refuseSpilled()
       const { wrote, ...effects } = writes ? changesSince((sql) => this.engine(sql), before) : NO_CHANGES
       const result = { columns: prepared.columns, rows, ...effects }
       return { result, wrote: wrote || prepared.parsed.kind === 'schema' }
@@ -251,40 +242,22 @@ export class SqliteFile {
       }
       throw failure
     } finally {
-      if (prepared.parsed.kind === 'schema') this.#schemaChanged()
+      if (prepared.parsed.kind === 'schema') this.#tenants.schemaChanged()
     }
   }
 
-  /** Asked once per schema: whether its triggers, views, defaults and the like call only what may run on the loop. */
-  #definitionsAreCheap(): boolean {
-    this.#cheapDefinitions ??= this.engine(TENANT_DEFINITIONS_SQL)
-      .all()
-      .every(([sql]) => sql instanceof Uint8Array && isCheapDefinition(Buffer.from(sql).toString('utf8')))
-    return this.#cheapDefinitions
-  }
-
-  async #compileLate(prepared: TenantStatement): Promise<TenantStatement> {
-    assert(this.inTransaction, 'the schema changes inside a transaction')
-    refuseLargeSchema(this.engine(SCHEMA_SIZE_SQL), prepared.parsed)
-    return { ...prepared, statement: await this.#sandboxed(prepared.parsed.text), shape: 'none' }
-  }
-
-  /** Now, because what follows in this transaction must be compiled anew; at its end again, because it may roll back. */
-  #schemaChanged(): void {
-    this.dropTenantStatements()
-    this.#schemaMayHaveChanged = this.inTransaction
-  }
-
-  #forgetIfChanged(): void {
-    if (!this.#schemaMayHaveChanged) return
-    this.dropTenantStatements()
-    this.#schemaMayHaveChanged = this.inTransaction
+  /** As `prepare` and `execute`, before it returns: for SQL that runs inside a commit of the engine's. */
+  executeNow(text: string, bindings: Bindings, timeoutMs: number): Executed {
+    this.#spills.note()
+    const { reply } = this.settings
+    const engine = (sql: string) => this.engine(sql)
+    const parts = { connection: this.#connection, reply, statements: this.#tenants, engine }
+    return executeNow(parts, { text, bindings, timeoutMs })
   }
 
   /** Forgets all compiled statements of the tenant. */
   dropTenantStatements(): void {
-    this.#cheapDefinitions = undefined
-    this.#tenantStatements.clear()
+    this.#tenants.drop()
   }
 
   /** A switch of the connection (`foreign_keys`, `defer_foreign_keys`), read back. */
@@ -301,7 +274,12 @@ export class SqliteFile {
   /** VACUUM, outside any transaction, off thread. */
   async vacuum(): Promise<void> {
     assert(!this.inTransaction, 'VACUUM runs outside a transaction')
-    await this.#maintain('VACUUM')
+    this.#connection.script(SPILL_NEVER) // it commits by itself; the page quota is its limit
+    try {
+      await this.#maintain('VACUUM')
+    } finally {
+      this.#connection.script(SPILL_AT_LIMIT)
+    }
     this.dropTenantStatements()
     mendVectorMetadata(this.#connection)
   }
@@ -312,6 +290,7 @@ export class SqliteFile {
   }
 
   async #maintain(sql: string): Promise<void> {
+    this.#spills.note()
     try {
       await this.#connection.prepare(sql).getOffThread([], MAINTENANCE_TIMEOUT_MS)
     } catch (error) {
@@ -346,8 +325,7 @@ export class SqliteFile {
   /** `PRAGMA quick_check`: undefined when sound, else the first complaint. */
   async quickCheck(): Promise<string | undefined> {
     const row = await this.engine('PRAGMA quick_check(1)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
-    const text = row?.[0]
-    return text === 'ok' ? undefined : String(text)
+    return row?.[0] === 'ok' ? undefined : String(row?.[0])
   }
 
   /** Bytes of the WAL, by its directory entry: the file itself is never opened here. */
@@ -356,21 +334,12 @@ export class SqliteFile {
   }
 
   sizes(): FileSizes {
-    const read = (sql: string): number => Number(this.engine(sql).get()?.[0] ?? 0)
-    return {
-      pageCount: read('PRAGMA page_count'),
-      pageBytes: read('PRAGMA page_size'),
-      freePages: read('PRAGMA freelist_count'),
-      walBytes: this.walBytes(),
-    }
+    return { ...readSizes((sql) => this.engine(sql)), walBytes: this.walBytes() }
   }
 
   /** An estimate of the memory that this handle holds, in bytes: page cache and compiled statements. */
   memoryBytes(): number {
-    const statements = Math.max(
-      this.#tenantStatements.size + this.#engineStatements.size,
-      this.#connection.statementsHeld(),
-    )
+    const statements = Math.max(this.#tenants.count + this.#engineStatements.size, this.#connection.statementsHeld())
     return this.settings.cacheKib * 1024 + statements * 5 * 1024
   }
 

@@ -11,7 +11,7 @@ export { libsqlDriver } from './drivers/libsql.ts'
 export { nodeSqliteDriver } from './drivers/node-sqlite.ts'
 export { hostFailure, isBusy, isDamage, sqlFailure } from './failure.ts'
 export { SqliteFile, TooLongForLoop } from './file.ts'
-export type { CommitHooks, Executed, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
+export type { CommitHooks, CommitKind, Executed, FileSizes, OpenOptions, SqliteFileSettings } from './file-options.ts'
 export {
   CACHE_KIB,
   MAINTENANCE_TIMEOUT_MS,
@@ -37,7 +37,13 @@ export {
   proveCommits,
 } from './wal/capture.ts'
 export { readMetaLsn } from './wal/meta-lsn.ts'
-export { type ChecksumPosition, checksumOfFile, FileChecksum, hashPage } from './wal/page-checksum.ts'
+export {
+  type ChecksumChange,
+  type ChecksumPosition,
+  checksumOfFile,
+  FileChecksum,
+  hashPage,
+} from './wal/page-checksum.ts'
 export { type RedoLog, writeRedoWal } from './wal/redo-wal.ts'
 export { LOCK_PAGE_NUMBER, type WalSalts } from './wal/wal-format.ts'
 export { WalReader } from './wal/wal-reader.ts'

@@ -34,6 +34,12 @@ export const STATEMENTS_HELD_MAX = 256
 /** Pages of one tenant file: 1 GiB of 4 KiB pages. */
 export const PAGE_COUNT_MAX = 262_144
 
+/**
+ * Pages that one transaction may change: 256 MiB, a quarter of a full tenant file, as its pages are in memory until COMMIT. One
+ * more than that, because SQLite reads this number as a boolean of one byte as well: a multiple of 256 turns spilling off.
+ */
+export const TRANSACTION_PAGES_MAX = 65_537
+
 /** Memory that all statements of the process together may hold, so that one cannot end it. */
 export const HEAP_BYTES_MAX = 2048 * MIB_BYTES
 

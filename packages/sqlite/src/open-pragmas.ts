@@ -1,7 +1,7 @@
 /** What every connection to a tenant file is set to, and the proof that it is. */
 import { assert } from '@tenax/kernel'
 import type { EngineConnection } from './driver.ts'
-import { HEAP_BYTES_MAX, PAGE_BYTES } from './limits.ts'
+import { HEAP_BYTES_MAX, PAGE_BYTES, TRANSACTION_PAGES_MAX } from './limits.ts'
 
 /** What a tenant file is, and what its connection is set to. Read back in one statement. */
 const FILE_PRAGMAS = ['journal_mode', 'page_size', 'auto_vacuum'] as const
@@ -16,8 +16,17 @@ const CONNECTION_PRAGMAS = [
   'hard_heap_limit',
 ] as const
 
-/** These have no table-valued function. A spill that is undone would make later commits vanish in a crash (decision 0012). */
+/** These have no table-valued function. */
 const OTHER_PRAGMAS = ['wal_autocheckpoint', 'mmap_size', 'cache_spill'] as const
+
+/**
+ * A transaction keeps what it changes in memory, up to the limit. Beyond it SQLite spills, which says that the limit is passed;
+ * such a transaction is never committed (decision 0021).
+ */
+export const SPILL_AT_LIMIT = `PRAGMA cache_spill = ${TRANSACTION_PAGES_MAX}`
+
+/** For what commits by itself, and so cannot be kept from committing what was spilled. */
+export const SPILL_NEVER = 'PRAGMA cache_spill = OFF'
 
 const READ_FILE = selectOf([...FILE_PRAGMAS, 'page_count'])
 const READ_CONNECTION = selectOf(CONNECTION_PRAGMAS)
@@ -48,13 +57,13 @@ export function applyPragmas(connection: EngineConnection, settings: PragmaSetti
   connection.script(
     `PRAGMA synchronous = ${settings.synchronous}; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
      PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${settings.cacheKib};
-     PRAGMA cache_spill = OFF; PRAGMA max_page_count = ${pagesMax}; PRAGMA hard_heap_limit = ${HEAP_BYTES_MAX}`,
+     ${SPILL_AT_LIMIT}; PRAGMA max_page_count = ${pagesMax}; PRAGMA hard_heap_limit = ${HEAP_BYTES_MAX}`,
   )
   const synchronous = settings.synchronous === 'full' ? 2n : 0n
   const expected = [synchronous, 1n, 0n, 1n, 2n, BigInt(-settings.cacheKib), BigInt(pagesMax), BigInt(HEAP_BYTES_MAX)]
   expectPragmas(CONNECTION_PRAGMAS, connection.prepare(READ_CONNECTION).get() ?? [], expected)
   const others = OTHER_PRAGMAS.map((name) => connection.prepare(`PRAGMA ${name}`).get()?.[0])
-  expectPragmas(OTHER_PRAGMAS, others, [0n, 0n, 0n])
+  expectPragmas(OTHER_PRAGMAS, others, [0n, 0n, BigInt(TRANSACTION_PAGES_MAX)])
 }
 
 function expectPragmas(names: readonly string[], actual: readonly unknown[], expected: readonly unknown[]): void {

@@ -30,8 +30,50 @@ describe.each(UNDONE)('$what in a transaction larger than the page cache', (one)
     file.begin('immediate')
     file.script(["INSERT INTO t(b) VALUES ('before')"])
     undo(one, (statements) => file.script(statements))
-    await file.commit()
+    await file.commit({ isNumbered: false })
     await perform(file, "INSERT INTO t(b) VALUES ('after')")
     expect(rowsAfterCrash(file.path)).toBe(3_002n)
+  })
+})
+
+describe('a transaction that changes more than the limit', () => {
+  /** 260 MiB, in one row. */
+  const TOO_MUCH = 'INSERT INTO t(b) VALUES (zeroblob(272629760))'
+  const code = 'transaction_too_large'
+
+  it('is refused by its statement, rolled back, and takes nothing away', async () => {
+    const file = newFile()
+    await perform(file, 'CREATE TABLE t(a INTEGER PRIMARY KEY, b)')
+    await perform(file, "INSERT INTO t(b) VALUES ('before')")
+    await expect(perform(file, TOO_MUCH)).rejects.toMatchObject({ code })
+    expect(file.inTransaction).toBe(false)
+    await perform(file, "INSERT INTO t(b) VALUES ('after')")
+    expect(rowsAfterCrash(file.path)).toBe(2n)
+  })
+
+  it('is refused at COMMIT when the statement that spilled had failed, or was the engine’s', async () => {
+    const file = newFile()
+    await perform(file, 'CREATE TABLE t(a INTEGER PRIMARY KEY, b, c INTEGER CHECK (c))')
+    file.begin('immediate')
+    const failing = await file.prepare('INSERT INTO t(b, c) VALUES (zeroblob(272629760), 1), (NULL, 0)')
+    const options = { mayRunOnLoop: false, timeoutMs: 60_000 }
+    await expect(file.execute(failing, { positional: [], named: [] }, options)).rejects.toMatchObject({
+      code: 'sql_error',
+    })
+    expect(file.inTransaction).toBe(true)
+    await expect(file.commit({ isNumbered: true })).rejects.toMatchObject({ code })
+    expect(() => file.transaction(() => file.engine(TOO_MUCH).get())).toThrow('256 MiB')
+    await perform(file, "INSERT INTO t(b, c) VALUES ('after', 1)")
+    expect(rowsAfterCrash(file.path)).toBe(1n)
+  })
+
+  it('is what VACUUM may be', async () => {
+    const file = newFile()
+    await perform(file, 'CREATE TABLE t(a INTEGER PRIMARY KEY, b)')
+    for (let count = 0; count < 2; count += 1) await perform(file, 'INSERT INTO t(b) VALUES (zeroblob(146800640))')
+    expect(await file.checkpoint()).toBe(true)
+    await file.vacuum()
+    expect(rowsAfterCrash(file.path)).toBe(2n)
+    await expect(perform(file, TOO_MUCH)).rejects.toMatchObject({ code })
   })
 })

@@ -77,6 +77,15 @@ export class Handle implements Poolable {
 
   /** Lets what `work` comes to leave only when every commit that it may have seen has its class. A refusal has seen none. */
   async gated<T>(work: Promise<T>, gate = new Gate()): Promise<T> {
+    try {
+      return await this.shown(work, gate)
+    } finally {
+      if (gate.isShut) await gate.leave()
+    }
+  }
+
+  /** Lets `gate` see what `work` may have seen; it is the caller's that it leaves before the reply does. */
+  async shown<T>(work: Promise<T>, gate: Gate): Promise<T> {
     let isRefused = false
     try {
       return await work
@@ -84,10 +93,7 @@ export class Handle implements Poolable {
       isRefused = isRefusal(error)
       throw error
     } finally {
-      if (!isRefused) {
-        this.showTo(gate)
-        if (gate.isShut) await gate.leave()
-      }
+      if (!isRefused) this.showTo(gate)
     }
   }
 
@@ -173,6 +179,18 @@ export class Handle implements Poolable {
   /** Moves the WAL into the main file once all of it is durable. Inside a turn, outside a transaction. */
   checkpoint(): Promise<boolean> {
     return this.#journal.checkpoint()
+  }
+
+  /**
+   * Reads the whole main file, frozen by the caller, and stops the tenant when it is not what its commits have made of it
+   * (LEDGER X1). As {@link FileJournal.verifyMain}.
+   */
+  async verifyMain(beforeRead: () => void): Promise<void> {
+    try {
+      await this.#journal.verifyMain(beforeRead)
+    } catch (error) {
+      throw await this.examine(error)
+    }
   }
 
   /**

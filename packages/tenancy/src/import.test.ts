@@ -233,7 +233,7 @@ describe('import of an own export', () => {
 
   const TAMPERED: readonly (readonly [what: string, sql: string, reasons: readonly string[]])[] = [
     ['no meta row', 'DELETE FROM tenax_meta', ['engine_rows']],
-    ['a second meta row', "INSERT INTO tenax_meta VALUES (2, 1, '', '', 0, 0)", ['damaged', 'engine_rows']],
+    ['a second meta row', "INSERT INTO tenax_meta VALUES (2, 1, '', '', 0, 0, NULL, NULL)", ['damaged', 'engine_rows']],
     ['a negative LSN', 'UPDATE tenax_meta SET lsn = -1', ['damaged', 'engine_rows']],
     ['an LSN at its end', 'UPDATE tenax_meta SET lsn = 9223372036854775807', ['damaged', 'engine_rows']],
     ['a newer format', 'UPDATE tenax_meta SET format = 2', ['engine_rows']],

@@ -37,6 +37,9 @@ export const LEDGER_BYTES_MAX = 256 * MIB_BYTES
 /** Longest wait of a reply for the fsync of what it has seen: a disk that takes longer is full, or stalled. */
 export const GATE_MS_MAX = 10_000
 
+/** Replies that leave the gate in one turn of the event loop: their clients' next commits take some 1 ms of it, as a flush does. */
+export const GATE_RELEASE_COUNT = 8
+
 /** Operations of one tenant that commit together at most: what a caller may have to wait for. */
 export const DRAIN_OPERATIONS_MAX = 256
 

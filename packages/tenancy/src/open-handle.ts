@@ -85,7 +85,8 @@ interface HalfOpen {
 
 /**
  * Takes over the file of a stopped tenant as it lies there, mended or not: what its log holds gets a number and goes to the
- * ledger, then into the main file, which is synced whatever was done to it.
+ * ledger, then into the main file, which is synced whatever was done to it. One whose checksum was known must still have it
+ * (LEDGER X1); the checksum of any other is known from here on.
  *
  * @throws TenaxError `tenant_quarantined` when the file is not fit for that; `storage_full`, `unavailable`, `overloaded`
  */
@@ -97,6 +98,7 @@ export async function adoptFile(context: OpeningContext, record: TenantRecord, p
     await file.syncMain()
     journal = attachJournal(context, file, record.incarnation)
     if (!(await journal.checkpoint())) throw inTheWay()
+    await journal.verifyMain()
     await letGo({ file, journal, isSound: true })
   } catch (error) {
     const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined

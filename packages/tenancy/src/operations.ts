@@ -213,7 +213,7 @@ export async function commit(file: SqliteFile, wrote: boolean): Promise<void> {
   const walBytes = wrote ? 0 : file.walBytes()
   try {
     if (wrote) bumpLsn(file)
-    await file.commit()
+    await file.commit({ isNumbered: wrote })
     // INSERT OR IGNORE moves the counter of an AUTOINCREMENT table though it changes no row (LEDGER C3).
     if (!wrote && file.walBytes() > walBytes) file.transaction(() => bumpLsn(file))
   } catch (error) {

@@ -59,17 +59,22 @@ export class Session {
     return this.#endedBy
   }
 
-  /** What runs from now on is for the reply that leaves through `gate`. */
+  /** What runs from now on is for the reply that leaves through `gate`: its sender waits there. */
   answerThrough(gate: Gate): void {
     this.#gate = gate
     this.#open?.handle.showTo(gate)
+  }
+
+  /** With a gate the reply waits there, once for all that ran; without one each result waits here. */
+  #gated<T>(handle: Handle, work: Promise<T>): Promise<T> {
+    return this.#gate === undefined ? handle.gated(work) : handle.shown(work, this.#gate)
   }
 
   /** Runs one statement. */
   run(text: string, bindings: Bindings): Promise<SqlResult> {
     return this.#answeredInTime(async (onLate) => {
       const open = this.#open
-      if (open !== undefined) return open.handle.gated(this.#runInside(open, text, bindings, onLate), this.#gate)
+      if (open !== undefined) return this.#gated(open.handle, this.#runInside(open, text, bindings, onLate))
       return this.#borrow((handle) => this.#runOutside(handle, text, bindings, onLate))
     })
   }
@@ -98,9 +103,9 @@ export class Session {
       const open = this.#open
       if (open === undefined) {
         return this.#use((handle) =>
-          handle.gated(
+          this.#gated(
+            handle,
             handle.exclusively(() => prepareInTime(contextOf(handle, onLate), text)),
-            this.#gate,
           ),
         )
       }
@@ -126,7 +131,7 @@ export class Session {
   #borrow<T>(body: (handle: Handle) => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     this.#use(async (handle) => {
-      const result = await handle.gated(body(handle), this.#gate)
+      const result = await this.#gated(handle, body(handle))
       const over = this.#open?.over.promise
       resolve(result)
       await over

@@ -1,6 +1,5 @@
 /**
- * Tenancy: the tenants of one data directory and everything that happens to them. This class holds the parts together and
- * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
+ * Tenancy: the tenants of one data directory. It keeps one lifecycle verb per tenant at a time; each has a module of its own.
  */
 import {
   type Clock,

@@ -8,7 +8,8 @@ export const TENANT_FORMAT = 1
 
 /**
  * `tenax_meta`: who this file is and how many commits it has seen. `epoch` is that of the ledger under which the lineage was
- * given. An empty incarnation marks a template.
+ * given. `checksum` is that of all pages but this row's own at the commit `checksum_lsn` (`carried-checksum.ts`); both are
+ * NULL when nobody knew it. An empty incarnation marks a template.
  */
 export const TENANT_META_SQL = `CREATE TABLE tenax_meta (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -16,7 +17,9 @@ export const TENANT_META_SQL = `CREATE TABLE tenax_meta (
   incarnation TEXT NOT NULL CHECK (incarnation NOT GLOB '*[^a-z0-9]*'),
   lineage TEXT NOT NULL CHECK (lineage NOT GLOB '*[^a-z0-9]*'),
   lsn INTEGER NOT NULL CHECK (lsn >= 0),
-  epoch INTEGER NOT NULL CHECK (epoch >= 0)
+  epoch INTEGER NOT NULL CHECK (epoch >= 0),
+  checksum_lsn INTEGER,
+  checksum INTEGER
 ) STRICT`
 
 /** `tenax_migration`: which of the operator's migrations this file has been through. */
@@ -40,7 +43,7 @@ export const TENANT_IDEMPOTENCY_SQL = `CREATE TABLE tenax_idempotency (
 ) STRICT, WITHOUT ROWID`
 
 /** The row of a file that has no name yet. */
-export const TENANT_META_ROW = `INSERT INTO tenax_meta VALUES (1, ${TENANT_FORMAT}, '', '', 0, 0)`
+export const TENANT_META_ROW = `INSERT INTO tenax_meta VALUES (1, ${TENANT_FORMAT}, '', '', 0, 0, NULL, NULL)`
 
 /**
  * Tables that another part keeps in tenants' files under names that begin with `tenax_`. It makes them itself, in a file that

@@ -9,15 +9,13 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | readonly Json[]
 
 /** What JSON gives back of a value: what a body receives, live and on replay (WORKFLOWS 4). */
-export type Stored<T> = [T] extends [void]
-  ? undefined
-  : T extends { toJSON(): infer J }
-    ? Stored<J>
-    : T extends bigint | symbol | ((...args: never[]) => unknown) | Map<unknown, unknown> | Set<unknown>
-      ? never
-      : T extends object
-        ? { [K in keyof T]: Stored<T[K]> }
-        : T
+export type Stored<T> = T extends { toJSON(): infer J }
+  ? Stored<J>
+  : T extends bigint | symbol | ((...args: never[]) => unknown) | Map<unknown, unknown> | Set<unknown>
+    ? never
+    : T extends object
+      ? { [K in keyof T]: Stored<T[K]> }
+      : T
 
 type Sync<T> = T extends PromiseLike<unknown> ? never : T
 
@@ -26,8 +24,8 @@ export interface Op<T> extends Promise<T> {
   readonly op: string
 }
 
-/** A branch of `all` or `race`. A function opens a scope of names of its own. */
-export type Branch<T = unknown> = Op<T> | ((ctx: Ctx) => Promise<T>)
+/** A branch of `all` or `race`. A function opens a scope of names of its own, and gets a context of the kind around it. */
+export type Branch<T = unknown, C = Ctx> = Op<T> | ((ctx: C) => Promise<T>)
 
 /** What a branch resolves to. */
 export type BranchResult<B> = B extends (...args: never[]) => Promise<infer T>
@@ -128,11 +126,11 @@ export interface Ctx {
   /** Resolves with the payload, or with `undefined` when the time is over. */
   waitFor<P>(event: EventDef<P>, options?: WaitOptions): Op<P | undefined>
   /** The first failure cancels the rest. */
-  all<const B extends readonly Branch[] | Record<string, Branch>>(
+  all<const B extends readonly Branch<unknown, this>[] | Record<string, Branch<unknown, this>>>(
     branches: B,
   ): Op<{ -readonly [K in keyof B]: BranchResult<B[K]> }>
   /** The first to settle, by the number of its completion; the others are dropped. */
-  race<const B extends Record<string, Branch>>(
+  race<const B extends Record<string, Branch<unknown, this>>>(
     branches: B,
   ): Op<{ [K in keyof B]: { key: K; value: BranchResult<B[K]> } }[keyof B]>
   map<I, T>(name: string, items: readonly I[], options: MapOptions<I>, fn: (ctx: this, item: I) => Promise<T>): Op<T[]>

@@ -8,6 +8,7 @@ import type { ControlRecord, EntryPart, EntryRecord } from './record.ts'
 const KINDS = { part: 1, checkpoint: 2, watermark: 3, forget: 4, seal: 5 } as const
 const PAYLOAD_BYTES = { checkpoint: 68, watermark: 4, forget: 20, seal: 24 } as const
 const LAST_PART = 1
+const NO_CHECKSUM = 1
 const NO_SUCCESSOR = Buffer.alloc(PAYLOAD_BYTES.seal)
 
 /** A record of a body with its offset in it. */
@@ -30,13 +31,14 @@ export function controlBytes(record: ControlRecord): number {
 
 /** Writes `record` to the beginning of `into`. */
 export function encodeControl(into: Buffer, record: ControlRecord): void {
-  writeHeader(into, { kind: KINDS[record.kind], flags: 0, payloadBytes: PAYLOAD_BYTES[record.kind] })
+  const flags = record.kind === 'checkpoint' && record.checksum === undefined ? NO_CHECKSUM : 0
+  writeHeader(into, { kind: KINDS[record.kind], flags, payloadBytes: PAYLOAD_BYTES[record.kind] })
   const payload = into.subarray(RECORD_HEADER_BYTES, controlBytes(record))
   if (record.kind === 'checkpoint') {
     writeId(payload, record.incarnation, 0)
     writeId(payload, record.lineage, 20)
     writeSafe(payload, record.lsn, 40)
-    payload.writeBigUInt64LE(record.checksum, 48)
+    payload.writeBigUInt64LE(record.checksum ?? 0n, 48)
     payload.writeUInt32LE(record.databasePages, 56)
     writeSafe(payload, record.timeMs, 60)
   } else if (record.kind === 'watermark') {
@@ -94,7 +96,7 @@ function isKnown(kind: number): kind is Kind {
 
 function decodeRecord(kind: Kind, flags: number, payload: Buffer): ControlRecord | EntryPart | undefined {
   if (kind === KINDS.part) return decodeEntryPart(payload, (flags & LAST_PART) !== 0)
-  if (kind === KINDS.checkpoint) return decodeCheckpoint(payload)
+  if (kind === KINDS.checkpoint) return decodeCheckpoint(payload, (flags & NO_CHECKSUM) === 0)
   if (kind === KINDS.watermark) {
     return payload.length === PAYLOAD_BYTES.watermark
       ? { kind: 'watermark', firstNeeded: payload.readUInt32LE(0) }
@@ -105,7 +107,7 @@ function decodeRecord(kind: Kind, flags: number, payload: Buffer): ControlRecord
   return incarnation === undefined ? undefined : { kind: 'forget', incarnation: incarnation as Incarnation }
 }
 
-function decodeCheckpoint(payload: Buffer): ControlRecord | undefined {
+function decodeCheckpoint(payload: Buffer, hasChecksum: boolean): ControlRecord | undefined {
   if (payload.length !== PAYLOAD_BYTES.checkpoint) return undefined
   const [incarnation, lineage] = [readId(payload, 0), readId(payload, 20)]
   const [lsn, timeMs] = [readSafe(payload, 40), readSafe(payload, 60)]
@@ -115,7 +117,7 @@ function decodeCheckpoint(payload: Buffer): ControlRecord | undefined {
     incarnation: incarnation as Incarnation,
     lineage: lineage as Lineage,
     lsn,
-    checksum: payload.readBigUInt64LE(48),
+    checksum: hasChecksum ? payload.readBigUInt64LE(48) : undefined,
     databasePages: payload.readUInt32LE(56),
     timeMs,
   }

@@ -36,7 +36,8 @@ export interface CheckpointRecord {
   readonly lineage: Lineage
   readonly lsn: number
   readonly databasePages: number
-  readonly checksum: bigint
+  /** Page checksum of the file; undefined when its owner does not know it. */
+  readonly checksum: bigint | undefined
   readonly timeMs: number
 }
 

@@ -37,12 +37,16 @@ export async function loadMortal(options: {
   seeded: Seeded
   found: MortalState
   makeFile: MakeFile
+  /** Hears when a lifecycle verb begins and ends. */
+  onVerb?: (isUnderWay: boolean) => void
 }): Promise<never> {
-  const { tenancy, id, seeded, makeFile } = options
+  const { tenancy, id, seeded, makeFile, onVerb } = options
   for (let state = options.found; ; ) {
     const deed = nextDeed(state, seeded)
     say({ type: 'begin_deed', tenantId: id, deed })
+    if (deed.verb !== 'mark') onVerb?.(true)
     await perform({ tenancy, id, deed, makeFile })
+    if (deed.verb !== 'mark') onVerb?.(false)
     say({ type: 'ack_deed', tenantId: id })
     state = after(state, deed)
   }

@@ -146,10 +146,13 @@ export class Oracle {
     const commits = found.lanes.reduce((sum, { count }) => sum + count, COMMITS_BEFORE_LOAD + found.tables)
     const vacuums = found.lsn - commits
     const acknowledged = truth.acknowledged.get('vacuum') ?? 0
-    // The first commit after each unclean stop begins a lineage.
-    const most = truth.vacuumsBegun + this.#startCount - truth.startsSeen
+    // The first commit after each unclean stop begins a lineage. A stamp comes before a checkpoint, and behind another commit.
+    const most = commits + 2 * (truth.vacuumsBegun + this.#startCount - truth.startsSeen)
     if (vacuums < acknowledged || vacuums > most) {
-      this.#fault(id, `LSN ${found.lsn} for ${commits} commits and ${acknowledged} to ${most} VACUUMs and lineages`)
+      this.#fault(
+        id,
+        `LSN ${found.lsn} for ${commits} commits and ${acknowledged} to ${most} VACUUMs, lineages and stamps`,
+      )
     }
     truth.startsSeen = this.#startCount
     truth.acknowledged.set('vacuum', vacuums)

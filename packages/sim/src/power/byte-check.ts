@@ -37,8 +37,16 @@ function placeOf(dataPath: string, incarnation: string, file: string): string {
   return join(shards, shard, incarnation, `${file}.db`)
 }
 
+/** A file as another engine finds it. */
+export interface RecoveredFile {
+  readonly bytes: Buffer
+  readonly lsn: number
+  /** `ok`, or what `integrity_check` says. */
+  readonly complaint: string
+}
+
 /** Main file and log as another engine recovers them, on a copy. */
-function recoveredFile(path: string, scratchPath: string) {
+export function recoveredFile(path: string, scratchPath: string): RecoveredFile {
   mkdirSync(scratchPath, { recursive: true })
   const copy = join(scratchPath, 'recovered.db')
   for (const suffix of ['', '-wal']) {

@@ -5,11 +5,16 @@
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { type EntryRecord, type PlacedRecord, readLedger, type SegmentFiles } from '@tenax/ledger'
+import { hashPage } from '@tenax/sqlite'
 import { withBytes } from './survivors.ts'
 
 const PAGE_BYTES = 4096
+/** Flags of an entry, as the ledger's FORMAT.md has them. */
+const COALESCED = 1
+const NO_CHECKSUM = 2
 
-interface Image {
+/** A file, and the position of its last commit. */
+export interface Image {
   bytes: Buffer
   lsn: number
   lineage: string
@@ -26,12 +31,17 @@ export class Replay {
    * (LEDGER P1). Recovery's copies hold many commits and are left out.
    */
   see(entry: EntryRecord): void {
-    if (entry.flags !== 0) return
+    if ((entry.flags & COALESCED) !== 0) return
     const { incarnation, lineage, lsn, pages } = entry
     const position = `${incarnation} ${lineage} ${lsn}`
     const sum = pages.reduce((all, page) => crc32(page.bytes, all + page.number), 0)
     if ((this.#positions.get(position) ?? sum) !== sum) this.#blame(entry, 'its position was that of another commit')
     this.#positions.set(position, sum)
+  }
+
+  /** Begins with a file that was closed well, and of which no entry will be seen again. */
+  begin(incarnation: string, image: Readonly<Image>): void {
+    this.#images.set(incarnation, { ...image })
   }
 
   /** The file of `incarnation`; undefined when no entry of it was recovered. */
@@ -48,6 +58,7 @@ export class Replay {
         lsn: entry.lsn,
         lineage: entry.lineage,
       })
+      this.#checkSum(entry)
       if (entry.pages.length !== entry.databasePages) this.#blame(entry, 'its first entry does not hold all its pages')
       return
     }
@@ -59,6 +70,18 @@ export class Replay {
     const bytes = applied(known.bytes, entry)
     if (isCopy && !bytes.equals(known.bytes)) this.#blame(entry, 'its copy has other pages')
     this.#images.set(entry.incarnation, { bytes, lsn: entry.lsn, lineage: entry.lineage })
+    this.#checkSum(entry)
+  }
+
+  /** The page checksum of each commit is that of the bytes (LEDGER X1), and a power cut makes nobody forget it. */
+  #checkSum(entry: EntryRecord): void {
+    const { bytes } = this.#images.get(entry.incarnation) ?? { bytes: Buffer.alloc(0) }
+    let checksum = 0n
+    for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
+      checksum ^= hashPage(at / PAGE_BYTES + 1, bytes.subarray(at, at + PAGE_BYTES))
+    }
+    if ((entry.flags & NO_CHECKSUM) !== 0) this.#blame(entry, 'nobody knew its page checksum')
+    else if (entry.checksum !== checksum) this.#blame(entry, 'its page checksum is not that of its pages')
   }
 
   #blame({ incarnation, lsn }: EntryRecord, text: string): void {
@@ -68,8 +91,13 @@ export class Replay {
 
 function applied(image: Buffer, { pages, databasePages }: EntryRecord): Buffer {
   let bytes: Buffer = Buffer.from(image)
-  for (const page of pages) bytes = withBytes(bytes, page.bytes, (page.number - 1) * PAGE_BYTES)
+  for (const page of pages) bytes = withPage(bytes, page.number, page.bytes)
   return Buffer.concat([bytes], databasePages * PAGE_BYTES)
+}
+
+/** `file` with one of its pages written. */
+export function withPage(file: Buffer, number: number, page: Uint8Array): Buffer {
+  return withBytes(file, page, (number - 1) * PAGE_BYTES)
 }
 
 /** What a power cut left of a ledger, beside all that was ever written to it. */

@@ -30,15 +30,20 @@ export function hashPage(number: number, bytes: Uint8Array): bigint {
 
 /**
  * The checksum of the first `pages` pages of the main file behind `descriptor`, read a MiB at a time off the event loop. The
- * file must be frozen meanwhile, and its log empty.
+ * file must be frozen meanwhile, and its log empty. `beforeRead` may throw, to end it while the descriptor is still open.
  *
- * @throws InvariantError when the file is shorter
+ * @throws InvariantError when the file is shorter; what `beforeRead` throws
  */
-export async function checksumOfFile(descriptor: number, pages: number): Promise<bigint> {
+export async function checksumOfFile(
+  descriptor: number,
+  pages: number,
+  beforeRead: () => void = () => undefined,
+): Promise<bigint> {
   const buffer = Buffer.alloc(PAGES_PER_TURN * PAGE_BYTES)
   let checksum = 0n
   for (let first = 1; first <= pages; first += PAGES_PER_TURN) {
     const count = Math.min(PAGES_PER_TURN, pages - first + 1)
+    beforeRead()
     await readWhole(descriptor, buffer.subarray(0, count * PAGE_BYTES), (first - 1) * PAGE_BYTES)
     for (let index = 0; index < count; index += 1) {
       if (first + index === LOCK_PAGE_NUMBER) continue
@@ -56,70 +61,117 @@ async function readWhole(descriptor: number, bytes: Buffer, position: number): P
   }
 }
 
-/** A position of the checksum: its value, and the size of the database that it is about. */
+/** Where a checksum is carried on from: its value, undefined when nobody knows it, and the size of the database there. */
 export interface ChecksumPosition {
-  readonly checksum: bigint
+  readonly checksum: bigint | undefined
   readonly databasePages: number
 }
 
+/** Commits as the checksum takes them: the last image of each page, each page at most once. */
+export interface ChecksumChange {
+  readonly pages: Iterable<CapturedPage>
+  readonly databasePages: number
+}
+
+/** Memory for one former image: nobody keeps it. */
+const scratch = Buffer.alloc(PAGE_BYTES)
+
 /**
- * Carries the checksum of an open file from commit to commit. It remembers the hash of each page that it has seen, 9 bytes a
- * page up to the highest, and reads a page seen for the first time from the main file, which holds its former image because
- * only checkpoints write there. So it begins where the log is empty, and sees every commit from there on.
+ * Carries the checksum of an open file from commit to commit. The former hash of a page comes from the pages that are in the
+ * log, which are remembered (some 80 bytes each, until the checkpoint), or else from the main file, which holds its image as
+ * of the last checkpoint, because nothing but checkpoints writes there.
+ *
+ * States: *known*; *unknown*, with what changed since the last checkpoint, so that a look at the main file makes it known
+ * again; *lost*, until a checkpoint, because nobody can say what the main file and the log were.
  */
 export class FileChecksum {
   readonly #descriptor: number
-  readonly #scratch = Buffer.alloc(PAGE_BYTES)
-  #position: ChecksumPosition
-  #hashes = new BigUint64Array(64)
-  #isKnown = new Uint8Array(64)
+  /** Hashes of the pages in the log. */
+  readonly #hashes = new Map<number, bigint>()
+  #value: bigint | undefined
+  /** What the commits since the last checkpoint have changed. Undefined: the main file may be torn, or a stranger's. */
+  #change: bigint | undefined = 0n
+  #databasePages: number
+  #mainPages: number
 
-  /** `descriptor` is the host's own of the main file; it stays open for as long as this is used. */
-  constructor(descriptor: number, start: ChecksumPosition) {
+  /** `descriptor` is the host's own of the main file; it stays open for as long as this is used. The log is empty. */
+  constructor(descriptor: number, { checksum, databasePages }: ChecksumPosition) {
     this.#descriptor = descriptor
-    this.#position = start
+    this.#value = checksum
+    this.#databasePages = databasePages
+    this.#mainPages = databasePages
   }
 
-  /** The checksum after the last commit that was applied. */
-  get value(): bigint {
-    return this.#position.checksum
+  /** The checksum after the last commit that was applied; undefined when it is not known. */
+  get value(): bigint | undefined {
+    return this.#value
   }
 
-  /** Takes the pages of a commit, each at most once, into the checksum. */
-  apply(commit: { readonly pages: Iterable<CapturedPage>; readonly databasePages: number }): void {
-    const { databasePages: pagesBefore } = this.#position
-    let { checksum } = this.#position
-    for (const { number, bytes } of commit.pages) {
-      if (number <= pagesBefore) checksum ^= this.#hashBefore(number)
+  /** Pages of the main file as of the last checkpoint. */
+  get mainPages(): number {
+    return this.#mainPages
+  }
+
+  /** Takes a log that the value has in it already: recovery wrote it, over a main file that may be torn. */
+  takeRedone({ pages, databasePages }: ChecksumChange): void {
+    for (const { number, bytes } of pages) this.#hashes.set(number, hashPage(number, bytes))
+    this.#change = undefined
+    this.#databasePages = databasePages
+  }
+
+  /** Takes the pages of commits into the checksum. */
+  apply({ pages, databasePages }: ChecksumChange): void {
+    const pagesBefore = this.#databasePages
+    this.#databasePages = databasePages
+    if (this.#isLost) return
+    let change = 0n
+    for (const { number, bytes } of pages) {
+      if (number <= pagesBefore) change ^= this.hashOf(number)
       const hash = hashPage(number, bytes)
-      this.#remember(number, hash)
-      checksum ^= hash
+      this.#hashes.set(number, hash)
+      change ^= hash
     }
-    for (let number = commit.databasePages + 1; number <= pagesBefore; number += 1) {
-      if (number !== LOCK_PAGE_NUMBER) checksum ^= this.#hashBefore(number)
+    for (let number = databasePages + 1; number <= pagesBefore; number += 1) {
+      if (number !== LOCK_PAGE_NUMBER) change ^= this.hashOf(number)
     }
-    this.#position = { checksum, databasePages: commit.databasePages }
+    if (this.#value !== undefined) this.#value ^= change
+    if (this.#change !== undefined) this.#change ^= change
   }
 
-  #hashBefore(number: number): bigint {
-    if (this.#isKnown[number] === 1) return this.#hashes[number] ?? 0n
-    const bytesRead = readSync(this.#descriptor, this.#scratch, 0, PAGE_BYTES, (number - 1) * PAGE_BYTES)
-    assert(bytesRead === PAGE_BYTES, 'a page that was never seen to change is in the main file')
-    return hashPage(number, this.#scratch)
+  get #isLost(): boolean {
+    return this.#value === undefined && this.#change === undefined
   }
 
-  #remember(number: number, hash: bigint): void {
-    if (number >= this.#hashes.length) this.#growTo(Math.max(number + 1, this.#hashes.length * 2))
-    this.#hashes[number] = hash
-    this.#isKnown[number] = 1
+  /** The hash of a page of the database as it is after the last commit that was applied. */
+  hashOf(number: number): bigint {
+    const known = this.#hashes.get(number)
+    if (known !== undefined) return known
+    const bytesRead = readSync(this.#descriptor, scratch, 0, PAGE_BYTES, (number - 1) * PAGE_BYTES)
+    assert(bytesRead === PAGE_BYTES, 'a page that is not in the log is in the main file')
+    return hashPage(number, scratch)
   }
 
-  #growTo(count: number): void {
-    const hashes = new BigUint64Array(count)
-    hashes.set(this.#hashes)
-    const isKnown = new Uint8Array(count)
-    isKnown.set(this.#isKnown)
-    this.#hashes = hashes
-    this.#isKnown = isKnown
+  /** The main file holds everything that was applied, and the log is empty. */
+  checkpointed(): void {
+    this.#hashes.clear()
+    this.#change = 0n
+    this.#mainPages = this.#databasePages
+  }
+
+  /** Somebody else has changed the file, or may have. */
+  lose(): void {
+    this.#hashes.clear()
+    this.#value = undefined
+    this.#change = undefined
+  }
+
+  /**
+   * What the pages of the main file must come to, as of the last checkpoint, now that they are known to come to `found`: that
+   * itself when nobody knew, and then it is known from here on. Undefined when nothing can be said before the next checkpoint.
+   */
+  expectedOfMain(found: bigint): bigint | undefined {
+    if (this.#change === undefined) return undefined
+    this.#value ??= found ^ this.#change
+    return this.#value ^ this.#change
   }
 }

@@ -22,9 +22,13 @@ export function attachJournal(context: AttachContext, file: SqliteFile, incarnat
   const { ledger, randomId } = context
   const { lineage, epoch, lsn } = readIdentity(file, incarnation)
   const fresh = lineage === undefined || epoch <= ledger.uncleanEpoch ? newLineage(randomId) : lineage
-  const journal = Journal.attach({ file, ledger, position: { incarnation, lineage: lineage ?? fresh, lsn } })
+  const journal = Journal.attach({
+    file,
+    ledger,
+    position: { incarnation, lineage: lineage ?? fresh, lsn },
+    isNew: lineage === undefined,
+  })
   try {
-    if (lineage === undefined) journal.includeAllPages()
     if (lineage !== fresh) {
       journal.beginLineage(fresh)
       writeIdentity(file, { incarnation, lineage: fresh }, ledger.epoch)

@@ -20,6 +20,13 @@ export interface FileJournal {
    * @throws InvariantError when the main file is in doubt afterwards
    */
   checkpoint(): Promise<boolean>
+  /**
+   * Compares the pages of the main file with what the commits have made of it; when nobody knew, that is known afterwards. No
+   * checkpoint may run meanwhile. `beforeRead` is called before each MiB, and may throw to end it.
+   *
+   * @throws InvariantError when they differ; what `beforeRead` throws
+   */
+  verifyMain(beforeRead?: () => void): Promise<void>
   /** Lets go of the file's log, before the file is closed. */
   close(): void
 }
@@ -35,6 +42,7 @@ export function unlogged(file: SqliteFile): FileJournal {
     durableLsn: 0n,
     settled: () => Promise.resolve(),
     checkpoint: () => file.checkpoint(),
+    verifyMain: () => Promise.resolve(),
     close: () => undefined,
   }
 }

@@ -14,6 +14,16 @@ import {
   readLedger,
 } from '@tenax/ledger'
 import { GATE_MS_MAX } from '../limits.ts'
+import { GateQueue } from './gate-queue.ts'
+
+/** Where recovery has brought a file. */
+export interface RedoneFile {
+  readonly lsn: bigint
+  /** Its page checksum there; undefined when nobody knew it. */
+  readonly checksum: bigint | undefined
+  /** True while that lies in the file's log, and not in the main file. */
+  readonly isInLog: boolean
+}
 
 /** What a host's ledger is made of. */
 export interface HostLedgerOptions {
@@ -24,7 +34,7 @@ export interface HostLedgerOptions {
   /** The last epoch that ended without a seal; 0 when there was none. */
   readonly uncleanEpoch: number
   /** Where recovery has brought the files whose log it wrote. */
-  readonly redone: ReadonlyMap<Incarnation, bigint>
+  readonly redone: ReadonlyMap<Incarnation, RedoneFile>
   readonly clock: Clock
   /** Length on disk above which those who hold the oldest segment are checkpointed. */
   readonly diskBytesMax: number
@@ -62,9 +72,10 @@ export class HostLedger {
   readonly uncleanEpoch: number
   readonly #ledger: Ledger
   readonly #source: LedgerSource
-  readonly #redone: Map<Incarnation, bigint>
+  readonly #redone: Map<Incarnation, RedoneFile>
   readonly clock: Clock
   readonly #diskBytesMax: number
+  readonly #gate: GateQueue
   #requestCheckpoints: CheckpointRequest = async () => undefined
   #tending: Promise<void> | undefined
   /** Who reads the ledger now: nothing is removed meanwhile. */
@@ -79,6 +90,7 @@ export class HostLedger {
     this.#redone = new Map(redone)
     this.clock = clock
     this.#diskBytesMax = diskBytesMax
+    this.#gate = new GateQueue({ clock, waitMsMax: GATE_MS_MAX, late: notDurableYet })
   }
 
   /** Who is asked when the ledger has grown beyond its bound. */
@@ -90,11 +102,17 @@ export class HostLedger {
     return this.clock.nowMs()
   }
 
-  /** The LSN that recovery has brought this file to, told once: to the first who opens it. */
-  takeRedone(incarnation: Incarnation): bigint | undefined {
-    const lsn = this.#redone.get(incarnation)
+  /** Where recovery has brought this file, told once: to the first who opens it. */
+  takeRedone(incarnation: Incarnation): RedoneFile | undefined {
+    const redone = this.#redone.get(incarnation)
     this.#redone.delete(incarnation)
-    return lsn
+    return redone
+  }
+
+  /** Says that the log of a redone file was moved into its main file. */
+  settledRedone(incarnation: Incarnation): void {
+    const redone = this.#redone.get(incarnation)
+    if (redone !== undefined) this.#redone.set(incarnation, { ...redone, isInLog: false })
   }
 
   get durableSeq(): number {
@@ -118,9 +136,7 @@ export class HostLedger {
    */
   durable(seq: number): Promise<void> {
     if (seq <= this.#ledger.durableSeq) return Promise.resolve()
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = this.clock.after(GATE_MS_MAX, () => reject(notDurableYet()))
-    return Promise.race([this.#ledger.durable(seq), late]).finally(() => timer.cancel())
+    return this.#gate.wait(this.#ledger.durable(seq))
   }
 
   /** Resolves when all that was appended so far is fsynced. Throws as {@link HostLedger.durable}. */

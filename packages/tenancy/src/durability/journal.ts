@@ -10,10 +10,20 @@
  */
 import { assert, type Incarnation, InvariantError, isTenaxError, type Lineage, messageOf } from '@tenax/kernel'
 import type { LedgerPage } from '@tenax/ledger'
-import { type Capture, isBusy, proveCommits, readMainPage, type SqliteFile, WalReader } from '@tenax/sqlite'
-import { readLsn } from '../identity.ts'
+import {
+  type Capture,
+  type CommitKind,
+  checksumOfFile,
+  isBusy,
+  proveCommits,
+  readMainPage,
+  type SqliteFile,
+  WalReader,
+} from '@tenax/sqlite'
+import { CarriedChecksum } from './carried-checksum.ts'
+import { checksumFields } from './entry-flags.ts'
 import type { FileJournal } from './file-journal.ts'
-import type { HostLedger } from './host-ledger.ts'
+import type { HostLedger, RedoneFile } from './host-ledger.ts'
 import { WaitingCommits } from './waiting-commits.ts'
 
 /** Where a file is in its history. */
@@ -28,6 +38,8 @@ export interface JournalOptions {
   readonly file: SqliteFile
   readonly ledger: HostLedger
   readonly position: FilePosition
+  /** True when the file was just made from the template: its first entry holds every page, so that the ledger alone can make it again (LEDGER D3). */
+  readonly isNew: boolean
 }
 
 /** The way of one open file to the ledger. */
@@ -42,16 +54,17 @@ export class Journal implements FileJournal {
   #lineage: Lineage
   #parentLineage: Lineage
   #lsn: bigint
-  /** The LSN that the transaction sees which is being committed. */
-  #nextLsn: bigint | undefined
+  /** True while a stamp is committed. */
+  #isStamp = false
   /** The page that holds the LSN. */
   #metaPage: number
   #seq = 0
   #walBytes = 0
   #checkpointedLsn: bigint | undefined
-  #includesAllPages = false
+  #includesAllPages: boolean
+  readonly #checksum: CarriedChecksum
 
-  private constructor({ file, ledger, position }: JournalOptions) {
+  private constructor({ file, ledger, position, isNew }: JournalOptions, redone: RedoneFile | undefined) {
     this.#file = file
     this.#ledger = ledger
     this.#incarnation = position.incarnation
@@ -60,7 +73,17 @@ export class Journal implements FileJournal {
     this.#lsn = position.lsn
     this.#metaPage = this.#findMetaPage()
     this.#waiting = new WaitingCommits(position.lsn)
+    this.#includesAllPages = isNew
     this.#reader = WalReader.open(file.path, file.sizes().pageCount)
+    try {
+      const log = this.#capture()
+      const { lsn } = position
+      this.#checksum = new CarriedChecksum({ file, lsn, metaPage: this.#metaPage, isNew, redone, log })
+      this.#begin(log, redone?.isInLog ? 1 : 0)
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   /**
@@ -71,21 +94,13 @@ export class Journal implements FileJournal {
    */
   static attach(options: JournalOptions): Journal {
     const { ledger, position } = options
-    const redoneLsn = ledger.takeRedone(position.incarnation)
-    assert(redoneLsn === undefined || redoneLsn === position.lsn, `the file is at LSN ${redoneLsn}, as in the ledger`)
-    const journal = new Journal(options)
-    try {
-      journal.#begin(redoneLsn === undefined ? 0 : 1)
-      return journal
-    } catch (error) {
-      journal.close()
-      throw error
-    }
+    const redone = ledger.takeRedone(position.incarnation)
+    assert(redone === undefined || redone.lsn === position.lsn, `the file is at LSN ${redone?.lsn}, as in the ledger`)
+    return new Journal(options, redone)
   }
 
-  #begin(knownCommits: number): void {
-    const found = this.#capture()
-    this.#file.onCommit({ before: () => this.#beforeCommit(), after: () => this.#afterCommit() })
+  #begin(found: Capture | undefined, knownCommits: number): void {
+    this.#file.onCommit({ before: (kind) => this.#beforeCommit(kind), after: (kind) => this.#afterCommit(kind) })
     if (found === undefined) this.#checkpointedLsn = this.#lsn
     else this.#walBytes = found.walBytes
     if (found !== undefined && found.commits.length > knownCommits) this.#keep(found)
@@ -95,11 +110,6 @@ export class Journal implements FileJournal {
   beginLineage(lineage: Lineage): void {
     this.#parentLineage = this.#lineage
     this.#lineage = lineage
-  }
-
-  /** The next entry holds every page of the file, so that the ledger alone can make it again (LEDGER D3). */
-  includeAllPages(): void {
-    this.#includesAllPages = true
   }
 
   get lineage(): Lineage {
@@ -128,23 +138,21 @@ export class Journal implements FileJournal {
     return this.#walBytes
   }
 
-  /** Looks at what is about to be committed, and asks whether the ledger can take it. */
-  #beforeCommit(): void {
-    this.#nextLsn = readLsn(this.#file)
-    if (this.#nextLsn !== this.#lsn) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
+  /** Asks whether the ledger can take what is about to be committed. */
+  #beforeCommit({ isNumbered }: CommitKind): void {
+    if (isNumbered) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
   }
 
-  #afterCommit(): void {
-    const lsn = this.#nextLsn
-    this.#nextLsn = undefined
-    // Nothing was changed, or what was changed gets its number at once.
-    if (lsn === undefined || lsn === this.#lsn) return
+  #afterCommit({ isNumbered }: CommitKind): void {
+    if (!isNumbered) return // nothing was changed, or what was changed gets its number at once
+    const lsn = this.#lsn + 1n
     const capture = this.#capture()
     assert(capture !== undefined, 'a commit is in the log')
-    assert(proveCommits(capture, this.#lsn).lsn === lsn, 'the log has the LSN that the connection sees')
+    assert(proveCommits(capture, this.#lsn).lsn === lsn, 'the log has the LSN that the commit was given')
     assert(!capture.isUnlinked, 'the live log has its name')
     this.#walBytes = capture.walBytes
     this.#append(lsn, capture)
+    if (this.#isStamp) this.#checksum.stamped(lsn, capture, this.#metaPage)
   }
 
   /** What was committed since the last look. Only a commit that writes the database's header can move the LSN's page. */
@@ -163,8 +171,11 @@ export class Journal implements FileJournal {
     return Number(page)
   }
 
-  #append(lsn: bigint, { pages, databasePages }: Capture): void {
-    const images = this.#imagesOf(pages, databasePages)
+  #append(lsn: bigint, capture: Capture): void {
+    const { databasePages } = capture
+    const captured = [...capture.pages]
+    this.#checksum.take(capture, captured)
+    const images = this.#imagesOf(captured, databasePages)
     try {
       this.#seq = this.#ledger.append({
         ...this.#plainEntry(),
@@ -184,11 +195,10 @@ export class Journal implements FileJournal {
 
   #plainEntry() {
     const { incarnation, lineage } = { incarnation: this.#incarnation, lineage: this.#lineage }
-    return { incarnation, lineage, checksum: 0n, cipher: 0, keyId: 0, flags: 0 } as const
+    return { incarnation, lineage, cipher: 0, keyId: 0, ...checksumFields(this.#checksum.value) } as const
   }
 
-  #imagesOf(pages: Iterable<LedgerPage>, databasePages: number): LedgerPage[] {
-    const images = [...pages]
+  #imagesOf(images: readonly LedgerPage[], databasePages: number): readonly LedgerPage[] {
     if (this.#pending.size === 0 && !this.#includesAllPages) return images
     const last = new Map(this.#pending)
     for (const page of images) last.set(page.number, page)
@@ -208,26 +218,48 @@ export class Journal implements FileJournal {
     this.#walBytes = walBytes
   }
 
-  /** Gives what strangers have committed a number, so that it is in the ledger before a checkpoint. False when one is at it. */
-  #adoptStrangers(): boolean {
+  #takeStrangers(): void {
     const found = this.#capture()
-    if (found !== undefined) this.#keep(found)
-    if (this.#pending.size === 0) return true
+    if (found === undefined) return
+    this.#checksum.take(found)
+    this.#keep(found)
+  }
+
+  /**
+   * Gives what strangers have committed a number, so that it is in the ledger before a checkpoint, and lets the file say its
+   * checksum. False when a stranger is at it.
+   */
+  #stamp(): boolean {
+    this.#takeStrangers()
+    if (this.#pending.size === 0 && !this.#checksum.needsStamp(this.#lsn)) return true
+    this.#isStamp = true
     try {
-      this.#file.transaction(() => this.#file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get())
+      this.#file.transaction(() => this.#writeStamp(), { rowsOnly: true })
       return true
     } catch (error) {
       if (isBusy(error)) return false
-      throw error
+      // Without room for a stamp the file does not say its checksum; what is to be moved is in the ledger all the same.
+      if (this.#pending.size > 0 || error instanceof InvariantError) throw error
+      return true
+    } finally {
+      this.#isStamp = false
     }
+  }
+
+  /** Inside a transaction nobody else commits: what is in the log now is all that the stamp follows. */
+  #writeStamp(): void {
+    this.#takeStrangers()
+    this.#checksum.stamp(this.#metaPage)
   }
 
   /** As {@link FileJournal.checkpoint}. `run` moves the log; off the event loop if unsaid. */
   async checkpoint(run: () => Promise<boolean> | boolean = () => this.#file.checkpoint()): Promise<boolean> {
-    if (this.#lsn === this.#checkpointedLsn && this.#file.walBytes() === 0) return true
-    if (!this.#adoptStrangers()) return false
+    const isStamped = !this.#checksum.needsStamp(this.#lsn)
+    if (isStamped && this.#lsn === this.#checkpointedLsn && this.#file.walBytes() === 0) return true
+    if (!this.#stamp()) return false
     while (!this.isSettled) await this.settled() // others may commit to a catalog meanwhile
     const lsn = this.#lsn
+    const checksum = this.#checksum.value
     if (!(await this.#moved(run))) return false
     this.#walBytes = 0
     const databasePages = this.#file.sizes().pageCount
@@ -240,7 +272,7 @@ export class Journal implements FileJournal {
       lineage: this.#lineage,
       lsn: Number(lsn),
       databasePages,
-      checksum: 0n,
+      checksum,
       timeMs: this.#ledger.nowMs(),
     })
     this.#checkpointedLsn = lsn
@@ -256,11 +288,20 @@ export class Journal implements FileJournal {
   /** Whatever a checkpoint fails with but a lock or a full disk leaves the main file in doubt (LEDGER K2). */
   async #moved(run: () => Promise<boolean> | boolean): Promise<boolean> {
     try {
-      return await run()
+      const outcome = run()
+      const isMoved = typeof outcome === 'boolean' ? outcome : await outcome
+      if (isMoved) this.#checksum.checkpointed() // at once: nothing was committed since
+      return isMoved
     } catch (error) {
       if (isBusy(error) || isTenaxError(error, 'storage_full')) throw error
       throw new InvariantError(`the checkpoint failed: ${messageOf(error)}`)
     }
+  }
+
+  /** As {@link FileJournal.verifyMain}. */
+  async verifyMain(beforeRead?: () => void): Promise<void> {
+    const { descriptor } = this.#file
+    this.#checksum.compareMain(await checksumOfFile(descriptor, this.#checksum.mainPages, beforeRead))
   }
 
   close(): void {

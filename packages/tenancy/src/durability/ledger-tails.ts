@@ -6,6 +6,7 @@
  */
 import type { Incarnation, Lineage } from '@tenax/kernel'
 import type { CheckpointRecord, EntryRecord, LedgerPage, LedgerRecord } from '@tenax/ledger'
+import { checksumOf } from './entry-flags.ts'
 
 /** The state of one file according to the ledgers. */
 export interface FileTail {
@@ -13,7 +14,8 @@ export interface FileTail {
   readonly lineage: Lineage
   readonly lsn: number
   readonly databasePages: number
-  readonly checksum: bigint
+  /** Of the whole file; undefined when nobody knew it. */
+  readonly checksum: bigint | undefined
   readonly pages: readonly LedgerPage[]
 }
 
@@ -22,7 +24,7 @@ interface Gathered {
   lineage: Lineage
   lsn: number
   databasePages: number
-  checksum: bigint
+  checksum: bigint | undefined
   /** The last image of each page, and the commit that it is of. */
   readonly pages: Map<number, { readonly page: LedgerPage; readonly lsn: number }>
 }
@@ -47,7 +49,8 @@ export class LedgerTails {
   }
 
   #takeEntry(epoch: number, entry: EntryRecord): void {
-    const { incarnation, lineage, lsn, databasePages, checksum } = entry
+    const { incarnation, lineage, lsn, databasePages } = entry
+    const checksum = checksumOf(entry)
     const known = this.#files.get(incarnation)
     if (known === undefined) {
       const pages = new Map(entry.pages.map((page) => [page.number, { page, lsn }]))

@@ -62,7 +62,7 @@ test('a token from before a clean stop is reached after it, one from before a ki
   const killed = await open({ dataPath: crashCopy(before.dataPath, newDirectory()) })
   await before.tenancy.close()
   const stopped = await open({ dataPath: before.dataPath })
-  expect(await waitAt(stopped)).toMatchObject({ waited: 'reached', lineage, committed: lsn })
+  expect(await waitAt(stopped)).toMatchObject({ waited: 'reached', lineage, committed: lsn + 1n }) // and a stamp
   const after = await waitAt(killed)
   expect(after.waited).toBe('lost')
   expect(after.lineage).not.toBe(lineage)

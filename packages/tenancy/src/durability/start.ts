@@ -36,7 +36,12 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
   let directory: Directory | undefined
   try {
     await redoCatalogs(options, recovered)
-    const redone = new Map(recovered.tails.map(({ incarnation, lsn }) => [incarnation, BigInt(lsn)]))
+    const redone = new Map(
+      recovered.tails.map(({ incarnation, lsn, checksum }) => [
+        incarnation,
+        { lsn: BigInt(lsn), checksum, isInLog: true },
+      ]),
+    )
     const ledger = new HostLedger({ ...recovered, redone, clock, diskBytesMax: options.ledgerBytesMax })
     directory = Directory.open(data, { ...options, ledger })
     const shards: ShardRecovery[] = []
@@ -154,7 +159,7 @@ async function settleFile(
     await file.syncMain()
     const record = { kind: 'checkpoint', incarnation, lineage, lsn, databasePages, checksum } as const
     ledger.appendCheckpoint({ ...record, timeMs: ledger.nowMs() })
-    ledger.takeRedone(incarnation)
+    ledger.settledRedone(incarnation)
   } finally {
     file.close()
   }

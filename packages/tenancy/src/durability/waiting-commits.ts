@@ -22,6 +22,8 @@ export class WaitingCommits {
 
   /** Number of the last commit that is durable when the ledger is so up to `durableSeq`. */
   durableLsn(durableSeq: number): bigint {
+    const first = this.#waiting[0]
+    if (first === undefined || first.seq > durableSeq) return this.#durableLsn // each commit asks: mostly nothing is new
     const count = this.#waiting.findIndex(({ seq }) => seq > durableSeq)
     const durable = this.#waiting.splice(0, count === -1 ? this.#waiting.length : count)
     this.#durableLsn = durable.at(-1)?.lsn ?? this.#durableLsn

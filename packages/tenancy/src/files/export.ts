@@ -22,7 +22,12 @@ export interface TenantExport {
   end(): void
 }
 
-/** Freezes the file of `handle` and gives its bytes. The caller keeps the handle in use until the chunks have ended. */
+/**
+ * Freezes the file of `handle`, verifies it and gives its bytes. The caller keeps the handle in use until the chunks have
+ * ended. It is read twice: what is wrong with it must be known before the first byte leaves.
+ *
+ * @throws TenaxError `tenant_quarantined` when the file is not what the tenant's commits have made of it
+ */
 export async function exportFile(handle: Handle): Promise<TenantExport> {
   const interrupted = Promise.withResolvers<void>()
   let interruptedBy: TenaxError | undefined
@@ -42,6 +47,12 @@ export async function exportFile(handle: Handle): Promise<TenantExport> {
       interrupted.resolve()
     })
   })
+  try {
+    await handle.verifyMain(() => refuse(interruptedBy))
+  } catch (error) {
+    thaw()
+    throw error
+  }
   const { descriptor } = handle.file
   const bytes = fstatSync(descriptor).size
   const chunks = chunksOf({ descriptor, bytes, interruptedBy: () => interruptedBy })

@@ -24,6 +24,7 @@ import {
 } from '@tenax/ledger'
 import { replaceFile } from '@tenax/sqlite'
 import { catalogIncarnation } from '../catalog.ts'
+import { COALESCED, checksumFields } from '../durability/entry-flags.ts'
 import { type FileTail, LedgerTails } from '../durability/ledger-tails.ts'
 import type { DataDirectory } from './data-directory.ts'
 
@@ -162,7 +163,9 @@ function cutOf({ epoch, nonce }: LedgerName, end: LedgerEnd | undefined): Ledger
 async function copyTails(ledger: Ledger, tails: readonly FileTail[]): Promise<void> {
   for (const tail of tails) {
     if (!ledger.hasRoom(ledger.entryBytes(tail.pages.length))) await ledger.durable(ledger.appendedSeq)
-    ledger.append({ kind: 'entry', ...tail, parentLineage: tail.lineage, cipher: 0, keyId: 0, flags: COALESCED })
+    const { checksum, flags } = checksumFields(tail.checksum)
+    const entry = { kind: 'entry', ...tail, parentLineage: tail.lineage, checksum, cipher: 0, keyId: 0 } as const
+    ledger.append({ ...entry, flags: flags | COALESCED })
   }
   await ledger.durable(ledger.appendedSeq)
 }
@@ -192,9 +195,6 @@ const PAGE_IN_ENTRY_BYTES = PAGE_BYTES + 128
 function bufferBytesFor(tails: readonly FileTail[], { bufferBytesMax = BUFFER_BYTES_MAX }: Partial<LedgerSettings>) {
   return tails.reduce((most, { pages }) => Math.max(most, pages.length * PAGE_IN_ENTRY_BYTES), bufferBytesMax)
 }
-
-/** Flag of an entry that holds the last images of many commits. */
-export const COALESCED = 1
 
 /** Remembers the last epoch that ended without a seal: files last named before it get a new lineage (LEDGER P1). */
 function keepUncleanEpoch(path: string, epoch: number): number {

@@ -13,6 +13,7 @@ import {
   SqliteFile,
 } from '@tenax/sqlite'
 import type { Intent, TenantRecord } from '../catalog.ts'
+import { stampWhole } from '../durability/carried-checksum.ts'
 import { makeTenantDirectory, removeTenantFiles } from '../files/tenant-files.ts'
 import { type ByteStream, removeUpload, saveUpload } from '../files/upload.ts'
 import { newLineage, type TenantMeta } from '../identity.ts'
@@ -109,13 +110,18 @@ async function rebuild(
   })
 }
 
-/** Migrates the copy before it replaces anything: one that cannot be migrated is refused, and nothing has changed. */
+/**
+ * Migrates the copy before it replaces anything: one that cannot be migrated is refused, and nothing has changed. Then the copy
+ * gets its checksum (LEDGER X1).
+ */
 async function migrateRebuilt({ directory, data, components, settings }: VerbContext, intent: Intent): Promise<void> {
   const { driver, clock } = components
   const path = data.layout.tenantFile(directory.catalogOf(intent.tenantId).shard, intent)
   const file = SqliteFile.open(path, { driver, settings: settings.file, nowMs: () => clock.monotonicMs() })
   try {
     await migrate(file, clock, settings.migrations)
+    await file.checkpoint()
+    await stampWhole(file)
     await file.checkpoint()
   } catch (error) {
     if (!(error instanceof MigrationError)) throw error
@@ -132,7 +138,9 @@ async function migrateRebuilt({ directory, data, components, settings }: VerbCon
 /** The copy gets a creation and a history of its own; its commits are counted on from where they were. */
 function rewriteIdentity(connection: EngineConnection, { incarnation, lineage }: TenantMeta, epoch: number): void {
   connection
-    .prepare('UPDATE tenax_meta SET incarnation = ?, lineage = ?, epoch = ?, lsn = lsn + 1 WHERE id = 1')
+    .prepare(
+      'UPDATE tenax_meta SET incarnation = ?, lineage = ?, epoch = ?, lsn = lsn + 1, checksum_lsn = NULL, checksum = NULL WHERE id = 1',
+    )
     .get([incarnation, lineage, BigInt(epoch)])
 }
 

@@ -113,13 +113,13 @@ export class Context implements EmbeddedCtx {
     return this.#ask(sendCall(this.#site, name, event as EventDef<never>, { to, payload }))
   }
 
-  all<const B extends readonly Branch[] | Record<string, Branch>>(
+  all<const B extends readonly Branch<unknown, this>[] | Record<string, Branch<unknown, this>>>(
     branches: B,
   ): Op<{ -readonly [K in keyof B]: BranchResult<B[K]> }> {
     return all(this.#place, branches).op as Op<never>
   }
 
-  race<const B extends Record<string, Branch>>(
+  race<const B extends Record<string, Branch<unknown, this>>>(
     branches: B,
   ): Op<{ [K in keyof B]: { key: K; value: BranchResult<B[K]> } }[keyof B]> {
     return race(this.#place, branches).op as Op<never>

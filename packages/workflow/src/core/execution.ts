@@ -58,10 +58,12 @@ export class Execution implements ExecutionPort {
 
   replay(): Promise<Turn> {
     return this.#alone(async () => {
+      const recorded = completionsOf(this.#options.history.operations)
+      this.#machine.announce(recorded.length)
       this.#begin()
       await this.#rest()
       if (this.#options.history.cancelledAfter === 0) this.#machine.beginCancel()
-      for (const completion of completionsOf(this.#options.history.operations)) {
+      for (const completion of recorded) {
         if (this.#machine.isStopped) break
         if (!this.#machine.hasAsked(completion.seq)) this.#machine.missed(completion.seq)
         else await this.#deliver(completion)
@@ -74,6 +76,7 @@ export class Execution implements ExecutionPort {
 
   deliver(completions: readonly Completion[]): Promise<Turn> {
     return this.#alone(async () => {
+      this.#machine.announce(completions.at(-1)?.number ?? 0)
       for (const completion of completions) await this.#deliver(completion)
       return this.#turn()
     })

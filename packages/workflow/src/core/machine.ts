@@ -44,6 +44,7 @@ export class Machine {
   #dropped = new Set<number>()
   #askedCount = 0
   #completedCount = 0
+  #knownCount = 0
   #nowMs: number
   #isCancelled = false
   #refusedCount = 0
@@ -83,11 +84,14 @@ export class Machine {
     return this.#divergence
   }
 
-  /** True when the body has seen all that is recorded, and asked for all of it. */
+  /** True when the body has seen all completions that there are, and asked for all that is recorded. */
   get isBeyondRecord(): boolean {
-    const { operations } = this.options.history
-    if (this.#askedCount < operations.length) return false
-    return this.#completedCount >= operations.reduce((max, { completion }) => Math.max(max, completion?.number ?? 0), 0)
+    return this.#askedCount >= this.options.history.operations.length && this.#completedCount >= this.#knownCount
+  }
+
+  /** There are completions up to this number, though the body has not seen them yet. */
+  announce(number: number): void {
+    this.#knownCount = Math.max(this.#knownCount, number)
   }
 
   /** A promise of a group of branches. */
