@@ -3,7 +3,7 @@ import { type CommandContext, print, printJson } from '../io.ts'
 
 /** Options of `events send`. */
 export interface SendOptions {
-  readonly key?: string
+  readonly key?: string | undefined
   readonly run?: string
   readonly id?: string
 }

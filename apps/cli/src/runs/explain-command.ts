@@ -49,7 +49,7 @@ function waitFields(wait: RunWait & { readonly movedBy: string }): (readonly [st
 function movedBy(tenant: string, run: RunDetail, wait: RunWait): string {
   switch (wait.type) {
     case 'event':
-      return `tenax events send ${tenant} ${word(wait.event)} '<payload>'${wait.key === null ? '' : ` --key ${word(wait.key)}`}`
+      return `tenax events send ${tenant} ${word(wait.event)} '<payload>'${wait.key === null ? '' : ` --for ${word(wait.key)}`}`
     case 'child':
       return `the end of that run: tenax runs explain ${tenant} ${word(wait.run)}`
     case 'time':

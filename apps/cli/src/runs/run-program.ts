@@ -17,6 +17,9 @@ const PRIORITY_MAX = 100
 const LIST_DEFAULT = 50
 const SECONDS_MAX = 31_536_000
 
+/** `--key` is the admin key, wherever it stands. */
+type SendFlags = Omit<SendOptions, 'key'> & { readonly for?: string }
+
 /** Adds both to `program`. */
 export function addRunCommands(program: Command, options: ProgramOptions): void {
   const runs = program.command('runs').description('start, follow and end runs of workflows')
@@ -116,11 +119,12 @@ function addEvents(program: Command, options: ProgramOptions): void {
     .argument('<tenant>', TENANT, tenantId)
     .argument('<name>', 'name of the event')
     .argument('[payload]', 'its payload as JSON', jsonArgument)
-    .option('--key <key>', 'for who waits for this key')
+    .option('--for <key>', 'for who waits for this key')
     .option('--run <run>', 'for this run only')
     .option('--id <id>', 'counts once for the tenant')
-    .action(async (tenant: string, name: string, payload: unknown, given: SendOptions, command: Command) => {
+    .action(async (tenant: string, name: string, payload: unknown, given: SendFlags, command: Command) => {
+      const { for: key, ...rest } = given
       const { sendEvent } = await import('./event-commands.ts')
-      await sendEvent(await contextOf(command, options), { ...given, tenant, name, payload })
+      await sendEvent(await contextOf(command, options), { ...rest, key, tenant, name, payload })
     })
 }

@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import type { RunDetail, RunStep, RunWait } from '@tenax/client'
 import { expect, test } from 'vitest'
 import { fakeContext, fakeIo } from '../fixtures/fake-context.ts'
@@ -139,7 +143,7 @@ test('explain says what a run waits for, since when, and what would move it', as
     '',
     'waits for event "upgraded" with key "7 x"',
     '  since     2026-11-22T12:00:00.000Z',
-    "  moved by  tenax events send acme upgraded '<payload>' --key '7 x'",
+    "  moved by  tenax events send acme upgraded '<payload>' --for '7 x'",
     '',
     'sleeps in "trial#1"',
     '  since     2026-11-22T12:00:00.000Z',
@@ -194,4 +198,20 @@ test.each([
   const io = fakeIo()
   expect(await main(line.split(' '), { io, settings })).toBe(2)
   expect(io.err()).toContain(message)
+})
+
+test('events send --for names the key of the event, beside the key of the server', async () => {
+  const seen: unknown[] = []
+  const server = createServer(async (request, response) => {
+    seen.push(request.headers.authorization, JSON.parse(await text(request)))
+    response.writeHead(202, { 'content-type': 'application/json' }).end(JSON.stringify({ id: 'e-1', receivedAt: T0 }))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const line = ['events', 'send', 'acme', 'approved', '{}', '--for', 'Lin', '--key', 'k'.repeat(16)]
+  const io = fakeIo()
+  expect(await main([...line, '--url', `http://127.0.0.1:${port}`], { io, settings })).toBe(0)
+  server.close()
+  expect(seen).toEqual([`Bearer ${'k'.repeat(16)}`, { name: 'approved', key: 'Lin', payload: {} }])
 })
