@@ -3,10 +3,10 @@
  * in a savepoint of its own, so that one that is refused is refused alone. When SQLite ends the whole transaction by itself,
  * nothing of it has happened, and each runs again alone (LEDGER C1).
  */
-import { isTenaxError, type TenantId } from '@tenax/kernel'
+import { isTenaxError, sleep, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { Gate, type Handle } from '@tenax/tenancy'
-import { COMMIT_JOBS_MAX, COMMIT_MS_MAX } from './limits.ts'
+import { COMMIT_JOBS_MAX, COMMIT_MS_MAX, TURN_TRIES_MAX, TURN_WAIT_MS } from './limits.ts'
 import type { Committed, EngineParts } from './parts.ts'
 import { type Effects, newEffects } from './store/announcement.ts'
 import { StaleRun } from './store/turn-record.ts'
@@ -47,6 +47,8 @@ export class CommitQueue<B> {
   readonly #owner: CommitOwner<B>
   #jobs: Job[] = []
   #isBusy = false
+  /** How often in a row there was no turn for a commit. */
+  #refusedCount = 0
 
   constructor(parts: EngineParts, owner: CommitOwner<B>) {
     this.#parts = parts
@@ -84,11 +86,13 @@ export class CommitQueue<B> {
   async #commit(batch: readonly Job[]): Promise<void> {
     const effects = newEffects(this.#parts.clock.nowMs())
     let refusal: unknown
+    let hasBegun = false
     const alone = batch.length === 1
     try {
       this.#owner.beforeCommit()
       const { ends, closing, ...committed } = await this.#parts.tenancy.use(this.#owner.tenant, (handle) =>
         committedOn(handle, (file) => {
+          hasBegun = true
           this.#owner.open(file)
           const ends = this.#runAll(file, batch, effects, (error) => {
             refusal = error
@@ -96,6 +100,7 @@ export class CommitQueue<B> {
           return { ends, closing: this.#owner.close(file) }
         }),
       )
+      this.#refusedCount = 0
       this.#jobs.unshift(...batch.slice(ends.length))
       for (const [index, end] of ends.entries()) if (end.type === 'done') batch[index]?.heard(end.value)
       this.#owner.committed(closing, effects, committed)
@@ -105,6 +110,12 @@ export class CommitQueue<B> {
       }
     } catch (error) {
       if (refusal !== undefined && alone && refusal === error) return batch[0]?.reject(error)
+      if (!hasBegun && isBusy(error) && this.#refusedCount < TURN_TRIES_MAX) {
+        this.#refusedCount += 1
+        this.#jobs.unshift(...batch)
+        await sleep(this.#parts.clock, TURN_WAIT_MS)
+        return
+      }
       if (error instanceof BatchLost) {
         for (const job of batch) await this.#commit([job])
         return
@@ -163,6 +174,11 @@ function runInSavepoint(file: SqliteFile, body: Body, effects: Effects): JobEnd 
     effects.notices.length = known.notices
     return { type: 'refused', error }
   }
+}
+
+/** True when the tenant had no turn to give: nothing was begun, and it can be asked again. */
+export function isBusy(error: unknown): boolean {
+  return isTenaxError(error) && error.kind === 'overloaded'
 }
 
 /** True for what concerns only the job that threw it. */

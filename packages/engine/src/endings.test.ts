@@ -1,9 +1,18 @@
 /** Runs that do not simply complete: failures and retries, cancellation, termination, and what puts a run aside. */
-import { ManualClock, systemClock } from '@tenax/kernel'
+import { systemClock } from '@tenax/kernel'
 import { event, NonRetryableError, workflow } from '@tenax/workflow'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { ACME, codeOf, hostMaker, type OpenHost, until } from './fixtures/test-bed.ts'
+import {
+  ACME,
+  codeOf,
+  heldFile,
+  hostMaker,
+  macrotasks,
+  type OpenHost,
+  SteppedClock,
+  until,
+} from './fixtures/test-bed.ts'
 
 const openHost = hostMaker()
 const empty = z.object({})
@@ -12,13 +21,6 @@ const go = event('go', z.null())
 const status = async (host: OpenHost, run: string) => (await host.workflows.get(ACME, run)).status
 const hasOpen = (host: OpenHost, run: string, kind: string) => async () =>
   (await host.workflows.steps(ACME, run)).some((step) => step.kind === kind && step.status === 'open')
-
-/** A clock whose hour and timers are the test's, and whose stopwatch is real: the disk takes its time. */
-class SteppedClock extends ManualClock {
-  override monotonicMs(): number {
-    return systemClock.monotonicMs()
-  }
-}
 
 it('tries a failing step again after its waits, and counts attempts across restarts', async () => {
   const clock = new SteppedClock()
@@ -65,6 +67,60 @@ it('tries a failing step again after its waits, and counts attempts across resta
     [3, { seen: 2 }],
     [4, { seen: 3 }],
   ])
+})
+
+it('begins no further attempt before the one before it is recorded', async () => {
+  const clock = new SteppedClock()
+  const fail = Promise.withResolvers<void>()
+  const attempts: number[] = []
+  const flaky = workflow({ name: 'flaky', input: empty }, (ctx) =>
+    ctx.step('try', async ({ number }) => {
+      attempts.push(number)
+      if (number === 1) await fail.promise
+    }),
+  )
+  const host = await openHost({ workflows: [flaky], clock })
+  await host.start('flaky')
+  await until(() => attempts.length === 1)
+  const release = await heldFile(host)
+  fail.reject(new Error('too early'))
+  await macrotasks(20)
+  // Longer than the wait for the next attempt, shorter than that for a turn at the file.
+  clock.advance(12_000)
+  await macrotasks(20)
+  expect(attempts).toEqual([1])
+  release()
+  await until(() => {
+    clock.advance(1)
+    return attempts.length > 1
+  })
+  expect(attempts).toEqual([1, 2])
+})
+
+it('keeps what it has in memory while the file of its tenant has no turn to give', async () => {
+  const clock = new SteppedClock()
+  const end = Promise.withResolvers<void>()
+  let count = 0
+  const slow = workflow({ name: 'slow', input: empty }, (ctx) =>
+    ctx.step('work', () => {
+      count += 1
+      return end.promise
+    }),
+  )
+  const host = await openHost({ workflows: [slow], clock })
+  const run = await host.start('slow')
+  await until(() => count === 1)
+  const release = await heldFile(host)
+  end.resolve()
+  await macrotasks(20)
+  clock.advance(16_000)
+  await macrotasks(20)
+  release()
+  await until(async () => {
+    clock.advance(50)
+    return (await status(host, run)) === 'completed'
+  })
+  expect([count, host.events]).toEqual([1, []])
 })
 
 it('fails a run with the error of a step that nobody caught, and tries a NonRetryableError once', async () => {

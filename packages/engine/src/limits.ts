@@ -31,6 +31,14 @@ export const LINGER_MS = 1_000
 /** Tenants that the scheduler has awake at a time; beyond, the due ones wait for a place. */
 export const TENANTS_AWAKE_MAX = 256
 
+/** While tenants wait for a place, how often how many of those that have one are asked to give it up. */
+export const ROOM_MS = 250
+export const ROOM_COUNT = 16
+
+/** Wait before a commit is tried again for which there was no turn at the tenant's file, and how often. */
+export const TURN_WAIT_MS = 50
+export const TURN_TRIES_MAX = 20
+
 /** Longest sleep of the scheduler: finds tenants that were resumed, and hours that were set forward. */
 export const LOOK_MS_MAX = 10_000
 

@@ -68,6 +68,8 @@ export class RunLife {
   #lastAtMs: number
   #isCompensating = false
   #isStalled = false
+  /** True while the body is ahead of the record: what memory says then is not how the run stands. */
+  #isTurning = true
   #stalledSinceMs: number | undefined
   #isCancelAsked: boolean
   #isCancelApplied: boolean
@@ -104,7 +106,7 @@ export class RunLife {
     this.#attempts = new StepAttempts({
       ...{ parts, recorder: options.recorder, open: this.#open },
       number: () => (this.#isOver ? undefined : this.#number),
-      outlook: () => this.#outlookNow(NOTHING),
+      outlook: () => this.#outlookNow(NOTHING, this.#isTurning),
       settled: (seq, outcome, attempts) => this.#put({ seq, outcome, isArrived: false, attempts }),
       kept: (outlook) => this.#kept(outlook),
       lost: () => this.discard(),
@@ -243,6 +245,7 @@ export class RunLife {
     const { value: record, durable, leave } = committed
     this.#first.resolve({ record, leave })
     if (record.type === 'existing') return undefined
+    this.#isTurning = false
     this.#completionCount = record.completionCount
     this.#outputCount = record.outputCount
     this.#settled = record.settled
@@ -278,8 +281,8 @@ export class RunLife {
     this.onNumber(record.number)
   }
 
-  #outlookNow(settled: ReadonlySet<number>): Outlook {
-    const hasWork = this.#isStalled || this.#inbox.some(({ seq }) => this.#open.get(seq) !== undefined)
+  #outlookNow(settled: ReadonlySet<number>, isBusy = false): Outlook {
+    const hasWork = isBusy || this.#isStalled || this.#inbox.some(({ seq }) => this.#open.get(seq) !== undefined)
     const nowMs = this.#options.parts.clock.nowMs()
     return this.#open.outlook(settled, { isCompensating: this.#isCompensating, hasWork, nowMs })
   }
@@ -291,14 +294,14 @@ export class RunLife {
       const delivered = this.#takeInbox()
       const completions = [...this.#settled, ...delivered.map(({ completion }) => completion)]
       this.#settled = []
-      if (completions.length > 0) return this.#applied(await this.#execution.deliver(completions), delivered)
+      if (completions.length > 0) return this.#applied(this.#execution.deliver(completions), delivered)
       if (this.#isCancelAsked && !this.#isCancelApplied) {
         this.#isCancelApplied = true
-        return this.#applied(await this.#execution.cancel(), [])
+        return this.#applied(this.#execution.cancel(), [])
       }
       if (this.#isStalled) {
         const turn = await this.#lookAgain()
-        if (turn !== undefined) return this.#applied(turn, [])
+        if (turn !== undefined) return this.#applied(Promise.resolve(turn), [])
         continue
       }
       if (this.#outlook?.readiness === 0 && this.#open.inFlightCount === 0) return undefined
@@ -308,7 +311,9 @@ export class RunLife {
     }
   }
 
-  #applied(turn: Turn, delivered: readonly Delivered[]) {
+  async #applied(coming: Promise<Turn>, delivered: readonly Delivered[]) {
+    this.#isTurning = true
+    const turn = await coming
     for (const { completion } of delivered) this.#open.remove(completion.seq)
     this.#open.apply(turn)
     this.#stalledSinceMs = undefined

@@ -3,13 +3,14 @@
  * Nothing is kept for a tenant that is not awake.
  */
 import type { TenantId, Timer } from '@tenax/kernel'
-import { LOOK_MS_MAX, TENANTS_AWAKE_MAX } from './limits.ts'
+import { LOOK_MS_MAX, ROOM_COUNT, ROOM_MS, TENANTS_AWAKE_MAX } from './limits.ts'
 import type { EngineParts } from './parts.ts'
 import { TenantRunner } from './tenant-runner.ts'
 
 /** The tenants that are awake. */
 export class Scheduler {
   readonly #parts: EngineParts
+  readonly #awakeMax: number
   readonly #runners = new Map<TenantId, TenantRunner>()
   #timer: Timer | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
@@ -17,15 +18,17 @@ export class Scheduler {
   #askAtMs = 0
   #isClosed = false
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineParts, awakeMax = TENANTS_AWAKE_MAX) {
     this.#parts = parts
+    this.#awakeMax = awakeMax
   }
 
-  /** The runner of a tenant, made when it is not awake. */
+  /** The runner of a tenant, made when it is not awake. Without a place it takes what it is given, and goes. */
   runner(tenant: TenantId): TenantRunner {
     const known = this.#runners.get(tenant)
     if (known !== undefined && !known.isGone) return known
     const runner = new TenantRunner(this.#parts, tenant)
+    if (!this.#hasRoom) runner.drain()
     this.#runners.set(tenant, runner)
     return runner
   }
@@ -50,34 +53,42 @@ export class Scheduler {
     this.#timerAtMs = Number.POSITIVE_INFINITY
     const nowMs = this.#parts.clock.nowMs()
     for (const [tenant, runner] of this.#runners) this.#lookAt(tenant, runner, nowMs)
-    if (nowMs >= this.#askAtMs) this.#askAtMs = Math.min(nowMs + LOOK_MS_MAX, this.#wakeDue(nowMs))
+    if (nowMs >= this.#askAtMs) {
+      const hadRoom = this.#hasRoom
+      const dueMs = this.#wakeDue(nowMs)
+      if (!hadRoom && dueMs <= nowMs) this.#makeRoom()
+      this.#askAtMs = Math.min(nowMs + LOOK_MS_MAX, Math.max(dueMs, nowMs + (hadRoom ? 0 : ROOM_MS)))
+    }
     let nextMs = this.#askAtMs
     for (const { nextLookMs } of this.#runners.values()) nextMs = Math.min(nextMs, nextLookMs ?? nextMs)
     this.plan(Math.max(nextMs, nowMs + 1))
   }
 
-  #lookAt(tenant: TenantId, runner: TenantRunner, nowMs: number): void {
-    const isFull = this.#runners.size >= TENANTS_AWAKE_MAX
-    const mayGo = runner.look(nowMs)
-    if (mayGo) this.#askAtMs = Math.min(this.#askAtMs, runner.retire() ?? this.#askAtMs)
-    if (!mayGo && !runner.isGone) return
-    this.#runners.delete(tenant)
-    if (isFull) this.#askAtMs = nowMs
+  get #hasRoom(): boolean {
+    return this.#runners.size < this.#awakeMax
   }
 
-  /** Wakes tenants whose hint is due, while there is room. Gives when one that sleeps is due. */
+  #lookAt(tenant: TenantId, runner: TenantRunner, nowMs: number): void {
+    const mayGo = runner.look(nowMs)
+    if (mayGo) this.#askAtMs = Math.min(this.#askAtMs, Math.max(runner.retire() ?? this.#askAtMs, nowMs))
+    if (mayGo || runner.isGone) this.#runners.delete(tenant)
+  }
+
+  /** Wakes tenants whose hint is due, while there is room. Gives when the next one is due. */
   #wakeDue(nowMs: number): number {
     // Hints of those that are awake are 0, and come first.
-    const known = this.#runners.size
-    const room = TENANTS_AWAKE_MAX - known
-    const hints = this.#parts.tenancy.dueTenants(Number.MAX_SAFE_INTEGER, known + Math.max(room, 0) + 1)
-    for (const { id, wakeAtMs } of hints) {
+    const limit = Math.max(this.#runners.size, this.#awakeMax) + 1
+    for (const { id, wakeAtMs } of this.#parts.tenancy.dueTenants(Number.MAX_SAFE_INTEGER, limit)) {
       if (this.#runners.has(id)) continue
-      if (wakeAtMs > nowMs) return wakeAtMs
-      if (this.#runners.size >= TENANTS_AWAKE_MAX) break
+      if (wakeAtMs > nowMs || !this.#hasRoom) return wakeAtMs
       this.runner(id).wake()
     }
     return Number.POSITIVE_INFINITY
+  }
+
+  /** Others wait: those that have been awake longest take no further runs, and go when theirs have come to rest. */
+  #makeRoom(): void {
+    for (const runner of [...this.#runners.values()].slice(0, ROOM_COUNT)) runner.drain()
   }
 
   /** Starts nothing more, and waits for commits that are under way. */

@@ -92,17 +92,17 @@ export class StepAttempts {
   #ended(operation: OpenOperation, end: AttemptEnd): void {
     const { open, parts } = this.#owner
     const { seq } = operation.asked
-    operation.flight = undefined
     if (this.#owner.number() === undefined || parts.isClosing()) return
     const isAwaited = open.get(seq) === operation
     if (isAwaited && end.type === 'settled') {
+      operation.flight = undefined
       operation.isHandled = true
       this.#owner.settled(seq, end.outcome, operation.attempts + 1)
     } else if (isAwaited && end.type === 'again') this.#keep(operation, end)
     this.#start()
   }
 
-  /** A failed attempt and its next time are one commit (WORKFLOWS 13). */
+  /** A failed attempt and its next time are one commit (WORKFLOWS 13). Until then it is in flight: nothing builds on it. */
   #keep(operation: OpenOperation, { error, delayMs, progressJson }: Extract<AttemptEnd, { type: 'again' }>): void {
     const { recorder, parts } = this.#owner
     const nextAtMs = parts.clock.nowMs() + delayMs
@@ -112,6 +112,7 @@ export class StepAttempts {
     operation.progressJson = progressJson ?? operation.progressJson
     const { seq } = operation.asked
     const work = recorder.submit((file) => {
+      operation.flight = undefined
       const run = this.#owner.number()
       if (run === undefined || !writeAttempt(file, run, { seq, error, nextAtMs, progressJson })) return undefined
       const outlook = this.#owner.outlook()

@@ -9,7 +9,7 @@
  */
 import { isTenaxError, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
-import { CommitQueue } from './commit-queue.ts'
+import { CommitQueue, isBusy } from './commit-queue.ts'
 import {
   BLOCKED_LOOK_MS,
   CLAIM_COUNT_MIN,
@@ -66,6 +66,7 @@ export class TenantRunner implements Recorder {
   #stallMs = 0
   #stalledUntilMs: number | undefined
   #isGone = false
+  #isDraining = false
 
   constructor(parts: EngineParts, tenant: TenantId) {
     this.#parts = parts
@@ -117,11 +118,11 @@ export class TenantRunner implements Recorder {
 
   /** Sees to what is due. True when the runner has nothing more to do and may go. */
   look(nowMs: number): boolean {
-    if (this.#stalledUntilMs !== undefined) {
+    for (const life of this.#lives.values()) life.tick(nowMs)
+    if (this.#stalledUntilMs !== undefined && !this.#isDraining) {
       if (nowMs >= this.#stalledUntilMs) this.wake()
       return false
     }
-    for (const life of this.#lives.values()) life.tick(nowMs)
     if (this.#backlog === undefined || this.#isDue(nowMs)) void this.#claim()
     return this.#mayGo(nowMs)
   }
@@ -129,6 +130,7 @@ export class TenantRunner implements Recorder {
   /** When it wants to be looked at next. */
   get nextLookMs(): number | undefined {
     if (this.#stalledUntilMs !== undefined) return this.#stalledUntilMs
+    if (this.#isDraining && this.#isAtRest) return 0
     const times = [...this.#lives.values()].map(({ nextLookMs }) => nextLookMs)
     if (this.#free > 0) times.push(this.#backlog?.nextDueMs)
     if (this.#lives.size === 0) times.push(this.#busyAtMs + LINGER_MS)
@@ -136,11 +138,17 @@ export class TenantRunner implements Recorder {
     return known.length === 0 ? undefined : Math.min(...known)
   }
 
+  /** Takes no further runs into memory: it is to go when those that are there have come to rest. */
+  drain(): void {
+    this.#isDraining = true
+    this.touch()
+  }
+
   /** Leaves the tenant to its hint. Gives when that is. */
   retire(): number | undefined {
     this.#isGone = true
-    // Where the record was never looked at, whatever the hint is stays.
-    if (this.#backlog === undefined) return 0
+    // With runs that are ready, or a record that was never looked at, the hint stays as it is: at 0, or earlier than need be.
+    if (this.#backlog === undefined || this.#backlog.hasReady) return 0
     const { nextDueMs } = this.#backlog
     const lookMs = this.#hasBlocked ? this.#parts.clock.nowMs() + BLOCKED_LOOK_MS : undefined
     const wakeAtMs = nextDueMs === undefined ? lookMs : Math.min(nextDueMs, lookMs ?? nextDueMs)
@@ -156,7 +164,11 @@ export class TenantRunner implements Recorder {
   }
 
   get #free(): number {
-    return RUNS_ACTIVE_MAX - this.#lives.size - this.#newborn.size
+    return this.#isDraining ? 0 : RUNS_ACTIVE_MAX - this.#lives.size - this.#newborn.size
+  }
+
+  get #isAtRest(): boolean {
+    return this.#lives.size + this.#newborn.size === 0 && this.#queue.isIdle && !this.#isClaiming
   }
 
   #isDue(nowMs: number): boolean {
@@ -165,7 +177,8 @@ export class TenantRunner implements Recorder {
   }
 
   #mayGo(nowMs: number): boolean {
-    if (this.#lives.size + this.#newborn.size > 0 || !this.#queue.isIdle || this.#isClaiming) return false
+    if (!this.#isAtRest) return false
+    if (this.#isDraining) return true
     if (this.#backlog === undefined || this.#backlog.hasReady || nowMs < this.#busyAtMs + LINGER_MS) return false
     return !this.#isDue(nowMs + LINGER_MS)
   }
@@ -234,7 +247,8 @@ export class TenantRunner implements Recorder {
         for (const claimed of found) if (!this.#isStopping) this.#beginRecorded(claimed)
       } while (this.#claimsAgain)
     } catch (error) {
-      this.#fail(error)
+      if (isBusy(error)) this.#putOff()
+      else this.#fail(error)
     } finally {
       this.#isClaiming = false
     }
@@ -263,10 +277,11 @@ export class TenantRunner implements Recorder {
       const row = readRun(file, number)
       if (row !== undefined) claimed.push({ row, steps: readSteps(file, number) })
     }
-    // Nothing is left that this look could have taken.
     this.#hasBlocked ||= blockedRuns(file, 1).length > 0
-    if (claimed.length === 0) this.#backlog = { ...readBacklog(file), hasReady: false }
-    else this.#backlog ??= readBacklog(file)
+    const backlog = readBacklog(file)
+    // Where there was a place and nothing came of it, what is ready is in memory already.
+    if (claimed.length === 0) this.#backlog = { ...backlog, hasReady: backlog.hasReady && this.#free <= 0 }
+    else this.#backlog ??= backlog
     return claimed
   }
 
@@ -320,11 +335,16 @@ export class TenantRunner implements Recorder {
     ).catch(() => undefined) // heard by `failed`
   }
 
+  #putOff(): void {
+    this.#stallMs = Math.min(Math.max(this.#stallMs * 2, STALL_FIRST_MS), STALL_MS_MAX)
+    this.#stalledUntilMs = this.#parts.clock.nowMs() + this.#stallMs
+    this.touch()
+  }
+
   #fail(error: unknown): void {
     this.#isRecovered = false
     this.#backlog = undefined
-    this.#stallMs = Math.min(Math.max(this.#stallMs * 2, STALL_FIRST_MS), STALL_MS_MAX)
-    this.#stalledUntilMs = this.#parts.clock.nowMs() + this.#stallMs
+    this.#putOff()
     this.#discardAll()
     this.#queue.refuse(error)
     if (this.#parts.isClosing()) return
