@@ -49,6 +49,15 @@ export class FakeRunStore implements FakeRuns {
     if (kept !== undefined) kept.detail = runDetailSchema.parse({ ...kept.detail, ...change })
   }
 
+  /** Lets go of what is put aside; gives how many. */
+  release(tenantId: string): number {
+    const aside = [...this.#runs.values()].filter(
+      (run) => run.tenantId === tenantId && run.detail.blockedReason !== null,
+    )
+    for (const kept of aside) kept.detail = { ...kept.detail, blockedReason: null }
+    return aside.length
+  }
+
   /** The answer to `request`. */
   answer(request: FakeRunRequest): Response {
     const [area, run, verb] = request.path

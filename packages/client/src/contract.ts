@@ -196,6 +196,8 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
         remote: null,
         waited: 'reached',
       })
+    case 'workflows':
+      return Response.json({ released: state.runs.release(id) })
     case 'stats':
       refuseSuspended(tenant)
       return Response.json(statsOf(id))

@@ -3,6 +3,7 @@ export {
   encodeQueryReply,
   type JsonValue,
   type QueryReply,
+  type ReleaseReceipt,
   RUN_STATUSES,
   type Run,
   type RunDetail,

@@ -2,7 +2,7 @@
 import { type TenantId, TenaxError } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { newRun } from './child-plan.ts'
-import { EFFECTS_IN_FLIGHT_MAX, PAGE_COUNT_MAX, RESULT_MS_MAX } from './limits.ts'
+import { EFFECTS_IN_FLIGHT_MAX, PAGE_COUNT_MAX, RELEASE_COUNT_MAX, RESULT_MS_MAX } from './limits.ts'
 import type { EngineParts } from './parts.ts'
 import { Places } from './places.ts'
 import type {
@@ -25,6 +25,7 @@ import type { Effects } from './store/announcement.ts'
 import { endRun, requestCancel } from './store/endings.ts'
 import { receiveEvent } from './store/events.ts'
 import { readDetail, readOutputs, readPage, readRecord, readStepRecords } from './store/records.ts'
+import { hasPutAside, releaseRuns } from './store/release.ts'
 import { findRun, hasTables, requireRun, runEnded, runNotFound } from './store/runs.ts'
 import { payloadOf } from './stored-error.ts'
 
@@ -165,6 +166,27 @@ export class Workflows {
       .submit((file, effects) => receiveEvent(file, event, effects))
     await leave()
     return { id, ...value }
+  }
+
+  /**
+   * Lets every run of the tenant go on that was put aside: those that an import holds (WORKFLOWS 25), and blocked ones, which
+   * are tried again. Gives how many. Safe to repeat.
+   */
+  async release(tenant: TenantId): Promise<number> {
+    this.#refuseClosing()
+    if (!(await this.#read(tenant, hasPutAside))) return 0
+    let count = 0
+    for (let afterNumber = 0; ; ) {
+      const at = { afterNumber, limit: RELEASE_COUNT_MAX }
+      const { value: numbers, leave } = await this.#scheduler
+        .runner(tenant)
+        .submit((file, { nowMs }) => releaseRuns(file, { ...at, nowMs }))
+      count += numbers.length
+      await leave()
+      if (numbers.length < RELEASE_COUNT_MAX) return count
+      // Forward only: one that blocks again meanwhile is not tried for ever.
+      afterNumber = Math.max(...numbers)
+    }
   }
 
   /** Starts no further effect, lets commits end, and forgets. Runs go on at the next start. Safe to repeat. */

@@ -42,6 +42,8 @@ export interface EmbeddedRuns {
   cancel(run: string): Promise<RunRecord>
   /** Throws TenaxError `run_ended`. */
   terminate(run: string): Promise<RunRecord>
+  /** Lets all runs go on that an import holds, and tries blocked ones again. Gives how many. */
+  release(): Promise<number>
 }
 
 /** The events of one tenant. */
@@ -69,6 +71,7 @@ export function embeddedWorkflows(
       result: (run, { timeoutMs = RUN_WAIT_MS } = {}) => whileServing(() => workflows.result(id, run, { timeoutMs })),
       cancel: (run) => whileServing(() => workflows.cancel(id, run)),
       terminate: (run) => whileServing(() => workflows.terminate(id, run)),
+      release: () => whileServing(() => workflows.release(id)),
     },
     events: {
       send: (event, payload, options = {}) =>

@@ -165,6 +165,8 @@ export {
   listTenantsQuerySchema,
   type PatchTenantBody,
   patchTenantBodySchema,
+  type ReleaseReceipt,
+  releaseReceiptSchema,
   TENANT_STATES,
   type TenantDurability,
   type TenantPage,

@@ -31,6 +31,14 @@ export function runPaths(): Paths {
       post: onRun('terminateRun', 'End a run where it stands', answered(json('the run', 'Run'))),
     },
     '/t/{id}/events': { post: sendEvent() },
+    '/v1/tenants/{id}/workflows/release': {
+      post: onTenant({
+        operationId: 'releaseWorkflows',
+        summary: 'Let runs go on that an import holds, and try blocked ones again',
+        tags,
+        responses: { 200: json('how many', 'ReleaseReceipt'), ...problems },
+      }),
+    },
   }
 }
 

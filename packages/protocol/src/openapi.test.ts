@@ -15,6 +15,7 @@ test('the document has every route of the contract', () => {
       'get /v1/tenants/{id}',
       'delete /v1/tenants/{id}',
       'post /v1/tenants/{id}/suspend',
+      'post /v1/tenants/{id}/workflows/release',
       'post /v1/tenants/{id}/resume',
       'get /v1/tenants/{id}/stats',
       'get /v1/tenants/{id}/durability',

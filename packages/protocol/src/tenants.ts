@@ -111,6 +111,14 @@ export type DeleteReceipt = z.output<typeof deleteReceiptSchema>
 
 const count = z.int().min(0)
 
+/** What `POST /v1/tenants/:id/workflows/release` answers. */
+export const releaseReceiptSchema = z.object({
+  released: count.meta({ description: 'runs that were held or blocked, and go on' }),
+})
+
+/** What `POST /v1/tenants/:id/workflows/release` answers, as a type. */
+export type ReleaseReceipt = z.output<typeof releaseReceiptSchema>
+
 /** Numbers of one tenant's file, and its position. */
 export const tenantStatsSchema = z.object({
   id: z.string(),

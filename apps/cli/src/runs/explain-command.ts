@@ -59,7 +59,7 @@ function movedBy(tenant: string, run: RunDetail, wait: RunWait): string {
     case 'turn':
       return 'the host: nothing is missing'
     case 'operator':
-      return blockedMove(wait.text)
+      return blockedMove(tenant, wait.text)
   }
 }
 
@@ -69,10 +69,10 @@ function word(text: string | null): string {
   return `'${(text ?? '').replaceAll("'", "'\\''")}'`
 }
 
-function blockedMove(text: string): string {
+function blockedMove(tenant: string, text: string): string {
   if (text.includes('workflow_changed')) return 'code that asks for what is recorded: bring it back, or use patched()'
   if (text.includes('workflow_unknown')) return 'a server that loads the workflow: name it in tenax.config.ts'
-  return 'an operator, who removes the reason'
+  return `tenax runs release ${tenant}, once no other copy of the tenant works on`
 }
 
 function earliest(waits: readonly RunWait[]): string | null {

@@ -76,6 +76,14 @@ export async function cancelRun(context: CommandContext, tenant: string, run: st
   else print(context.io, `asked run ${cancelled.id} to end: it is ${shownStatus(cancelled)}`)
 }
 
+/** `runs release`. */
+export async function releaseRuns(context: CommandContext, tenant: string): Promise<void> {
+  const receipt = await context.client.tenants.releaseWorkflows(tenant)
+  const { released } = receipt
+  if (context.json) printJson(context.io, receipt)
+  else print(context.io, released === 1 ? '1 run goes on' : `${released} runs go on`)
+}
+
 /** `runs terminate`. */
 export async function terminateRun(
   context: CommandContext,

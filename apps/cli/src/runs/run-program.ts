@@ -27,6 +27,7 @@ export function addRunCommands(program: Command, options: ProgramOptions): void 
   addStart(runs, options)
   addResult(runs, options)
   addEnds(runs, options)
+  addRelease(runs, options)
   for (const verb of ['show', 'explain'] as const) {
     onRun(runs, verb, SHOWING[verb]).action(
       async (tenant: string, run: string, _options: unknown, command: Command) => {
@@ -107,6 +108,17 @@ function addEnds(runs: Command, options: ProgramOptions): void {
     .action(async (tenant: string, run: string, { yes = false }: { yes?: boolean }, command: Command) => {
       const { terminateRun } = await import('./run-commands.ts')
       await terminateRun(await contextOf(command, options), { tenant, run, isGiven: yes })
+    })
+}
+
+function addRelease(runs: Command, options: ProgramOptions): void {
+  runs
+    .command('release')
+    .description('let all runs of a tenant go on that an import holds, and try blocked ones again')
+    .argument('<tenant>', TENANT, tenantId)
+    .action(async (tenant: string, _options: unknown, command: Command) => {
+      const { releaseRuns } = await import('./run-commands.ts')
+      await releaseRuns(await contextOf(command, options), tenant)
     })
 }
 

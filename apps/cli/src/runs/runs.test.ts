@@ -9,7 +9,7 @@ import { main } from '../main.ts'
 import { sendEvent } from './event-commands.ts'
 import { explainRun } from './explain-command.ts'
 import { awaitResult } from './result-command.ts'
-import { cancelRun, listRuns, startRun, terminateRun } from './run-commands.ts'
+import { cancelRun, listRuns, releaseRuns, startRun, terminateRun } from './run-commands.ts'
 import { showRun } from './show-command.ts'
 
 const T0 = '2026-11-22T12:00:00.000Z'
@@ -169,6 +169,16 @@ test('explain of an ended run says that nothing moves it; control characters sta
   expect(context.io.out()).toBe(
     'run r-1 of workflow trial is failed since 2026-11-22T12:00:10.000Z: step_failed: red\\u{1b}[31m. Nothing moves it any more\n',
   )
+})
+
+test('a held run says what releases it, and release counts what goes on', async () => {
+  const waitsFor = [wait({ type: 'operator', text: 'is blocked: held' })]
+  const context = await contextWithRun({ change: { blockedReason: 'held', waitsFor } })
+  await explainRun(context, 'acme', 'r-1')
+  expect(context.io.out()).toContain('moved by  tenax runs release acme')
+  await releaseRuns(context, 'acme')
+  await releaseRuns(context, 'acme')
+  expect(context.io.out()).toMatch(/1 run goes on\n0 runs go on\n$/)
 })
 
 test('an event is sent, and a second one with its id says so', async () => {
