@@ -272,7 +272,27 @@ it('blocks a run whose code asks for something else, names both sides, and goes 
   expect(ran).toEqual(['old'])
 })
 
-it('fails a body that awaits something of its own for too long', async () => {
+it('goes on with a run whose code is there, however many are blocked before it', async () => {
+  const named = (name: string) =>
+    workflow({ name, input: empty }, async (ctx) => {
+      await ctx.waitFor(go)
+      return 'went'
+    })
+  const first = await openHost({ workflows: [named('gone'), named('back')] })
+  const gone = await Promise.all(Array.from({ length: 101 }, () => first.start('gone')))
+  const run = await first.start('back')
+  await until(hasOpen(first, run, 'wait'))
+  await first.close()
+  const second = await openHost({ workflows: [], dataPath: first.dataPath })
+  for (const to of [...gone, run]) await second.workflows.send(ACME, { name: 'go', run: to, payload: null })
+  await until(() => second.events.length === 102)
+  await second.close()
+  const third = await openHost({ workflows: [named('back')], dataPath: first.dataPath })
+  expect((await third.ended(run)).output).toBe('went')
+  expect((await third.workflows.get(ACME, gone[0] ?? '')).blockedReason).toMatch(/^workflow_unknown/)
+})
+
+it('looks again at a body that awaits something of its own', async () => {
   const clock = systemClock
   const stuck = workflow({ name: 'stuck', input: empty }, async () => {
     await new Promise((resolve) => clock.after(30, () => resolve(undefined)))

@@ -72,6 +72,3 @@ export const RESULT_MS_MAX = 300_000
 
 /** Runs that one commit releases: what an operator asks for must not hold up the tenant's own work. */
 export const RELEASE_COUNT_MAX = 500
-
-/** Blocked runs that one look tries again. */
-export const UNBLOCK_COUNT_MAX = 100

@@ -156,8 +156,10 @@ export class RunLife {
 
   #leave(end: LifeEnd): LifeEnd {
     this.discard()
-    // Without effect when the first commit was told.
-    this.#first.reject(new TenaxError('unavailable', 'the run was not accepted: start it again'))
+    if (this.#number === undefined) {
+      // Without effect when it was another's: that was told.
+      this.#first.reject(new TenaxError('unavailable', 'the run was not accepted: start it again'))
+    }
     return end
   }
 

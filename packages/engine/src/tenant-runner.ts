@@ -10,30 +10,23 @@
 import { isTenaxError, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { CommitQueue, isBusy } from './commit-queue.ts'
-import {
-  BLOCKED_LOOK_MS,
-  CLAIM_COUNT_MIN,
-  LINGER_MS,
-  RUNS_ACTIVE_MAX,
-  STALL_FIRST_MS,
-  STALL_MS_MAX,
-  UNBLOCK_COUNT_MAX,
-} from './limits.ts'
+import { BLOCKED_LOOK_MS, CLAIM_COUNT_MIN, LINGER_MS, RUNS_ACTIVE_MAX, STALL_FIRST_MS, STALL_MS_MAX } from './limits.ts'
 import type { Committed, EngineParts, Recorder } from './parts.ts'
 import type { AnyWorkflow } from './port.ts'
 import { type Beginning, type LifeEnd, RunLife } from './run-life.ts'
 import type { Effects } from './store/announcement.ts'
 import { type Backlog, dueRuns, hasClaims, readBacklog, readyRuns, releaseClaims } from './store/claims.ts'
 import {
-  blockedRuns,
+  blockedCodes,
   findStarted,
+  hasBlocked,
   hasTables,
   insertRun,
   makeTables,
   type NewRun,
   type RunRow,
   readRun,
-  unblockRun,
+  unblockRuns,
   writeBlocked,
 } from './store/runs.ts'
 import { type RecordedSteps, readSteps } from './store/steps.ts'
@@ -197,10 +190,10 @@ export class TenantRunner implements Recorder {
     if (this.#isRecovered) return
     makeTables(file)
     releaseClaims(file)
-    for (const { number, workflow, codeHash } of blockedRuns(file, UNBLOCK_COUNT_MAX)) {
-      if (this.#parts.registry.codeHash(workflow) !== codeHash) unblockRun(file, number)
-      else this.#hasBlocked = true
+    for (const code of blockedCodes(file)) {
+      if (this.#parts.registry.codeHash(code.workflow) !== code.codeHash) unblockRuns(file, code)
     }
+    this.#hasBlocked = hasBlocked(file)
   }
 
   #committed(backlog: Backlog, effects: Effects, { leave }: Omit<Committed<void>, 'value'>): void {
@@ -277,7 +270,7 @@ export class TenantRunner implements Recorder {
       const row = readRun(file, number)
       if (row !== undefined) claimed.push({ row, steps: readSteps(file, number) })
     }
-    this.#hasBlocked ||= blockedRuns(file, 1).length > 0
+    this.#hasBlocked ||= hasBlocked(file)
     const backlog = readBacklog(file)
     // Where there was a place and nothing came of it, what is ready is in memory already.
     if (claimed.length === 0) this.#backlog = { ...backlog, hasReady: backlog.hasReady && this.#free <= 0 }
@@ -368,7 +361,7 @@ export class TenantRunner implements Recorder {
 /** True when a host has left claims behind, or new code is there for a run that waits for it. */
 function needsRecovery(file: SqliteFile, codeHashOf: (workflow: string) => string): boolean {
   if (hasClaims(file)) return true
-  return blockedRuns(file, UNBLOCK_COUNT_MAX).some(({ workflow, codeHash }) => codeHashOf(workflow) !== codeHash)
+  return blockedCodes(file).some(({ workflow, codeHash }) => codeHashOf(workflow) !== codeHash)
 }
 
 function isOfTheTenant(error: unknown): boolean {

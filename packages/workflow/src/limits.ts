@@ -7,16 +7,19 @@ export const OPERATIONS_MAX = 100_000
 export const OPERATIONS_ADVISED_MAX = 5_000
 
 /**
- * Operations that a cancelled body may go on asking for, each rejected at once. A body that asks for ever would hold the
- * event loop for ever; behind this bound its operations do not settle, and it comes to rest.
+ * Operations that are refused in a row, with no completion between them: those of a cancelled body, and those with wrong
+ * arguments. A body that catches each refusal and asks again would hold the event loop for ever; behind this bound it ends.
  */
 export const REFUSED_OPERATIONS_MAX = 1_000
 
-/** Characters of a name or a key: they are repeated in every identity below them, and shown in a row. */
-export const NAME_CHARACTERS_MAX = 256
+/** Characters of a name or a key: they are repeated in every identity below them, and an engine's columns hold as many. */
+export const NAME_CHARACTERS_MAX = 255
 
 /** Longest duration: 100 years, which keeps every due time a safe integer and a valid date. */
 export const DURATION_MS_MAX = 100 * 365 * 86_400_000
+
+/** Latest time that a Date can show, and so that a run can sleep until. */
+export const TIME_MS_MAX = 8_640_000_000_000_000
 
 /** Attempts of a step unless it says otherwise (WORKFLOWS 13). */
 export const ATTEMPTS_DEFAULT = 3

@@ -302,26 +302,27 @@ export function writeBlocked(file: SqliteFile, number: number, reason: string, c
     .get([reason, codeHash, int(number)])
 }
 
-/** Runs that are put aside for their code, with the hash of that code. */
-export function blockedRuns(
-  file: SqliteFile,
-  limit: number,
-): { readonly number: number; readonly workflow: string; readonly codeHash: string }[] {
+/** Which code runs are put aside for, each once: whoever has other code for that workflow lets them go on. */
+export function blockedCodes(file: SqliteFile): { readonly workflow: string; readonly codeHash: string }[] {
   return file
     .engine(
-      'SELECT number, workflow, blocked_code FROM tenax_run WHERE blocked_reason IS NOT NULL AND blocked_reason <> ? ORDER BY number LIMIT ?',
+      'SELECT DISTINCT workflow, blocked_code FROM tenax_run WHERE blocked_reason IS NOT NULL AND blocked_reason <> ?',
     )
-    .all([HELD_REASON, int(limit)])
-    .map(([number, workflow, codeHash]) => ({
-      number: numberIn(number),
-      workflow: textIn(workflow),
-      codeHash: textOrNothing(codeHash) ?? '',
-    }))
+    .all([HELD_REASON])
+    .map(([workflow, codeHash]) => ({ workflow: textIn(workflow), codeHash: textOrNothing(codeHash) ?? '' }))
 }
 
-/** Lets a blocked run be claimed again. */
-export function unblockRun(file: SqliteFile, number: number): void {
+/** True when a run is put aside for its code. */
+export function hasBlocked(file: SqliteFile): boolean {
+  const found = file.engine('SELECT 1 FROM tenax_run WHERE blocked_reason IS NOT NULL AND blocked_reason <> ? LIMIT 1')
+  return found.get([HELD_REASON]) !== undefined
+}
+
+/** Lets the runs be claimed again that are put aside for this code. */
+export function unblockRuns(file: SqliteFile, { workflow, codeHash }: { workflow: string; codeHash: string }): void {
   file
-    .engine('UPDATE tenax_run SET blocked_reason = NULL, blocked_code = NULL, readiness = 1 WHERE number = ?')
-    .get([int(number)])
+    .engine(
+      'UPDATE tenax_run SET blocked_reason = NULL, blocked_code = NULL, readiness = 1 WHERE blocked_reason IS NOT NULL AND blocked_reason <> ? AND workflow = ? AND blocked_code = ?',
+    )
+    .get([HELD_REASON, workflow, codeHash])
 }

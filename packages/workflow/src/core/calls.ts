@@ -10,6 +10,7 @@ import {
   RETRY_FIRST_MS,
   RETRY_WAIT_MS_MAX,
   STEP_TIMEOUT_MS,
+  TIME_MS_MAX,
 } from '../limits.ts'
 import { digitsOf, type Hash } from './chance.ts'
 import type { Call, Compensate } from './entry.ts'
@@ -53,7 +54,7 @@ export function stepCall(site: Site, name: string, run: (attempt: Attempt) => un
       atMostOnce: options.atMostOnce ?? false,
       uses: options.uses,
       durability: options.durability ?? 'local',
-      hasCompensation: options.compensate !== undefined,
+      hasCompensation: checkOptional(options.compensate) !== undefined,
       idempotencyKey: idempotencyKeyOf(site.hash, site.runId, identity),
     } as const
     return { spec, declared: null }
@@ -63,7 +64,7 @@ export function stepCall(site: Site, name: string, run: (attempt: Attempt) => un
 
 export function txCall(site: Site, name: string, run: (db: Tx) => unknown, options: StepSettings): Call {
   const build = (): { spec: SpecOf<'tx'>; declared: unknown } => {
-    const hasCompensation = options.compensate !== undefined
+    const hasCompensation = checkOptional(options.compensate) !== undefined
     return { spec: { kind: 'tx', name, run: checkFunction(run), hasCompensation }, declared: null }
   }
   return call(site, { kind: 'tx', name, key: options.key, compensate: options.compensate, build })
@@ -71,7 +72,7 @@ export function txCall(site: Site, name: string, run: (db: Tx) => unknown, optio
 
 export function sqlCall(site: Site, name: string, given: Parameters<Ctx['sql']>[1]): Call {
   const build = (): { spec: SpecOf<'sql'>; declared: unknown } => {
-    const statements = given.map(({ sql, args = [] }) => ({ sql, args }))
+    const statements = given.map(({ sql, args = [] }) => ({ sql, args: [...args] }))
     const declared = statements.map(({ sql, args }) => [sql, ...args.map(shownArgument)])
     return { spec: { kind: 'sql', name, statements }, declared }
   }
@@ -89,7 +90,7 @@ export function sleepCall(site: Site, name: string, duration: Parameters<Ctx['sl
 export function sleepUntilCall(site: Site, name: string, time: Date | number): Call {
   const build = (): { spec: SpecOf<'sleep'>; declared: unknown } => {
     const dueAtMs = Math.round(Number(time))
-    if (!Number.isSafeInteger(dueAtMs)) throw refused(`${String(time)} is not a time`)
+    if (!(Math.abs(dueAtMs) <= TIME_MS_MAX)) throw refused(`${String(time)} is not a time`)
     return { spec: { kind: 'sleep', name, dueAtMs }, declared: { until: dueAtMs } }
   }
   return call(site, { kind: 'sleep', name, build })
@@ -101,8 +102,9 @@ export function waitCall(site: Site, event: EventDef<unknown>, { key = '', timeo
     const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout)
     const lookbackMs = parseDuration(lookback ?? 0)
     const deadlineMs = timeoutMs === undefined ? undefined : site.nowMs() + timeoutMs
-    const spec = { kind: 'wait', event: event.name, key: checkName(key, 'key'), deadlineMs, lookbackMs } as const
-    return { spec, declared: [event.name, key, timeoutMs ?? null, lookbackMs] }
+    const name = checkTitle(event.name, 'event')
+    const spec = { kind: 'wait', event: name, key: checkText(key, 'key'), deadlineMs, lookbackMs } as const
+    return { spec, declared: [name, key, timeoutMs ?? null, lookbackMs] }
   }
   return call(site, { kind: 'wait', name: key === '' ? event.name : `${event.name}:${key}`, build })
 }
@@ -116,8 +118,9 @@ export function childCall(
   const build = (identity: string): { spec: SpecOf<'child'>; declared: unknown } => {
     const inputJson = encodeJson(input) ?? 'null'
     const childId = digitsOf(site.hash, `child\n${site.runId}\n${identity}`, DERIVED_DIGITS)
-    const spec = { kind: 'child', name, workflow: workflow.name, inputJson, childId, onParentClose } as const
-    return { spec, declared: [workflow.name, inputJson, onParentClose] }
+    const title = checkTitle(workflow.name, 'workflow')
+    const spec = { kind: 'child', name, workflow: title, inputJson, childId, onParentClose } as const
+    return { spec, declared: [title, inputJson, onParentClose] }
   }
   return call(site, { kind: 'child', name, build })
 }
@@ -130,10 +133,14 @@ export function sendCall(
 ): Call {
   const build = (identity: string): { spec: SpecOf<'send'>; declared: unknown } => {
     const payloadJson = encodeJson(payload) ?? 'null'
-    const target = 'run' in to ? { run: to.run } : { key: checkName(to.key, 'key'), broadcast: to.broadcast === true }
+    const title = checkTitle(event.name, 'event')
+    const target =
+      'run' in to
+        ? { run: checkTitle(to.run, 'run') }
+        : { key: checkText(to.key, 'key'), broadcast: to.broadcast === true }
     const eventId = digitsOf(site.hash, `event\n${site.runId}\n${identity}`, DERIVED_DIGITS)
-    const spec = { kind: 'send', name, event: event.name, to: target, payloadJson, eventId } as const
-    return { spec, declared: [event.name, target, payloadJson] }
+    const spec = { kind: 'send', name, event: title, to: target, payloadJson, eventId } as const
+    return { spec, declared: [title, target, payloadJson] }
   }
   return call(site, { kind: 'send', name, build })
 }
@@ -152,7 +159,8 @@ function call({ scope, isShielded }: Site, { kind, name, key, compensate, build 
     if (key !== undefined) checkName(key, 'key')
     return build(identity)
   }
-  return { scope, isShielded, kind, name: String(name), key, compensate, build: checked }
+  const text = key === undefined ? undefined : String(key)
+  return { scope, isShielded, kind, name: String(name), key: text, compensate, build: checked }
 }
 
 /** Fills in WORKFLOWS 13. */
@@ -172,14 +180,32 @@ export function retryPolicy(step: string, retry: Retry | false | undefined): Ret
   }
 }
 
-function checkName(name: unknown, what: string): string {
+/** A name or a key as it may be. Throws `argument_invalid`. */
+export function checkName(name: unknown, what: string): string {
   if (typeof name === 'string' && name.length <= NAME_CHARACTERS_MAX) return name
   throw refused(`a ${what} is a text of at most ${NAME_CHARACTERS_MAX} characters`)
+}
+
+/** A text that is stored as it is: a database gives back no half of a surrogate pair, and nothing behind a NUL. */
+export function checkText(text: unknown, what: string): string {
+  const name = checkName(text, what)
+  if (name.isWellFormed() && !name.includes('\0')) return name
+  throw refused(`a ${what} is well-formed text without NUL`)
+}
+
+/** The name of something that the host knows. */
+function checkTitle(text: unknown, what: string): string {
+  if (text !== '') return checkText(text, `name of a ${what}`)
+  throw refused(`the name of a ${what} is not empty`)
 }
 
 function checkFunction<F>(run: F): F {
   if (typeof run === 'function') return run
   throw refused('an operation needs a function')
+}
+
+function checkOptional<F>(run: F | undefined): F | undefined {
+  return run === undefined ? undefined : checkFunction(run)
 }
 
 function refused(message: string): TenaxError {

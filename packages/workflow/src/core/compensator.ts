@@ -14,6 +14,7 @@ export class Compensator {
   #queue: Entry[] = []
   #isBusy = false
   #stuck: Stuck | undefined
+  #isReleased = false
 
   constructor(compensate: (entry: Entry) => PromiseLike<unknown>, isSkipped: (entry: Entry) => boolean) {
     this.#compensate = compensate
@@ -38,12 +39,23 @@ export class Compensator {
     void this.#work()
   }
 
+  /**
+   * The body has ended. A failure that is skipped holds up the rest only until then: while the body goes on, what it asks
+   * for must not meet what the rest asks for in another order than it did before the skipping.
+   */
+  release(): void {
+    this.#isReleased = true
+    if (this.#stuck === undefined || !this.#isSkipped(this.#stuck.entry)) return
+    this.#stuck = undefined
+    void this.#work()
+  }
+
   async #work(): Promise<void> {
     for (let entry = this.#queue.shift(); entry !== undefined; entry = this.#queue.shift()) {
       try {
         await this.#compensate(entry)
       } catch (error) {
-        if (this.#isSkipped(entry)) continue
+        if (this.#isReleased && this.#isSkipped(entry)) continue
         this.#stuck = { entry, error }
         return
       }

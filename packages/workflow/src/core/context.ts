@@ -19,6 +19,8 @@ import type {
 } from '../api.ts'
 import { CancelledError, StepError } from '../errors.ts'
 import {
+  checkName,
+  checkText,
   childCall,
   type Site,
   sendCall,
@@ -157,7 +159,7 @@ export class Context implements EmbeddedCtx {
 
   patched(id: string): boolean {
     const { machine } = this.#parts
-    return machine.outbox.decide(id, () => machine.isBeyondRecord)
+    return machine.outbox.decide(checkName(id, 'id'), () => machine.isBeyondRecord)
   }
 
   now(): number {
@@ -174,7 +176,7 @@ export class Context implements EmbeddedCtx {
 
   set(key: string, value: Json): void {
     const json = encodeJson(value) ?? 'null'
-    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'set', key, json })
+    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'set', key: checkText(key, 'key'), json })
   }
 
   emit(value: Json): void {
@@ -184,7 +186,7 @@ export class Context implements EmbeddedCtx {
 
   log(message: string, data?: Json): void {
     const json = encodeJson(data)
-    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'log', message, json })
+    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'log', message: String(message), json })
   }
 
   /** True where a branch goes on that nobody waits for any more: nothing comes of what it does. */
@@ -198,7 +200,8 @@ export class Context implements EmbeddedCtx {
 
   #map<T>({ name, items, options, run, isSettled }: MapParts): Op<T> {
     try {
-      const keys = items.map((item) => String(options.key(item as never)))
+      checkName(name, 'name')
+      const keys = items.map((item) => checkName(String(options.key(item as never)), 'key'))
       const concurrency = checkConcurrency(name, options.concurrency)
       return map(this.#place, { name, items, keys, concurrency, run, isSettled }).op as Op<T>
     } catch (error) {
@@ -216,7 +219,8 @@ interface MapParts {
 }
 
 function checkConcurrency(step: string, concurrency = Number.POSITIVE_INFINITY): number {
-  if (concurrency >= 1) return concurrency
-  const message = `concurrency is at least 1, not ${String(concurrency)}`
+  if (concurrency === Number.POSITIVE_INFINITY || (Number.isInteger(concurrency) && concurrency >= 1))
+    return concurrency
+  const message = `concurrency is a whole number of at least 1, not ${String(concurrency)}`
   throw new StepError({ step, code: 'argument_invalid', message, attempts: 0 })
 }

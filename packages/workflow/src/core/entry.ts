@@ -1,7 +1,7 @@
 /** One operation that a body asked for, in memory. */
 
 import { UNKNOWN_OUTCOME_CODES } from './failures.ts'
-import type { AskedOperation, Completion, OperationKind, OperationSpec, StoredError } from './history.ts'
+import type { AskedOperation, Completion, OperationKind, OperationSpec } from './history.ts'
 import { decodeJson } from './json.ts'
 import type { Pledge } from './pledge.ts'
 import type { Scope } from './scope.ts'
@@ -51,7 +51,8 @@ export class Entry {
   state: EntryState = 'open'
   /** Order of its end among all ends. */
   endedAs = Number.POSITIVE_INFINITY
-  error: StoredError | undefined
+  /** How it failed, if it did. */
+  code = ''
   json: string | undefined
 
   constructor(asked: AskedOperation, { call, label, pledge }: EntryParts) {
@@ -71,7 +72,7 @@ export class Entry {
   /** True when it had its effect, or may have had it (WORKFLOWS 21). A `tx` is all or nothing, and says so. */
   get mayHaveActed(): boolean {
     if (this.call.kind === 'tx') return this.state === 'done'
-    return this.state !== 'failed' || UNKNOWN_OUTCOME_CODES.has(this.error?.code ?? '')
+    return this.state !== 'failed' || UNKNOWN_OUTCOME_CODES.has(this.code)
   }
 
   /** True when nobody will use what it did. */
@@ -87,7 +88,7 @@ export class Entry {
       this.json = this.call.compensate === undefined ? undefined : outcome.json
     } else if (outcome.type === 'error') {
       this.state = 'failed'
-      this.error = outcome.error
+      this.code = outcome.error.code
     } else {
       this.state = 'cancelled'
     }

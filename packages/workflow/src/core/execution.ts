@@ -43,7 +43,7 @@ export class Execution implements ExecutionPort {
     this.#options = options
     this.#machine = new Machine(options, {
       abandoned: () => this.#undo((entry) => entry.isAbandoned),
-      exhausted: (error) => this.#end({ type: 'failed', error }),
+      exhausted: (error) => this.#end(this.#machine.isCancelled ? { type: 'cancelled' } : { type: 'failed', error }),
     })
     this.#parts = {
       machine: this.#machine,
@@ -65,9 +65,10 @@ export class Execution implements ExecutionPort {
       if (this.#options.history.cancelledAfter === 0) this.#machine.beginCancel()
       for (const completion of recorded) {
         if (this.#machine.isStopped) break
-        if (!this.#machine.hasAsked(completion.seq)) this.#machine.missed(completion.seq)
-        else await this.#deliver(completion)
+        if (await this.#hasAsked(completion.seq)) await this.#deliver(completion)
+        else this.#machine.missed(completion.seq)
       }
+      await this.#hasAsked(this.#options.history.operations.length)
       if (!this.#machine.isStopped) this.#machine.checkRecord()
       if (this.#options.isCancelled && !this.#machine.isCancelled) await this.#cancel()
       return { ...this.#turn(), reopened: this.#isLive ? this.#machine.reopened() : [] }
@@ -76,7 +77,7 @@ export class Execution implements ExecutionPort {
 
   deliver(completions: readonly Completion[]): Promise<Turn> {
     return this.#alone(async () => {
-      this.#machine.announce(completions.at(-1)?.number ?? 0)
+      for (const { number } of completions) this.#machine.announce(number)
       for (const completion of completions) await this.#deliver(completion)
       return this.#turn()
     })
@@ -143,6 +144,19 @@ export class Execution implements ExecutionPort {
     }
   }
 
+  /**
+   * False when the body does not ask for operation `seq`. One that awaits something of its own gets the time for it that it
+   * had when the record was made.
+   */
+  async #hasAsked(seq: number): Promise<boolean> {
+    for (let looks = 0; !this.#machine.hasAsked(seq); looks += 1) {
+      if (this.#machine.isStopped || this.#state().type !== 'stalled') return false
+      if ((await this.#options.awaitForeign?.(looks)) !== true) return false
+      await this.#rest()
+    }
+    return true
+  }
+
   #rest(): Promise<void> {
     return this.#options.macrotask()
   }
@@ -157,7 +171,8 @@ export class Execution implements ExecutionPort {
     if (this.#final !== undefined || this.#machine.isStopped) return
     this.#final = final
     this.#machine.abandon([this.#root], 'ended')
-    if (final.type === 'failed' || final.type === 'cancelled') this.#undo(() => true)
+    if (final.type === 'failed' || final.type === 'cancelled') this.#undo(({ call }) => call.scope.root === this.#root)
+    this.#compensator.release()
   }
 
   #undo(test: (entry: Entry) => boolean): void {

@@ -12,16 +12,27 @@ export const NOT_AN_ERROR = 'not_an_error'
 /** Codes of failed steps that may have had their effect all the same: they are compensated (WORKFLOWS 21). */
 export const UNKNOWN_OUTCOME_CODES: ReadonlySet<string> = new Set(['step_interrupted', 'step_timeout'])
 
-/** What is stored of anything that was thrown. Its own `code`, `attempts` and `data` are kept where they make sense. */
+/**
+ * What is stored of anything that was thrown. Its own `code`, `attempts` and `data` are kept where they make sense. Never
+ * throws, whatever it is given.
+ */
 export function storedErrorOf(error: unknown, attempts = 1): StoredError {
+  try {
+    return read(error, attempts)
+  } catch {
+    return { code: UNNAMED_FAILURE, message: 'threw an error that cannot be read', attempts }
+  }
+}
+
+function read(error: unknown, attempts: number): StoredError {
   if (!(error instanceof Error)) {
     return { code: NOT_AN_ERROR, message: `threw ${shown(error)}, which is no Error`, attempts }
   }
   const { code, attempts: own, data } = error as Error & { code?: unknown; attempts?: unknown; data?: unknown }
-  const json = error instanceof Error && data !== undefined ? jsonOrNothing(data) : undefined
+  const json = data === undefined ? undefined : jsonOrNothing(data)
   return {
     code: typeof code === 'string' && /^\w[\w.-]{0,63}$/.test(code) ? code : UNNAMED_FAILURE,
-    message: error.message,
+    message: String(error.message),
     attempts: error instanceof StepError && typeof own === 'number' ? own : attempts,
     ...(json === undefined ? {} : { data: json }),
   }

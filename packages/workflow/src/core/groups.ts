@@ -66,6 +66,9 @@ export function all(place: Place, branches: readonly AnyBranch[] | Readonly<Reco
 
 /** The first branch to settle, whether it succeeds or fails. The others are dropped. */
 export function race(place: Place, branches: Readonly<Record<string, AnyBranch>>): Pledge {
+  if (Object.keys(branches).length === 0) {
+    return place.machine.refuse('race', refusal('race', 'race_empty', 'a race needs a branch'))
+  }
   const group = groupOf(place, 'race')
   const { pledge, running } = group
   for (const [key, branch] of contenders(branches)) running.push(start(group, key, branch))
@@ -75,7 +78,6 @@ export function race(place: Place, branches: Readonly<Record<string, AnyBranch>>
       (error) => decide(group, one, () => pledge.reject(error)),
     )
   }
-  if (running.length === 0) pledge.reject(refusal('race', 'race_empty', 'a race needs a branch'))
   return pledge
 }
 
@@ -91,7 +93,7 @@ export function map(place: Place, call: MapCall): Pledge {
   let begunCount = 0
   let doneCount = 0
   const begin = (index: number): void => {
-    const one = start(group, keys[index] ?? '', (ctx: never) => call.run(ctx, items[index]))
+    const one = start(group, String(keys[index]), (ctx: never) => call.run(ctx, items[index]))
     outcomeOf(one, call).then(
       (value) => {
         results[index] = value
@@ -134,7 +136,8 @@ function contenders(branches: Readonly<Record<string, AnyBranch>>): [key: string
 function decide({ place, pledge, running }: Group, winner: Running, settle: () => void): void {
   if (!pledge.isOpen) return
   settle()
-  const losers = running.filter((one) => one !== winner)
+  // The same operation may stand under two keys.
+  const losers = running.filter(({ promise }) => promise !== winner.promise)
   place.machine.abandon(losers, 'lost')
 }
 

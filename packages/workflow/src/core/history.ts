@@ -153,8 +153,9 @@ export type BodyState =
   | { readonly type: 'continued'; readonly inputJson: string }
   /**
    * `compensation_stuck`: the compensation of `compensated` failed for good, and the rest are not begun. `seq` is the operation
-   * in it that failed, unless it failed by itself. Retry: forget that completion and replay. Skip: name `compensated` in
-   * `History.skipped` and replay.
+   * in it that failed, unless it failed by itself. Retry: forget that completion, move those behind it up by one, and replay;
+   * a compensation that caught the failure and asked for more diverges then. Skip: name `compensated` in `History.skipped` and
+   * replay.
    */
   | {
       readonly type: 'stuck'

@@ -102,14 +102,17 @@ export class Machine {
   /** A promise that is already rejected, or one that never settles. Neither is recorded. */
   refuse(name: string, error?: unknown): Pledge {
     const pledge = this.pledge(name, ignoreDrop)
-    if (error !== undefined) pledge.reject(error)
+    if (error === undefined) return pledge
+    this.#refusedCount += 1
+    if (this.#refusedCount > REFUSED_OPERATIONS_MAX) this.#events.exhausted(obstinacy())
+    else pledge.reject(error)
     return pledge
   }
 
   /** Asks for an operation. */
   ask(call: Call): Pledge {
     if (this.#isStopped || call.scope.isDropped) return this.refuse(call.name)
-    if (this.#isCancelled && !call.isShielded) return this.#refuseCancelled(call.name)
+    if (this.#isCancelled && !call.isShielded) return this.refuse(call.name, new CancelledError())
     const taken = call.scope.take(call.name, call.key)
     if (taken === undefined) return this.refuse(call.name, duplicate(call))
     try {
@@ -125,8 +128,9 @@ export class Machine {
     assert(number === this.#completedCount + 1, 'completions are delivered in order, without gaps')
     assert(seq <= this.#askedCount, 'a completion belongs to an operation that was asked for')
     this.#completedCount = number
+    this.#refusedCount = 0
+    // A cancellation is applied before it has a time.
     if (outcome.type !== 'cancelled') this.#nowMs = atMs
-    else if (this.options.isCancelled) this.#isCancelled = true
     const entry = this.#open.get(seq)
     if (entry === undefined) this.#takeLate(seq, outcome)
     else this.#settle(entry, outcome)
@@ -148,6 +152,7 @@ export class Machine {
     const entry = this.#open.get(seq)
     if (entry === undefined) return undefined
     this.#completedCount += 1
+    this.#refusedCount = 0
     this.#settle(entry, { type: 'cancelled' })
     return this.#completedCount
   }
@@ -217,7 +222,7 @@ export class Machine {
     const recorded = this.options.history.operations[seq - 1]
     const found = recorded && difference(recorded, { seq, identity: taken.identity, kind: call.kind, hash })
     if (found !== undefined) this.diverge(found)
-    if (seq > OPERATIONS_MAX && !call.isShielded) this.#events.exhausted(exhaustion())
+    if (seq > OPERATIONS_MAX) this.#events.exhausted(exhaustion())
     if (this.#isStopped || call.scope.isDropped) return this.refuse(call.name)
     this.#askedCount = seq
     if (seq === OPERATIONS_ADVISED_MAX) this.outbox.put(advice())
@@ -271,11 +276,6 @@ export class Machine {
     entry.call.scope.leave(entry.pledge)
     entry.call.scope.free(entry.label)
   }
-
-  #refuseCancelled(name: string): Pledge {
-    this.#refusedCount += 1
-    return this.refuse(name, this.#refusedCount > REFUSED_OPERATIONS_MAX ? undefined : new CancelledError())
-  }
 }
 
 function duplicate({ name, key }: Call): StepError {
@@ -289,6 +289,11 @@ function duplicate({ name, key }: Call): StepError {
 function exhaustion(): StoredError {
   const message = `a run has at most ${OPERATIONS_MAX} operations: end it with continueAs() and go on in its successor`
   return { code: 'operations_limit', message, attempts: 1 }
+}
+
+function obstinacy(): StoredError {
+  const message = `${REFUSED_OPERATIONS_MAX} operations in a row were refused, and the body asked for more`
+  return { code: 'operations_refused', message, attempts: 1 }
 }
 
 function advice(): Output {

@@ -5,7 +5,7 @@ import type { History, Output } from './history.ts'
 export class Outbox {
   #silentCount: number
   #outputs: Output[] = []
-  #patches: Record<string, boolean> = {}
+  #patches = new Map<string, boolean>()
   readonly #decided: Map<string, boolean>
 
   constructor({ outputCount, patches }: History) {
@@ -24,15 +24,15 @@ export class Outbox {
     if (known !== undefined) return known
     const decision = decide()
     this.#decided.set(id, decision)
-    this.#patches[id] = decision
+    this.#patches.set(id, decision)
     return decision
   }
 
   /** What was put since it was last taken. */
   take(): { outputs: readonly Output[]; patches: Readonly<Record<string, boolean>> } {
-    const taken = { outputs: this.#outputs, patches: this.#patches }
+    const taken = { outputs: this.#outputs, patches: Object.fromEntries(this.#patches) }
     this.#outputs = []
-    this.#patches = {}
+    this.#patches = new Map()
     return taken
   }
 }

@@ -16,6 +16,12 @@ export interface ExecutionOptions {
   readonly isCancelled: boolean
   /** Resolves a macrotask later, when every microtask that was due has run. Tests count and permute these. */
   readonly macrotask: () => Promise<void>
+  /**
+   * Called when the body awaits a promise of its own while it is replayed, though the record has more of it: resolves with
+   * true when it is worth another look, with false when it took too long (WORKFLOWS 8). `looks` counts from 0 at each such
+   * place. Unsaid, such a body has diverged.
+   */
+  readonly awaitForeign?: (looks: number) => Promise<boolean>
   /** A short stable hash of a text, such as 16 hexadecimal digits. */
   readonly hash: (text: string) => string
 }

@@ -48,6 +48,18 @@ test('WORKFLOWS 1: a name or key that looks like a scope is told apart from one'
   expect(identities(driver)).toEqual(['all%231%5b0%5d%2fa#1', 'all#1[0]/a[50%25]'])
 })
 
+test('WORKFLOWS 1: an identity has nothing in it that a database does not give back', async () => {
+  const driver = new Driver({
+    body: async (ctx) => {
+      await ctx.step('a', () => 1, { key: 'cut\ud83d' })
+      await ctx.step('a', () => 1, { key: '\0\n\u{1f600}' })
+      await ctx.all({ '\0': async (c) => c.step('\u0001' + '0', () => 1) })
+    },
+  })
+  await driver.run()
+  expect(identities(driver)).toEqual(['a[cut%d83d]', 'a[%00%0a\u{1f600}]', 'all#1[%00]/%010#1'])
+})
+
 test('WORKFLOWS 1: a name that is asked for twice at once in a scope is duplicate_step', async () => {
   const codes = await resultsOf(async (ctx) => {
     const first = ctx.step('a', () => 1)
@@ -283,6 +295,12 @@ test('WORKFLOWS 6: patched is true at the end of the record, false inside it, an
   expect([resultOf(last), last.patches]).toEqual([[false, false, true, false], { late: true }])
 })
 
+test('WORKFLOWS 6: a decision is kept whatever its id', async () => {
+  const body: Body = async (ctx) => [ctx.patched('__proto__'), await ctx.sleep('a', 1)]
+  const driver = new Driver({ body })
+  expect(Object.entries((await driver.restart()).patches)).toEqual([['__proto__', true]])
+})
+
 test('WORKFLOWS 7: continueAs ends the run with the input of its successor, wherever it is called', async () => {
   for (const body of [
     async (ctx: EmbeddedCtx) => ctx.continueAs({ page: 2 }),
@@ -294,13 +312,10 @@ test('WORKFLOWS 7: continueAs ends the run with the input of its successor, wher
 })
 
 test('WORKFLOWS 7: a run is advised to continue as another, and then stopped, by the count of its operations', async () => {
+  const keys = Array.from({ length: OPERATIONS_MAX + 1 }, (_, index) => String(index))
   const driver = new Driver({
-    body: async (ctx) => {
-      const many = Array.from({ length: OPERATIONS_MAX + 1 }, (_, index) =>
-        ctx.step('s', () => 1, { key: String(index) }),
-      )
-      await ctx.all(many)
-    },
+    // In shielded, as there they count too.
+    body: async (ctx) => ctx.shielded((c) => c.all(keys.map((key) => c.step('s', () => 1, { key })))),
   })
   const { state, asked, outputs } = await driver.execution.replay()
   expect(state).toMatchObject({ type: 'failed', error: { code: 'operations_limit' } })

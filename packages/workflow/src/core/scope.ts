@@ -31,6 +31,11 @@ export class Scope {
     return this.#dropped !== undefined || this.#parent?.isDropped === true
   }
 
+  /** The outermost scope around it: the body's, or that of one compensation. */
+  get root(): Scope {
+    return this.#parent?.root ?? this
+  }
+
   get isLost(): boolean {
     return this.#dropped === 'lost' || this.#parent?.isLost === true
   }
@@ -84,7 +89,10 @@ export class Scope {
   }
 }
 
-/** Keeps what a name says from looking like structure. */
+/**
+ * Keeps what a name says from looking like structure, and what a database does not give back as it was, a NUL or half of a
+ * surrogate pair, from making a replay look changed.
+ */
 export function escapeName(name: string): string {
-  return name.replace(/[%/#[\]*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
+  return name.replace(/[%/#[\]*\p{Cc}\p{Cs}]/gu, (one) => `%${one.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
