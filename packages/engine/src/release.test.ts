@@ -56,3 +56,29 @@ it('holds every run of an imported tenant until it is released, and keeps their 
   clock.advance(40_000)
   await until(() => ran.length === 3)
 })
+
+it('records nothing of a run in a tenant that was deleted and made again under it', async () => {
+  const gate = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<void>()
+  const slow = workflow({ name: 'slow', input: z.object({ old: z.boolean() }) }, (ctx, { old }) =>
+    ctx.step('slow', async () => {
+      begun.resolve()
+      if (old) await gate.promise
+      return old ? 'old' : 'new'
+    }),
+  )
+  const parked = workflow({ name: 'parked', input: z.object({}) }, (ctx) => ctx.waitFor(go))
+  const host = await openHost({ workflows: [slow, parked] })
+  await host.start('slow', { old: true })
+  await begun.promise
+  await host.tenancy.delete(ACME)
+  await host.tenancy.create(ACME)
+  const later = await host.start('parked')
+  gate.resolve()
+  const run = await host.start('slow', { old: false })
+  expect((await host.ended(run)).output).toBe('new')
+  expect((await host.workflows.steps(ACME, later)).map(({ kind, status }) => [kind, status])).toEqual([
+    ['wait', 'open'],
+  ])
+  expect(host.events).toEqual([])
+})

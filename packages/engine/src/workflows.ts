@@ -3,7 +3,7 @@ import { type TenantId, TenaxError } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { newRun } from './child-plan.ts'
 import { EFFECTS_IN_FLIGHT_MAX, PAGE_COUNT_MAX, RELEASE_COUNT_MAX, RESULT_MS_MAX } from './limits.ts'
-import type { EngineParts } from './parts.ts'
+import { type EngineParts, TenantReplaced } from './parts.ts'
 import { Places } from './places.ts'
 import type {
   OutputRecord,
@@ -28,6 +28,7 @@ import { readDetail, readOutputs, readPage, readRecord, readStepRecords } from '
 import { hasPutAside, releaseRuns } from './store/release.ts'
 import { findRun, hasTables, requireRun, runEnded, runNotFound } from './store/runs.ts'
 import { payloadOf } from './stored-error.ts'
+import type { TenantRunner } from './tenant-runner.ts'
 
 /** The engine of one host. Every answer waits behind the tenant's gate (LEDGER G1). */
 export class Workflows {
@@ -78,7 +79,7 @@ export class Workflows {
     const workflow = this.#registry.require(request.workflow)
     const { id, priority, startAtMs, idempotencyKey, input } = request
     const run = await newRun(this.#parts, { workflow, id, priority, startAtMs, idempotencyKey }, input)
-    const { number, isNew, leave } = await this.#scheduler.runner(tenant).start(run, workflow)
+    const { number, isNew, leave } = await this.#onRunner(tenant, (runner) => runner.start(run, workflow))
     await leave()
     return { run: await this.#read(tenant, (file) => required(readRecord(file, number), run.id)), isNew }
   }
@@ -161,9 +162,9 @@ export class Workflows {
     const { name, key, run, payload, id = this.#parts.randomId() } = request
     const payloadJson = payloadOf(payload, 'payload')
     const event = { id, name, key, run, payloadJson, isBroadcast: false }
-    const { value, leave } = await this.#scheduler
-      .runner(tenant)
-      .submit((file, effects) => receiveEvent(file, event, effects))
+    const { value, leave } = await this.#onRunner(tenant, (runner) =>
+      runner.submit((file, effects) => receiveEvent(file, event, effects)),
+    )
     await leave()
     return { id, ...value }
   }
@@ -178,9 +179,9 @@ export class Workflows {
     let count = 0
     for (let afterNumber = 0; ; ) {
       const at = { afterNumber, limit: RELEASE_COUNT_MAX }
-      const { value: numbers, leave } = await this.#scheduler
-        .runner(tenant)
-        .submit((file, { nowMs }) => releaseRuns(file, { ...at, nowMs }))
+      const { value: numbers, leave } = await this.#onRunner(tenant, (runner) =>
+        runner.submit((file, { nowMs }) => releaseRuns(file, { ...at, nowMs })),
+      )
       count += numbers.length
       await leave()
       if (numbers.length < RELEASE_COUNT_MAX) return count
@@ -197,6 +198,16 @@ export class Workflows {
     this.#waiters.clear()
   }
 
+  /** A runner that finds that its tenant was replaced goes, and nothing of what it was asked has happened. */
+  async #onRunner<T>(tenant: TenantId, work: (runner: TenantRunner) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#scheduler.runner(tenant))
+    } catch (error) {
+      if (!(error instanceof TenantReplaced)) throw error
+      return work(this.#scheduler.runner(tenant))
+    }
+  }
+
   /** A read behind the gate. */
   #read<T>(tenant: TenantId, body: (file: SqliteFile) => T): Promise<T> {
     return this.#parts.tenancy.use(tenant, (handle) => handle.gated(handle.read(body)))
@@ -208,13 +219,15 @@ export class Workflows {
     change: (file: SqliteFile, number: number, effects: Effects) => void,
   ): Promise<RunRecord> {
     this.#refuseClosing()
-    const { value, leave } = await this.#scheduler.runner(tenant).submit((file, effects) => {
-      const found = findRun(file, run)
-      if (found === undefined) throw runNotFound(run)
-      if (found.hasEnded) throw runEnded(run)
-      change(file, found.number, effects)
-      return required(readRecord(file, found.number), run)
-    })
+    const { value, leave } = await this.#onRunner(tenant, (runner) =>
+      runner.submit((file, effects) => {
+        const found = findRun(file, run)
+        if (found === undefined) throw runNotFound(run)
+        if (found.hasEnded) throw runEnded(run)
+        change(file, found.number, effects)
+        return required(readRecord(file, found.number), run)
+      }),
+    )
     await leave()
     return value
   }

@@ -47,3 +47,18 @@ test('release answers for a tenant without workflows, and not for one that is no
   expect(await rowsOf(bed, 'plain', "select count(*) from sqlite_schema where name = 'tenax_run'")).toEqual([[0]])
   expect(await send(bed, 'POST /v1/tenants/nobody/workflows/release')).toMatchObject({ status: 404 })
 })
+
+test('runs start in a tenant that was deleted and made again, or replaced, a moment before', async () => {
+  await createTenants(bed, 'again', 'fresh')
+  const again = bed.tenax.tenant('again')
+  await again.runs.start(greet, { name: 'Lin' }, { id: 'g-1' })
+  await again.runs.result('g-1')
+  expect((await send(bed, 'DELETE /v1/tenants/again')).status).toBe(200)
+  await createTenants(bed, 'again')
+  await again.runs.start(greet, { name: 'Kim' }, { id: 'g-1' })
+  expect(await again.runs.result('g-1')).toMatchObject({ output: 'Hello Kim' })
+  await importCopy('fresh', 'again')
+  await again.runs.start(greet, { name: 'Zoe' }, { id: 'g-1' })
+  expect(await again.runs.result('g-1')).toMatchObject({ output: 'Hello Zoe' })
+  expect(bed.errors).toEqual([])
+})
