@@ -335,3 +335,19 @@ it('goes on as a successor with continueAs, whose result its starter finds', asy
   const second = await host.ended(first.successor ?? '')
   expect((await host.ended(second.successor ?? '')).output).toBe(3)
 })
+
+it('replays a body that awaits something of its own between what is recorded', async () => {
+  const slow = workflow({ name: 'slow', input: empty }, async (ctx) => {
+    await new Promise((resolve) => systemClock.after(20, () => resolve(undefined)))
+    await ctx.step('work', () => 1)
+    await ctx.waitFor(go)
+    return 'went'
+  })
+  const first = await openHost({ workflows: [slow] })
+  const run = await first.start('slow')
+  await until(hasOpen(first, run, 'wait'))
+  await first.close()
+  const second = await openHost({ workflows: [slow], dataPath: first.dataPath })
+  await second.workflows.send(ACME, { name: 'go', run, payload: null })
+  expect((await second.ended(run)).output).toBe('went')
+})

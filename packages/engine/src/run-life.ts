@@ -10,6 +10,7 @@
 import { type TenantId, TenaxError } from '@tenax/kernel'
 import { Execution, type History, type Outcome, type Turn } from '@tenax/workflow/core'
 import { prepareTurn } from './child-plan.ts'
+import { foreignWait } from './foreign-wait.ts'
 import { FOREIGN_FIRST_MS, FOREIGN_LOOK_MS_MAX, FOREIGN_MS_MAX } from './limits.ts'
 import { OpenOperations } from './open-operations.ts'
 import type { EngineParts, Recorder } from './parts.ts'
@@ -100,6 +101,7 @@ export class RunLife {
       history: historyOf(beginning),
       isCancelled: this.#isCancelAsked,
       macrotask,
+      awaitForeign: foreignWait(parts.clock),
       hash: shortHash,
     })
     this.#first.promise.catch(() => undefined) // heard by who started it, if somebody did
