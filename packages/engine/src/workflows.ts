@@ -99,7 +99,7 @@ export class Workflows {
     })
   }
 
-  /** Operations of a run in order of `seq`, the first 1,000. Throws TenaxError `run_not_found`. */
+  /** Operations of a run in order of `seq`, the last 1,000. Throws TenaxError `run_not_found`. */
   steps(tenant: TenantId, run: string): Promise<readonly StepRecord[]> {
     return this.#read(tenant, (file) => readStepRecords(file, requireRun(file, run).number))
   }

@@ -36,7 +36,7 @@ export function detailResource(run: EngineRun, steps: readonly StepRecord[], now
   return {
     ...resultResource(run),
     steps: steps.slice(-RUN_STEPS_MAX).map(stepResource),
-    stepCount: steps.length,
+    stepCount: steps.at(-1)?.seq ?? 0, // they are numbered without gaps
     waitsFor: runWaits(run, steps, nowMs),
   }
 }
