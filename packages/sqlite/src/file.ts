@@ -252,7 +252,9 @@ export class SqliteFile {
     const { reply } = this.settings
     const engine = (sql: string) => this.engine(sql)
     const parts = { connection: this.#connection, reply, statements: this.#tenants, engine }
-    return executeNow(parts, { text, bindings, timeoutMs })
+    const executed = executeNow(parts, { text, bindings, timeoutMs })
+    if (executed.wrote) this.#refuseSpilled()
+    return executed
   }
 
   /** Forgets all compiled statements of the tenant. */

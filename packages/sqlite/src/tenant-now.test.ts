@@ -65,4 +65,14 @@ describe('executeNow()', () => {
     expect(codeOf('INSERT INTO t VALUES (1)')).toBe('sql_error')
     file.rollback()
   })
+
+  it('ends a transaction that changes more than one may', () => {
+    const { file, run } = opened()
+    file.transaction(() => run('CREATE TABLE t (a)'))
+    file.begin('immediate')
+    const text = 'INSERT INTO t VALUES (zeroblob(272629760))'
+    const insert = () => file.executeNow(text, { positional: [], named: [] }, 60_000)
+    expect(insert).toThrow(expect.objectContaining({ code: 'transaction_too_large' }))
+    expect(file.inTransaction).toBe(false)
+  })
 })
