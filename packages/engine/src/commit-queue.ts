@@ -3,7 +3,7 @@
  * in a savepoint of its own, so that one that is refused is refused alone. When SQLite ends the whole transaction by itself,
  * nothing of it has happened, and each runs again alone (LEDGER C1).
  */
-import { isTenaxError, sleep, type TenantId } from '@tenax/kernel'
+import { type Incarnation, isTenaxError, sleep, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { Gate, type Handle } from '@tenax/tenancy'
 import { COMMIT_JOBS_MAX, COMMIT_MS_MAX, TURN_TRIES_MAX, TURN_WAIT_MS } from './limits.ts'
@@ -30,7 +30,7 @@ export interface CommitOwner<B> {
   /** Before the tenant is asked to commit. */
   beforeCommit(): void
   /** First in every commit. */
-  open(file: SqliteFile): void
+  open(file: SqliteFile, incarnation: Incarnation): void
   /** Last in every commit. */
   close(file: SqliteFile): B
   /** Behind the commit, before anybody who submitted something hears of it. */
@@ -93,7 +93,7 @@ export class CommitQueue<B> {
       const { ends, closing, ...committed } = await this.#parts.tenancy.use(this.#owner.tenant, (handle) =>
         committedOn(handle, (file) => {
           hasBegun = true
-          this.#owner.open(file)
+          this.#owner.open(file, handle.record.incarnation)
           const ends = this.#runAll(file, batch, effects, (error) => {
             refusal = error
           })

@@ -69,3 +69,6 @@ export const STEPS_SHOWN_MAX = 1_000
 
 /** Longest wait of `result`. */
 export const RESULT_MS_MAX = 300_000
+
+/** Runs that one commit releases: what an operator asks for must not hold up the tenant's own work. */
+export const RELEASE_COUNT_MAX = 500

@@ -1,5 +1,5 @@
 /** What the parts of the engine have of each other. */
-import type { Clock, RandomId, TenantId } from '@tenax/kernel'
+import { type Clock, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import type { Tenancy } from '@tenax/tenancy'
 import type { Places } from './places.ts'
@@ -30,6 +30,13 @@ export interface Committed<T> {
   readonly durable: Promise<void>
   /** Resolves when a reply that saw it may leave (LEDGER G1). */
   readonly leave: () => Promise<void>
+}
+
+/** The tenant was deleted and made again, or replaced by an import, since its runs came into memory. */
+export class TenantReplaced extends TenaxError {
+  constructor() {
+    super('tenant_in_transition', 'the tenant was replaced meanwhile', { hint: 'ask again' })
+  }
 }
 
 /** Commits to one tenant. */

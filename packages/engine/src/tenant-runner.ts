@@ -7,11 +7,11 @@
  *  2. All commits of the engine to the tenant go through its one queue, so what a commit settles is told in order.
  *  3. When a commit fails, every life in memory is discarded, and claimed again from the record (WORKFLOWS 10).
  */
-import { isTenaxError, type TenantId } from '@tenax/kernel'
+import { type Incarnation, isTenaxError, type TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { CommitQueue, isBusy } from './commit-queue.ts'
 import { BLOCKED_LOOK_MS, CLAIM_COUNT_MIN, LINGER_MS, RUNS_ACTIVE_MAX, STALL_FIRST_MS, STALL_MS_MAX } from './limits.ts'
-import type { Committed, EngineParts, Recorder } from './parts.ts'
+import { type Committed, type EngineParts, type Recorder, TenantReplaced } from './parts.ts'
 import type { AnyWorkflow } from './port.ts'
 import { type Beginning, type LifeEnd, RunLife } from './run-life.ts'
 import type { Effects } from './store/announcement.ts'
@@ -50,6 +50,7 @@ export class TenantRunner implements Recorder {
   readonly #newborn = new Set<RunLife>()
   /** Undefined until the record was looked at: then nobody knows when the tenant is to be woken. */
   #backlog: Backlog | undefined
+  #incarnation: Incarnation | undefined
   #hasBlocked = false
   #isHinted = false
   #isRecovered = false
@@ -68,7 +69,7 @@ export class TenantRunner implements Recorder {
     this.#queue = new CommitQueue<Backlog>(parts, {
       tenant,
       beforeCommit: () => this.#hint(),
-      open: (file) => this.#open(file),
+      open: (file, incarnation) => this.#open(file, incarnation),
       close: readBacklog,
       committed: (backlog, effects, committed) => this.#committed(backlog, effects, committed),
       failed: (error) => this.#fail(error),
@@ -186,7 +187,14 @@ export class TenantRunner implements Recorder {
     })
   }
 
-  #open(file: SqliteFile): void {
+  /** What is in memory belongs to one incarnation: recorded in another, it would change runs that are not its own. */
+  #belongTo(incarnation: Incarnation): void {
+    this.#incarnation ??= incarnation
+    if (incarnation !== this.#incarnation) throw new TenantReplaced()
+  }
+
+  #open(file: SqliteFile, incarnation: Incarnation): void {
+    this.#belongTo(incarnation)
     if (this.#isRecovered) return
     makeTables(file)
     releaseClaims(file)
@@ -235,7 +243,10 @@ export class TenantRunner implements Recorder {
         if (this.#free <= 0 || this.#isStopping) break
         const nowMs = this.#parts.clock.nowMs()
         const found = await this.#parts.tenancy.use(this.tenant, (handle) =>
-          handle.read((file) => this.#readClaims(file, nowMs)),
+          handle.read((file) => {
+            this.#belongTo(handle.record.incarnation)
+            return this.#readClaims(file, nowMs)
+          }),
         )
         for (const claimed of found) if (!this.#isStopping) this.#beginRecorded(claimed)
       } while (this.#claimsAgain)
@@ -365,5 +376,6 @@ function needsRecovery(file: SqliteFile, codeHashOf: (workflow: string) => strin
 }
 
 function isOfTheTenant(error: unknown): boolean {
+  if (error instanceof TenantReplaced) return true
   return isTenaxError(error) && (error.kind === 'not_found' || error.kind === 'locked')
 }

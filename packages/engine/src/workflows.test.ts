@@ -154,3 +154,16 @@ it('answers `result` with the run as it is when the time is over, and a wait wit
   expect((await host.workflows.result(ACME, run, { timeoutMs: 1 })).endedAtMs).toBeUndefined()
   expect((await host.ended(run)).output).toBe('nobody came')
 })
+
+it('lists the last thousand operations of a long run, so that what it waits for is among them', async () => {
+  const items = Array.from({ length: 1_001 }, (_, index) => index)
+  const long = workflow({ name: 'long', input: empty }, async (ctx) => {
+    await ctx.map('each', items, { key: String }, (c, item) => c.sql(`row ${item}`, []))
+    await ctx.waitFor(approval)
+  })
+  const host = await openHost({ workflows: [long] })
+  const run = await host.start('long')
+  await until(async () => (await host.sql("SELECT 1 FROM tenax_step WHERE kind = 'wait'")).length > 0)
+  const steps = await host.workflows.steps(ACME, run)
+  expect([steps.length, steps[0]?.seq, steps.at(-1)?.seq]).toEqual([1_000, 3, 1_002])
+})

@@ -2,8 +2,8 @@
 import { type TenantId, TenaxError } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import { newRun } from './child-plan.ts'
-import { EFFECTS_IN_FLIGHT_MAX, PAGE_COUNT_MAX, RESULT_MS_MAX } from './limits.ts'
-import type { EngineParts } from './parts.ts'
+import { EFFECTS_IN_FLIGHT_MAX, PAGE_COUNT_MAX, RELEASE_COUNT_MAX, RESULT_MS_MAX } from './limits.ts'
+import { type EngineParts, TenantReplaced } from './parts.ts'
 import { Places } from './places.ts'
 import type {
   OutputRecord,
@@ -25,8 +25,10 @@ import type { Effects } from './store/announcement.ts'
 import { endRun, requestCancel } from './store/endings.ts'
 import { receiveEvent } from './store/events.ts'
 import { readDetail, readOutputs, readPage, readRecord, readStepRecords } from './store/records.ts'
+import { hasPutAside, releaseRuns } from './store/release.ts'
 import { findRun, hasTables, requireRun, runEnded, runNotFound } from './store/runs.ts'
 import { payloadOf } from './stored-error.ts'
+import type { TenantRunner } from './tenant-runner.ts'
 
 /** The engine of one host. Every answer waits behind the tenant's gate (LEDGER G1). */
 export class Workflows {
@@ -77,7 +79,7 @@ export class Workflows {
     const workflow = this.#registry.require(request.workflow)
     const { id, priority, startAtMs, idempotencyKey, input } = request
     const run = await newRun(this.#parts, { workflow, id, priority, startAtMs, idempotencyKey }, input)
-    const { number, isNew, leave } = await this.#scheduler.runner(tenant).start(run, workflow)
+    const { number, isNew, leave } = await this.#onRunner(tenant, (runner) => runner.start(run, workflow))
     await leave()
     return { run: await this.#read(tenant, (file) => required(readRecord(file, number), run.id)), isNew }
   }
@@ -97,7 +99,7 @@ export class Workflows {
     })
   }
 
-  /** Operations of a run in order of `seq`, the first 1,000. Throws TenaxError `run_not_found`. */
+  /** Operations of a run in order of `seq`, the last 1,000. Throws TenaxError `run_not_found`. */
   steps(tenant: TenantId, run: string): Promise<readonly StepRecord[]> {
     return this.#read(tenant, (file) => readStepRecords(file, requireRun(file, run).number))
   }
@@ -160,11 +162,32 @@ export class Workflows {
     const { name, key, run, payload, id = this.#parts.randomId() } = request
     const payloadJson = payloadOf(payload, 'payload')
     const event = { id, name, key, run, payloadJson, isBroadcast: false }
-    const { value, leave } = await this.#scheduler
-      .runner(tenant)
-      .submit((file, effects) => receiveEvent(file, event, effects))
+    const { value, leave } = await this.#onRunner(tenant, (runner) =>
+      runner.submit((file, effects) => receiveEvent(file, event, effects)),
+    )
     await leave()
     return { id, ...value }
+  }
+
+  /**
+   * Lets every run of the tenant go on that was put aside: those that an import holds (WORKFLOWS 25), and blocked ones, which
+   * are tried again. Gives how many. Safe to repeat.
+   */
+  async release(tenant: TenantId): Promise<number> {
+    this.#refuseClosing()
+    if (!(await this.#read(tenant, hasPutAside))) return 0
+    let count = 0
+    for (let afterNumber = 0; ; ) {
+      const at = { afterNumber, limit: RELEASE_COUNT_MAX }
+      const { value: numbers, leave } = await this.#onRunner(tenant, (runner) =>
+        runner.submit((file, { nowMs }) => releaseRuns(file, { ...at, nowMs })),
+      )
+      count += numbers.length
+      await leave()
+      if (numbers.length < RELEASE_COUNT_MAX) return count
+      // Forward only: one that blocks again meanwhile is not tried for ever.
+      afterNumber = Math.max(...numbers)
+    }
   }
 
   /** Starts no further effect, lets commits end, and forgets. Runs go on at the next start. Safe to repeat. */
@@ -173,6 +196,16 @@ export class Workflows {
     await this.#scheduler.close()
     for (const waiters of this.#waiters.values()) for (const wake of waiters) wake()
     this.#waiters.clear()
+  }
+
+  /** A runner that finds that its tenant was replaced goes, and nothing of what it was asked has happened. */
+  async #onRunner<T>(tenant: TenantId, work: (runner: TenantRunner) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#scheduler.runner(tenant))
+    } catch (error) {
+      if (!(error instanceof TenantReplaced)) throw error
+      return work(this.#scheduler.runner(tenant))
+    }
   }
 
   /** A read behind the gate. */
@@ -186,13 +219,15 @@ export class Workflows {
     change: (file: SqliteFile, number: number, effects: Effects) => void,
   ): Promise<RunRecord> {
     this.#refuseClosing()
-    const { value, leave } = await this.#scheduler.runner(tenant).submit((file, effects) => {
-      const found = findRun(file, run)
-      if (found === undefined) throw runNotFound(run)
-      if (found.hasEnded) throw runEnded(run)
-      change(file, found.number, effects)
-      return required(readRecord(file, found.number), run)
-    })
+    const { value, leave } = await this.#onRunner(tenant, (runner) =>
+      runner.submit((file, effects) => {
+        const found = findRun(file, run)
+        if (found === undefined) throw runNotFound(run)
+        if (found.hasEnded) throw runEnded(run)
+        change(file, found.number, effects)
+        return required(readRecord(file, found.number), run)
+      }),
+    )
     await leave()
     return value
   }

@@ -104,14 +104,15 @@ function filterOf(status: RunStatus | undefined): string {
   return `AND r.status = '${status}' AND r.status NOT IN ('running', 'completed')`
 }
 
-/** Operations of a run in order of asking. */
+/** The last operations of a run, in order of asking. */
 export function readStepRecords(file: SqliteFile, number: number): StepRecord[] {
   return file
     .engine(
       `SELECT seq, identity, kind, status, is_dropped, asked_at_ms, completed_at_ms, attempts, due_at_ms, event, event_key, child,
-      result, error_code, error_message, error_data FROM tenax_step WHERE run = ? ORDER BY seq LIMIT ?`,
+      result, error_code, error_message, error_data FROM tenax_step WHERE run = ? ORDER BY seq DESC LIMIT ?`,
     )
     .all([int(number), int(STEPS_SHOWN_MAX)])
+    .toReversed()
     .map((row) => ({
       seq: numberIn(row[0]),
       identity: textIn(row[1]),
