@@ -11,6 +11,10 @@ const TURN: Turn = {
       hash: '',
       spec: {
         kind: 'step',
+        name: 'mail',
+        uses: undefined,
+        durability: 'local',
+        hasCompensation: false,
         run: () => undefined,
         idempotencyKey: 'key',
         retry: { attempts: 3, firstMs: 1, factor: 1, waitMsMax: 1, jitter: false, when: undefined },
