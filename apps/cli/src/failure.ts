@@ -17,6 +17,8 @@ export type CliErrorCode =
   | 'file_exists'
   | 'transaction_open'
   | 'checks_failed'
+  | 'run_failed'
+  | 'run_unfinished'
   | 'interrupted'
 
 /** A failure of the command line itself; failures of the server are TenaxError. */
@@ -49,6 +51,8 @@ export interface ShownFailure {
 const COMMAND_HINTS: Partial<Record<ErrorCode, string>> = {
   unauthorized: 'set TENAX_ADMIN_KEY to the key of the server, or give it with --key',
   tenant_not_found: 'see tenax tenants list, or make it with tenax tenants create',
+  run_not_found: 'see tenax runs list',
+  workflow_unknown: 'name its module under workflows in tenax.config.ts, and start the server again',
   tenant_suspended: 'let it work again with tenax tenants resume',
 }
 

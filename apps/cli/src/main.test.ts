@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { fakeIo } from './fixtures/fake-context.ts'
 import { main } from './main.ts'
+import { buildProgram } from './program.ts'
 import { readSettings } from './settings.ts'
 
 async function run(...args: string[]) {
@@ -67,4 +69,13 @@ test('settings come from the environment, and empty variables do not count', () 
   })
   const empty = readSettings({ TENAX_URL: '', TENAX_ADMIN_KEY: '' })
   expect(empty).toMatchObject({ url: 'http://127.0.0.1:8787', adminKey: undefined, dataDir: './data' })
+})
+
+test('no command has an option of its own that is one of the whole program', () => {
+  const program = buildProgram({ io: fakeIo(), settings: readSettings({}), json: false })
+  const own = (command: Command): string[] =>
+    command.commands.flatMap((one) => [...one.options.map(({ long }) => `${one.name()} ${long}`), ...own(one)])
+  const taken = new Set(program.options.map(({ long }) => long))
+  expect(own(program).length).toBeGreaterThan(20)
+  expect(own(program).filter((option) => taken.has(option.split(' ')[1]))).toEqual([])
 })

@@ -1,8 +1,9 @@
 /** Runs one command from its arguments to its exit code. */
 import { CommanderError } from 'commander'
+import type { ProgramOptions } from './arguments.ts'
 import { CliError, EXIT_OK, exitCodeOf, shownFailure } from './failure.ts'
 import { toJson } from './io.ts'
-import { buildProgram, type ProgramOptions } from './program.ts'
+import { buildProgram } from './program.ts'
 import { escapeControls } from './table.ts'
 
 /** What a command gets from the process around it. */

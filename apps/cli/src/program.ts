@@ -1,32 +1,23 @@
 /** The commands and options of `tenax`. Whatever is slow to load is loaded by the command that needs it. */
 import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
-import type { TenaxClient } from '@tenax/client'
-import { isTenaxError, parseTenantId, systemClock } from '@tenax/kernel'
-import { type Command, createCommand, InvalidArgumentError } from 'commander'
-import { CliError } from './failure.ts'
-import type { CliIo, CommandContext } from './io.ts'
+import { systemClock } from '@tenax/kernel'
+import { type Command, createCommand } from 'commander'
+import {
+  appendTo,
+  contextOf,
+  type GlobalOptions,
+  type ProgramOptions,
+  TENANT,
+  tenantId,
+  wholeNumber,
+} from './arguments.ts'
+import { addRunCommands } from './runs/run-program.ts'
 import type { ServeOptions } from './serve-command.ts'
-import type { Settings } from './settings.ts'
 import { BOUND_VALUE_HELP, parseBoundValue } from './sql/bound-value.ts'
-
-/** What the commands get from the process around them. */
-export interface ProgramOptions {
-  readonly io: CliIo
-  readonly settings: Settings
-  /** Whether failures are JSON; then help that nobody asked for is left out. */
-  readonly json: boolean
-}
-
-interface GlobalOptions {
-  readonly url: string
-  readonly key?: string
-  readonly json?: boolean
-}
 
 const PORT_MAX = 65_535
 const HANDLES_MAX = 1_000_000
-const TENANT = 'id of the tenant'
 
 /** The whole program. Parsing throws CommanderError for a command line that makes no sense, and for `--help`. */
 export function buildProgram(options: ProgramOptions): Command {
@@ -47,6 +38,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addServeCommands(program)
   addTenantCommands(program, options)
   addSqlCommand(program, options)
+  addRunCommands(program, options)
   addTransferCommands(program, options)
   addDoctorCommand(program, options)
   addLedgerCommands(program, options)
@@ -223,41 +215,4 @@ interface InspectArguments {
   readonly dir?: string
   readonly tenant?: string
   readonly limit?: number
-}
-
-async function contextOf(command: Command, { io, settings }: ProgramOptions): Promise<CommandContext> {
-  const { url, key, json = false } = command.optsWithGlobals<GlobalOptions>()
-  return { io, json, client: await clientOf(url, key ?? settings.adminKey) }
-}
-
-/** A URL or a key that cannot be one is a mistake of the command line. */
-async function clientOf(url: string, adminKey: string | undefined): Promise<TenaxClient> {
-  const { createTenaxClient } = await import('@tenax/client')
-  try {
-    return createTenaxClient({ url, adminKey })
-  } catch (error) {
-    if (isTenaxError(error, 'argument_invalid')) throw CliError.usage(error.message, error.hint)
-    throw error
-  }
-}
-
-function tenantId(text: string): string {
-  try {
-    return parseTenantId(text)
-  } catch (error) {
-    if (isTenaxError(error)) throw new InvalidArgumentError(`It is ${error.message}: ${error.hint ?? ''}.`)
-    throw error
-  }
-}
-
-function wholeNumber(lowest: number, highest: number): (text: string) => number {
-  return (text) => {
-    const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN
-    if (value >= lowest && value <= highest) return value
-    throw new InvalidArgumentError(`It must be a whole number from ${lowest} to ${highest}.`)
-  }
-}
-
-function appendTo(value: string, before: string[] = []): string[] {
-  return [...before, value]
 }

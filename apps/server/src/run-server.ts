@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer, type ServerType } from '@hono/node-server'
 import { isTenaxError, messageOf, systemClock, TenaxError } from '@tenax/kernel'
 import { type Logger, pino } from 'pino'
-import { createTenax, loadMigrations, type Tenax } from 'tenax'
+import { createTenax, type HostEvent, loadMigrations, type Tenax } from 'tenax'
 import { readSettings, type ServerArguments, type ServerSettings } from './settings.ts'
 import { signalMeaning } from './signal-meaning.ts'
 
@@ -33,7 +33,7 @@ export async function runServer({ mode, argv }: RunOptions): Promise<void> {
 }
 
 async function openTenax(settings: ServerSettings, logger: Logger): Promise<Tenax> {
-  const { adminKey, handlesMax, queryTimeoutMs, durability, migrationsPath } = settings
+  const { adminKey, handlesMax, queryTimeoutMs, durability, migrationsPath, workflows } = settings
   return createTenax({
     data: settings.dataPath,
     ...(adminKey === undefined ? {} : { adminKey }),
@@ -41,17 +41,28 @@ async function openTenax(settings: ServerSettings, logger: Logger): Promise<Tena
     ...(queryTimeoutMs === undefined ? {} : { queryTimeoutMs }),
     ...(durability === undefined ? {} : { durability }),
     migrations: migrationsPath === undefined ? [] : await loadMigrations(migrationsPath),
-    onEvent(event) {
-      if (event.type === 'quarantined') logger.error(event, 'tenant quarantined')
-      else if (event.type === 'set_aside_failed') logger.error(event, event.type)
-      else logger.info(event, event.type)
-    },
+    workflows,
+    onEvent: (event) => logEvent(logger, event),
     onError: (error) => logger.error({ err: error }, 'request failed'),
     onFatal(error) {
       logger.fatal({ err: error }, 'the host cannot keep its promises and stops')
       process.kill(process.pid, 'SIGKILL')
     },
   })
+}
+
+/** What an operator has to look at is louder. */
+const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'warn' | 'error'>> = {
+  quarantined: 'error',
+  set_aside_failed: 'error',
+  tenant_stalled: 'error',
+  run_blocked: 'warn',
+}
+
+function logEvent(logger: Logger, event: HostEvent): void {
+  const level = EVENT_LEVELS[event.type] ?? 'info'
+  if (event.type === 'tenant_stalled') logger.error({ ...event, error: undefined, err: event.error }, event.type)
+  else logger[level](event, event.type === 'quarantined' ? 'tenant quarantined' : event.type)
 }
 
 function listen(server: ServerType, { port, host }: ServerSettings): Promise<void> {
@@ -95,6 +106,7 @@ function announce(mode: 'dev' | 'serve', settings: ServerSettings, server: Serve
       `  create a tenant   curl -X POST ${url}/v1/tenants -H 'content-type: application/json' -d '{"id":"acme"}'`,
       `  ask it            curl ${url}/t/acme/query -H 'content-type: application/json' -d '{"sql":"select 1"}'`,
       `  or connect        createClient({ url: '${url}/t/acme/' })  from @libsql/client`,
+      ...settings.workflows.map(({ name }) => `  run a workflow    npx tenax runs start acme ${name} '{…}'`),
       '',
     ].join('\n'),
   )
@@ -126,6 +138,7 @@ function stopOnSignal({ server, tenax, logger }: { server: ServerType; tenax: Te
 async function drain(server: ServerType, tenax: Tenax): Promise<void> {
   const closed = Promise.withResolvers<void>()
   server.close(() => closed.resolve())
+  tenax.endWaits()
   if ('closeIdleConnections' in server) server.closeIdleConnections()
   const timer = systemClock.after(DRAIN_MS_MAX, () => {
     if ('closeAllConnections' in server) server.closeAllConnections()

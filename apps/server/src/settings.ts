@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DURABILITY_CLASSES, type DurabilityClass, messageOf, TenaxError } from '@tenax/kernel'
+import { loadWorkflows, type TenaxOptions } from 'tenax'
 import { z } from 'zod'
 
 /** What the command line gives. Undefined means: not given. */
@@ -24,6 +25,7 @@ export interface ServerSettings {
   readonly dataPath: string
   readonly adminKey: string | undefined
   readonly migrationsPath: string | undefined
+  readonly workflows: NonNullable<TenaxOptions['workflows']>
   readonly handlesMax: number | undefined
   readonly queryTimeoutMs: number | undefined
   readonly durability: DurabilityClass | undefined
@@ -48,7 +50,10 @@ const environmentSchema = z.object({
   TENAX_DURABILITY: durabilitySchema.optional(),
   TENAX_LOG: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).optional(),
 })
-const configSchema = z.strictObject({ migrations: z.string().min(1).optional() })
+const configSchema = z.strictObject({
+  migrations: z.string().min(1).optional(),
+  workflows: z.array(z.unknown()).optional(),
+})
 
 /**
  * @throws TenaxError `config_invalid` naming what is wrong; `admin_key_required` for a public address without a key
@@ -74,7 +79,7 @@ export async function readSettings(
     host,
     dataPath: resolve(argv.data ?? env.TENAX_DATA ?? 'data'),
     adminKey: env.TENAX_ADMIN_KEY,
-    migrationsPath: await readMigrationsPath(argv.config),
+    ...(await readConfig(argv.config)),
     handlesMax: argv.handles ?? env.TENAX_HANDLES,
     queryTimeoutMs: env.TENAX_QUERY_TIMEOUT_MS,
     durability: parseOrThrow(durabilitySchema.optional(), argv.durability ?? env.TENAX_DURABILITY, 'the durability'),
@@ -100,11 +105,13 @@ function parseOrThrow<T>(schema: z.ZodType<T>, value: unknown, what: string): T 
   )
 }
 
-/** The migrations that `tenax.config.ts` names, relative to it. A named file must be there; the usual one may be absent. */
-async function readMigrationsPath(named: string | undefined): Promise<string | undefined> {
+type Configured = Pick<ServerSettings, 'migrationsPath' | 'workflows'>
+
+/** What `tenax.config.ts` names, relative to it. A named file must be there; the usual one may be absent. */
+async function readConfig(named: string | undefined): Promise<Configured> {
   const path = resolve(named ?? 'tenax.config.ts')
   if (!existsSync(path)) {
-    if (named === undefined) return undefined
+    if (named === undefined) return { migrationsPath: undefined, workflows: [] }
     throw new TenaxError('config_invalid', `the configuration file ${basename(path)} is not there`)
   }
   const name = basename(path)
@@ -115,6 +122,9 @@ async function readMigrationsPath(named: string | undefined): Promise<string | u
   if (config === undefined) {
     throw new TenaxError('config_invalid', `${name} has no default export`, { hint: 'export default defineConfig({})' })
   }
-  const { migrations } = parseOrThrow(configSchema, config, name)
-  return migrations === undefined ? undefined : resolve(dirname(path), migrations)
+  const { migrations, workflows = [] } = parseOrThrow(configSchema, config, name)
+  return {
+    migrationsPath: migrations === undefined ? undefined : resolve(dirname(path), migrations),
+    workflows: await loadWorkflows(workflows, dirname(path)),
+  }
 }

@@ -1,7 +1,7 @@
 /** A host's tenancy as `createTenax` opens it, and the statements that its tenants run here. */
 import { parseTenantId, type SqlValue, systemClock, type TenantId } from '@tenax/kernel'
 import { libsqlDriver, type SqliteFileSettings } from '@tenax/sqlite'
-import { type Handle, standardSettings, systemRandomId, Tenancy } from '@tenax/tenancy'
+import { type EngineTables, type Handle, standardSettings, systemRandomId, Tenancy } from '@tenax/tenancy'
 import { tenantIdsOf } from '../bench/fixture.ts'
 
 /** Settings of a tenant's file. */
@@ -15,10 +15,10 @@ const SETUP_SQL: readonly string[] = [
 const INSERT_SQL = 'insert into item (name, amount) values (?, ?)'
 
 /** Recovers and serves the data directory; resolves when it would serve. */
-export function openTenancy(dataPath: string, handlesMax: number): Promise<Tenancy> {
+export function openTenancy(dataPath: string, handlesMax: number, tables?: EngineTables): Promise<Tenancy> {
   const standard = standardSettings(dataPath)
   return Tenancy.open(
-    { ...standard, pool: { ...standard.pool, handlesMax } },
+    { ...standard, pool: { ...standard.pool, handlesMax }, ...(tables === undefined ? {} : { tables }) },
     {
       driver: libsqlDriver,
       clock: systemClock,

@@ -33,6 +33,7 @@ import {
   toHranaProblem,
   toProblem,
 } from '@tenax/protocol'
+import { FakeRunStore, type FakeRuns } from './contract-runs.ts'
 
 /** A request as the fake saw it, with its body as text. */
 export interface SeenRequest {
@@ -46,6 +47,7 @@ export interface SeenRequest {
 export interface FakeServer {
   readonly fetch: (request: Request) => Promise<Response>
   readonly seen: readonly SeenRequest[]
+  readonly runs: FakeRuns
   /** What exports answer, and what the last import sent. */
   file: Uint8Array<ArrayBuffer>
   /** Answers the next request in place of the fake; for broken servers. */
@@ -65,6 +67,7 @@ interface FakeState {
   /** Baton to tenant id. */
   readonly streams: Map<string, string>
   batonCount: number
+  readonly runs: FakeRunStore
   file: Uint8Array<ArrayBuffer>
 }
 
@@ -73,11 +76,19 @@ const CREATED_AT = '2026-11-22T12:00:00.000Z'
 /** A server with no tenants. With `adminKey` it refuses every request that does not carry it. */
 export function fakeServer({ adminKey }: { readonly adminKey?: string } = {}): FakeServer {
   const file = new TextEncoder().encode('SQLite format 3\0')
-  const state: FakeState = { adminKey, tenants: new Map(), streams: new Map(), batonCount: 0, file }
+  const state: FakeState = {
+    adminKey,
+    tenants: new Map(),
+    streams: new Map(),
+    batonCount: 0,
+    file,
+    runs: new FakeRunStore(),
+  }
   const seen: SeenRequest[] = []
   let next: Response | Error | undefined
   return {
     seen,
+    runs: state.runs,
     get file() {
       return state.file
     },
@@ -114,8 +125,13 @@ function answer(state: FakeState, request: Request, bytes: Uint8Array<ArrayBuffe
   const isHrana = /\/v[23]\/pipeline$/.test(pathname)
   try {
     authorize(state, request)
-    const [, area, first = '', second = ''] = pathname.split('/')
-    if (area === 't') return answerTenant(tenantOf(state, first), { state, route: second, body: jsonOf(bytes) })
+    const [, area, first = '', ...path] = pathname.split('/')
+    if (area === 't' && (path[0] === 'runs' || path[0] === 'events')) {
+      refuseSuspended(tenantOf(state, first))
+      const { method, headers } = request
+      return state.runs.answer({ method, headers, tenantId: first, path, searchParams, body: jsonOf(bytes) })
+    }
+    if (area === 't') return answerTenant(tenantOf(state, first), { state, route: path[0] ?? '', body: jsonOf(bytes) })
     if (first !== 'tenants') throw new TenaxError('route_not_found', 'there is no such route')
     return answerAdmin(state, { request, bytes, searchParams, path: pathname.split('/').slice(3) })
   } catch (error) {
@@ -180,6 +196,8 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
         remote: null,
         waited: 'reached',
       })
+    case 'workflows':
+      return Response.json({ released: state.runs.release(id) })
     case 'stats':
       refuseSuspended(tenant)
       return Response.json(statsOf(id))

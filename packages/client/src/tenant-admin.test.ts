@@ -16,6 +16,7 @@ test('a tenant goes through its lifecycle', async () => {
   expect(await tenants.suspend('acme')).toMatchObject({ state: 'suspended' })
   expect(await tenants.resume('acme')).toMatchObject({ state: 'warm' })
   expect(await tenants.stats('acme')).toMatchObject({ lsn: '9223372036854775807' })
+  expect(await tenants.releaseWorkflows('acme')).toEqual({ released: 0 })
   expect(await tenants.delete('acme')).toMatchObject({ id: 'acme' })
   await expect(tenants.get('acme')).rejects.toMatchObject({ code: 'tenant_not_found', hint: 'create it' })
 })

@@ -3,6 +3,8 @@ import { type DurabilityClass, parseTenantId } from '@tenax/kernel'
 import {
   type DeleteReceipt,
   deleteReceiptSchema,
+  type ReleaseReceipt,
+  releaseReceiptSchema,
   type TenantPage,
   type TenantResource,
   type TenantState,
@@ -72,6 +74,8 @@ export interface TenantAdmin {
   /** Safe to repeat. */
   resume(id: string): Promise<TenantResource>
   stats(id: string): Promise<TenantStats>
+  /** Lets runs of workflows go on that an import holds, and tries blocked ones again. Safe to repeat. */
+  releaseWorkflows(id: string): Promise<ReleaseReceipt>
   /** One consistent SQLite file. Its body fails with `unavailable` when it breaks off. */
   export(id: string): Promise<Download>
   /** Creates the tenant from a SQLite file, or replaces all that it holds. Fails with `import_invalid`. */
@@ -95,6 +99,8 @@ export function tenantAdmin(connection: Connection): TenantAdmin {
     delete: async (id) => callJson(connection, { method: 'DELETE', path: pathOf(id) }, deleteReceiptSchema),
     suspend: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/suspend` }),
     resume: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/resume` }),
+    releaseWorkflows: async (id) =>
+      callJson(connection, { method: 'POST', path: `${pathOf(id)}/workflows/release` }, releaseReceiptSchema),
     stats: async (id) => callJson(connection, { method: 'GET', path: `${pathOf(id)}/stats` }, tenantStatsSchema),
     export: (id) => exportTenant(connection, id),
     import: async (id, body, { bytes } = {}) => tenant(importCall(id, body, bytes)),

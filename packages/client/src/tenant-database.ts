@@ -5,6 +5,7 @@ import { type QueryReply, queryReplySchema, type TenantDurability, tenantDurabil
 import { type Connection, callJson, callWithHeaders, type FetchFunction } from './connection.ts'
 import { encodeQueryArgs, type QueryArgs } from './query-args.ts'
 import { openSession, type TenantSession } from './session.ts'
+import { type TenantEvents, type TenantRuns, tenantEvents, tenantRuns } from './tenant-runs.ts'
 
 /** Asks for a class of its replies. */
 export interface DurabilityOptions {
@@ -72,6 +73,10 @@ export interface TenantDatabase {
   durability(options?: DurabilityWaitOptions): Promise<TenantDurability>
   /** Statements one by one with exact values, a transaction across them included: what a shell needs. */
   session(options?: DurabilityOptions): TenantSession
+  /** Its workflow runs. */
+  readonly runs: TenantRuns
+  /** What its runs wait for. */
+  readonly events: TenantEvents
 }
 
 /** The database of the tenant `id`; nothing is sent. */
@@ -91,6 +96,8 @@ export function tenantDatabase(connection: Connection, id: TenantId): TenantData
       return callJson(connection, { method: 'GET', path: `v1/tenants/${id}/durability`, query }, tenantDurabilitySchema)
     },
     session: (options = {}) => openSession(connection, path, headersOf(options)),
+    runs: tenantRuns(connection, id),
+    events: tenantEvents(connection, id),
   }
 }
 

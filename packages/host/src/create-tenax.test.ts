@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Workflows } from '@tenax/engine'
 import { type Clock, InvariantError, systemClock } from '@tenax/kernel'
 import { openApiDocument } from '@tenax/protocol'
 import { systemRandomId, Tenancy } from '@tenax/tenancy'
@@ -21,6 +22,7 @@ import { createApp } from './http/app.ts'
 import { createTenax, loadMigrations, type TenaxOptions } from './index.ts'
 import { createMetrics } from './metrics.ts'
 import { readOptions } from './options.ts'
+import { ResultWaits } from './result-waits.ts'
 import { Streams } from './streams.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'tenax-create-'))
@@ -237,9 +239,12 @@ test('the OpenAPI document lists every route of the app, and no other', async ()
   const tenancy = await Tenancy.open(settings.tenancy, components)
   const streams = new Streams({ clock, onError: settings.onError })
   const metrics = createMetrics(tenancy, streams)
+  const workflows = Workflows.create({ tenancy, clock, onEvent, randomId: systemRandomId, workflows: [] })
   const app = createApp({
     tenancy,
     streams,
+    workflows,
+    waits: new ResultWaits(),
     settings,
     metrics,
     bodies: { bytesLeft: 1_000_000 },
@@ -249,7 +254,7 @@ test('the OpenAPI document lists every route of the app, and no other', async ()
   })
   const served = app.routes
     .filter(({ method }) => method !== 'ALL')
-    .map(({ method, path }) => `${method} ${path.replaceAll(':id', '{id}')}`)
+    .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
   const listed = Object.entries(openApiDocument().paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
   )
@@ -257,6 +262,7 @@ test('the OpenAPI document lists every route of the app, and no other', async ()
   expect(await (await app.request('http://localhost/v1/openapi.json')).json()).toEqual(
     JSON.parse(JSON.stringify(openApiDocument())),
   )
+  await workflows.close()
   await tenancy.close()
 })
 

@@ -1,4 +1,5 @@
 /** `createTenax()`: one host in the caller's process. */
+import { Workflows } from '@tenax/engine'
 import {
   type DurabilityClass,
   InvariantError,
@@ -17,13 +18,15 @@ import {
   systemRandomId,
   Tenancy,
 } from '@tenax/tenancy'
+import { type EmbeddedEvents, type EmbeddedRuns, embeddedWorkflows } from './embedded-runs.ts'
 import { createApp } from './http/app.ts'
 import type { HostParts } from './http/environment.ts'
 import { hostFailed } from './http/failure.ts'
 import { bindingsOf } from './http/query-route.ts'
 import { JSON_BODIES_BYTES_MAX } from './limits.ts'
 import { createMetrics } from './metrics.ts'
-import { readOptions, type TenaxOptions } from './options.ts'
+import { type HostSettings, readOptions, type TenaxOptions } from './options.ts'
+import { ResultWaits } from './result-waits.ts'
 import { Streams } from './streams.ts'
 
 /** Options of {@link EmbeddedTenant.query}. */
@@ -40,6 +43,10 @@ export interface EmbeddedTenant {
   query(sql: string, args?: SqlArgs, options?: QueryOptions): Promise<SqlResult>
   /** How far the tenant's commits are; with `wait`, once one of them has its class. */
   durability(wait?: DurabilityWait): Promise<DurabilityReport>
+  /** Its workflow runs. */
+  readonly runs: EmbeddedRuns
+  /** What its runs wait for. */
+  readonly events: EmbeddedEvents
 }
 
 /** A running host. */
@@ -48,8 +55,10 @@ export interface Tenax extends AsyncDisposable {
   readonly fetch: (request: Request) => Promise<Response>
   /** One tenant. Throws TenaxError `tenant_id_invalid`, `tenant_id_reserved`. */
   tenant(id: string): EmbeddedTenant
+  /** Answers requests that wait for the end of a run with what there is: for a server that begins to drain. */
+  endWaits(): void
   /**
-   * Ends requests, checkpoints and closes every file, and lets the data directory go. Throws TenaxError `unavailable` when
+   * Ends requests, lets commits of workflows end, checkpoints and closes every file, and lets the data directory go. Throws TenaxError `unavailable` when
    * something is still in use after 15 s; the directory stays locked then, nothing is lost, and `close` may be called again.
    */
   close(): Promise<void>
@@ -79,10 +88,14 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     ...(ledgerFiles === undefined ? {} : { ledgerFiles }),
   }
   const tenancy = await Tenancy.open(settings.tenancy, components)
+  const workflows = await openWorkflows(tenancy, settings)
   const streams = new Streams({ clock, onError: settings.onError })
+  const waits = new ResultWaits()
   const parts: HostParts = {
     tenancy,
     streams,
+    workflows,
+    waits,
     settings,
     metrics: createMetrics(tenancy, streams),
     bodies: { bytesLeft: JSON_BODIES_BYTES_MAX },
@@ -95,7 +108,7 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const close = () => {
     if (state === 'failed') return Promise.resolve() // nothing may reach the engine's close
     state = 'closing'
-    closed ??= closeAll(streams, tenancy).catch((error: unknown) => {
+    closed ??= closeAll(parts).catch((error: unknown) => {
       closed = undefined // whoever calls again tries again
       throw error
     })
@@ -104,17 +117,31 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   return {
     fetch: async (request) => app.fetch(request),
     tenant: (id) => embeddedTenant(parts, id),
+    endWaits: () => waits.end(),
     close,
     [Symbol.asyncDispose]: close,
   }
 }
 
-async function closeAll(streams: Streams, tenancy: Tenancy): Promise<void> {
+/** The engine above `tenancy`, which is closed again when its workflows cannot be taken. */
+async function openWorkflows(tenancy: Tenancy, { clock, workflows, onEvent }: HostSettings): Promise<Workflows> {
+  try {
+    return Workflows.create({ tenancy, clock, randomId: systemRandomId, workflows, onEvent })
+  } catch (error) {
+    await tenancy.close()
+    throw error
+  }
+}
+
+async function closeAll({ streams, waits, workflows, tenancy }: HostParts): Promise<void> {
+  waits.end()
   await streams.close()
+  await workflows.close()
   await tenancy.close()
 }
 
-function embeddedTenant({ tenancy, settings, isServing, hasFailed, fail }: HostParts, text: string): EmbeddedTenant {
+function embeddedTenant(parts: HostParts, text: string): EmbeddedTenant {
+  const { tenancy, settings, isServing, hasFailed, fail } = parts
   const id = parseTenantId(text)
   const whileServing = async <T>(body: () => Promise<T>): Promise<T> => {
     if (!isServing()) throw new TenaxError('unavailable', 'the host is stopping')
@@ -135,6 +162,7 @@ function embeddedTenant({ tenancy, settings, isServing, hasFailed, fail }: HostP
         const gate = new Gate(promisedClass(durability))
         return tenancy.use(id, (handle) => handle.execute(sql, bindingsOf(naturally(args)), gate))
       }),
+    ...embeddedWorkflows(parts.workflows, id, whileServing),
   }
 }
 

@@ -1,6 +1,41 @@
+export {
+  type EngineEvent,
+  type OutputRecord,
+  RUN_STATUSES,
+  type RunDetail,
+  type RunPage,
+  type RunQuery,
+  type RunRecord,
+  type RunStatus,
+  type Sent,
+  type ShownError,
+  type Started,
+  type StepRecord,
+} from '@tenax/engine'
 export { type DurabilityClass, type ErrorCode, type ErrorKind, TenaxError } from '@tenax/kernel'
 export { readTenantNames } from '@tenax/tenancy'
+export {
+  type Attempt,
+  CancelledError,
+  type Ctx,
+  type Duration,
+  type EmbeddedCtx,
+  type EventDef,
+  event,
+  type Json,
+  NonRetryableError,
+  type Op,
+  ref,
+  StepError,
+  type Stored,
+  type Tx,
+  type Workflow,
+  type WorkflowRef,
+  workflow,
+} from '@tenax/workflow'
 export { defineConfig, type TenaxConfig } from './config.ts'
 export { createTenax, type EmbeddedTenant, type QueryOptions, type Tenax } from './create-tenax.ts'
+export type { EmbeddedEvents, EmbeddedRuns, SendEventOptions, StartRunOptions } from './embedded-runs.ts'
+export { loadWorkflows } from './load-workflows.ts'
 export { loadMigrations } from './migrations.ts'
-export type { TenaxOptions } from './options.ts'
+export type { HostEvent, TenaxOptions } from './options.ts'

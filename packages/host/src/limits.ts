@@ -27,3 +27,6 @@ export const STREAM_SWEEP_MS = 5_000
 
 /** Characters of an idempotency key: a UUID has 36, and nothing needs more than a hash and a prefix. */
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255
+
+/** Requests that wait for the end of a run, all tenants together: each holds a socket and some 4 KiB. */
+export const RESULT_WAITS_MAX = 10_000

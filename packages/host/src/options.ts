@@ -1,4 +1,5 @@
 /** Options of {@link createTenax} and the one settings object that they become. */
+import { ENGINE_TABLES, type EngineEvent } from '@tenax/engine'
 import { type Clock, type DurabilityClass, parseDurabilityClass, systemClock, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, libsqlDriver } from '@tenax/sqlite'
 import {
@@ -8,6 +9,11 @@ import {
   type TenancyEvent,
   type TenancySettings,
 } from '@tenax/tenancy'
+import type { Workflow, WorkflowRef } from '@tenax/workflow'
+import { isWorkflow } from './load-workflows.ts'
+
+/** Something that an operator should know. */
+export type HostEvent = TenancyEvent | EngineEvent
 
 /** What an embedder says. Only `data` is needed. */
 export interface TenaxOptions {
@@ -19,6 +25,8 @@ export interface TenaxOptions {
   readonly guard?: 'loopback' | 'off'
   /** Migrations in order of their names, applied to every tenant. See {@link loadMigrations}. */
   readonly migrations?: readonly Migration[]
+  /** The workflows that tenants may run: what `workflow()` has answered. See {@link loadWorkflows}. */
+  readonly workflows?: readonly WorkflowRef<never, unknown>[]
   /** Shards of a new data directory, 1 to 99; an existing one keeps its own. Default 16. */
   readonly shardCount?: number
   /** When replies of tenants without a class of their own leave: `relaxed` or `local`. Default `local`. */
@@ -37,8 +45,8 @@ export interface TenaxOptions {
   readonly replyBytesMax?: number
   /** Size of a file that is imported, in bytes. Default 1 GiB. */
   readonly importBytesMax?: number
-  /** Told what an operator should know: recoveries, quarantines. */
-  readonly onEvent?: (event: TenancyEvent) => void
+  /** Told what an operator should know: recoveries, quarantines, ends of runs. */
+  readonly onEvent?: (event: HostEvent) => void
   /** Told of a request that failed for no fault of its caller. */
   readonly onError?: (error: unknown) => void
   /** Called once when the host can no longer keep its promises. Default: SIGKILL of the own process. It must not return to business. */
@@ -57,7 +65,8 @@ export interface HostSettings {
   readonly driver: EngineDriver
   readonly ledgerFiles: TenancyComponents['ledgerFiles']
   readonly clock: Clock
-  readonly onEvent: (event: TenancyEvent) => void
+  readonly workflows: readonly Workflow[]
+  readonly onEvent: (event: HostEvent) => void
   readonly onError: (error: unknown) => void
   readonly onFatal: (error: unknown) => void
 }
@@ -71,6 +80,7 @@ export function readOptions(options: TenaxOptions): HostSettings {
   }
   return {
     tenancy: readTenancy(options),
+    workflows: workflowsOf(options.workflows ?? []),
     adminKey: options.adminKey,
     guard: options.guard ?? 'loopback',
     driver: options.driver ?? libsqlDriver,
@@ -104,6 +114,7 @@ function readTenancy(options: TenaxOptions): TenancySettings {
     },
     importBytesMax: countOf('importBytesMax', options.importBytesMax, standard.importBytesMax, Number.MAX_SAFE_INTEGER),
     migrations: options.migrations ?? standard.migrations,
+    tables: ENGINE_TABLES,
     durability: classOf(options.durability ?? 'local'),
   }
 }
@@ -112,6 +123,15 @@ function classOf(value: unknown): DurabilityClass {
   const durability = parseDurabilityClass(value)
   if (durability !== undefined) return durability
   throw new TenaxError('config_invalid', 'durability must be relaxed, local or remote')
+}
+
+function workflowsOf(workflows: readonly unknown[]): readonly Workflow[] {
+  return workflows.map((workflow) => {
+    if (isWorkflow(workflow)) return workflow
+    throw new TenaxError('config_invalid', 'workflows lists something that is no workflow', {
+      hint: 'list what workflow() has answered; loadWorkflows() reads modules',
+    })
+  })
 }
 
 function countOf(name: string, value: number | undefined, standard: number, max: number): number {

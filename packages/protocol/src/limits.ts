@@ -35,3 +35,30 @@ export const DURABILITY_WAIT_MS = 5_000
 
 /** Longest wait of `GET …/durability`: proxies cut requests off after a minute. */
 export const DURABILITY_WAIT_MS_MAX = 30_000
+
+/** Runs in one page of the list: some 400 bytes each, read in one turn of the tenant's file. */
+export const LIST_RUNS_MAX = 500
+
+/** Runs in one page when the caller does not say: a screenful. */
+export const LIST_RUNS_DEFAULT = 50
+
+/** Operations of a run in one reply, the last ones: with their results some 8 MiB at most. SQL has them all. */
+export const RUN_STEPS_MAX = 1000
+
+/** Bytes of JSON of one operation's result in a run that is shown; a larger one is left out. SQL has it. */
+export const STEP_RESULT_BYTES_MAX = 8192
+
+/** Characters of a run's id: a UUID with a prefix, and no path of its own. */
+export const RUN_ID_CHARS_MAX = 128
+
+/** Characters of the name of a workflow or an event, and of an event's key: they are columns of an index. */
+export const WORKFLOW_NAME_CHARS_MAX = 255
+
+/** Lowest and highest priority are this far from 0: enough classes for people, and a small integer in the index. */
+export const PRIORITY_MAX = 100
+
+/** How long `GET …/result` waits when the caller does not say: it asks again after that, so less than any proxy's patience. */
+export const RUN_WAIT_MS = 20_000
+
+/** Longest wait of `GET …/result`: proxies cut requests off after a minute. */
+export const RUN_WAIT_MS_MAX = 30_000

@@ -1,80 +1,21 @@
 /** The HTTP contract as OpenAPI 3.1, from the same schemas that parse the requests: the page cannot drift from the code. */
-import { z } from 'zod'
-import { batchResultSchema, batchSchema } from './hrana/batch.ts'
-import { conditionShapeSchema } from './hrana/condition.ts'
-import { cursorEntrySchema, cursorRequestSchema } from './hrana/cursor.ts'
-import { describeResultSchema } from './hrana/describe.ts'
-import { pipelineReplySchema, pipelineRequestSchema } from './hrana/pipeline.ts'
-import { statementResultSchema, statementSchema } from './hrana/statement.ts'
-import { answeredHranaValueSchema, hranaValueSchema } from './hrana/value.ts'
+import { componentSchemas } from './openapi-components.ts'
 import { answered, durabilityParameter, keyParameter } from './openapi-headers.ts'
-import { hranaErrorSchema, PROBLEM_CONTENT_TYPE, problemSchema } from './problem.ts'
-import { jsonArgSchema, jsonValueSchema, queryBodySchema, queryReplySchema } from './query.ts'
 import {
-  createTenantBodySchema,
-  deleteReceiptSchema,
-  durabilityClassSchema,
-  durabilityQuerySchema,
-  listTenantsQuerySchema,
-  patchTenantBodySchema,
-  tenantDurabilitySchema,
-  tenantPageSchema,
-  tenantSchema,
-  tenantStateSchema,
-  tenantStatsSchema,
-} from './tenants.ts'
-
-const COMPONENTS = {
-  Problem: problemSchema,
-  Tenant: tenantSchema,
-  TenantState: tenantStateSchema,
-  TenantPage: tenantPageSchema,
-  TenantStats: tenantStatsSchema,
-  CreateTenantBody: createTenantBodySchema,
-  PatchTenantBody: patchTenantBodySchema,
-  TenantDurability: tenantDurabilitySchema,
-  DurabilityClass: durabilityClassSchema,
-  DeleteReceipt: deleteReceiptSchema,
-  QueryBody: queryBodySchema,
-  QueryArg: jsonArgSchema,
-  QueryReply: queryReplySchema,
-  QueryValue: jsonValueSchema,
-  HranaValue: hranaValueSchema,
-  HranaAnsweredValue: answeredHranaValueSchema,
-  HranaStatement: statementSchema,
-  HranaStatementResult: statementResultSchema,
-  HranaCondition: conditionShapeSchema,
-  HranaBatch: batchSchema,
-  HranaBatchResult: batchResultSchema,
-  HranaDescription: describeResultSchema,
-  HranaError: hranaErrorSchema,
-  HranaPipeline: pipelineRequestSchema,
-  HranaPipelineReply: pipelineReplySchema,
-  HranaCursor: cursorRequestSchema,
-  HranaCursorEntry: cursorEntrySchema,
-} satisfies Record<string, z.ZodType>
-
-type ComponentName = keyof typeof COMPONENTS
+  hranaFailures,
+  idParameter,
+  json,
+  jsonBody,
+  onTenant,
+  type Paths,
+  problems,
+  queryParameters,
+  reference,
+} from './openapi-parts.ts'
+import { runPaths } from './openapi-runs.ts'
+import { durabilityQuerySchema, listTenantsQuerySchema } from './tenants.ts'
 
 const SQLITE_CONTENT_TYPE = 'application/vnd.sqlite3'
-
-interface Content {
-  readonly description: string
-  readonly content?: Record<string, object>
-  readonly headers?: Record<string, object>
-}
-
-interface Operation {
-  readonly operationId: string
-  readonly summary: string
-  readonly tags: readonly string[]
-  readonly parameters?: readonly object[]
-  readonly requestBody?: object
-  readonly security?: readonly object[]
-  readonly responses: Record<string, Content>
-}
-
-type Paths = Record<string, Partial<Record<'get' | 'post' | 'put' | 'patch' | 'delete', Operation>>>
 
 /** What {@link openApiDocument} answers: plain JSON, open to OpenAPI tools. */
 export interface OpenApiDocument {
@@ -101,12 +42,13 @@ export function openApiDocument(): OpenApiDocument {
       description: '`/v1` operates tenants; `/t/{id}` is a tenant. Failures are problem details with a stable `code`.',
     },
     security: [{ bearer: [] }, {}],
-    tags: [{ name: 'tenants' }, { name: 'tenant' }, { name: 'hrana' }, { name: 'server' }],
+    tags: [{ name: 'tenants' }, { name: 'tenant' }, { name: 'hrana' }, { name: 'workflows' }, { name: 'server' }],
     paths: {
       ...tenantPaths(),
       ...filePaths(),
       ...durabilityPaths(),
       ...queryPaths(),
+      ...runPaths(),
       ...hranaPaths('v2'),
       ...hranaPaths('v3'),
       ...serverPaths(),
@@ -321,64 +263,4 @@ function serverPaths(): Paths {
       get: { operationId: 'openapi', summary: 'The contract', tags: ['server'], responses: { 200: document } },
     },
   }
-}
-
-const problems = {
-  default: {
-    description: 'failed; branch on `code`',
-    content: { [PROBLEM_CONTENT_TYPE]: { schema: reference('Problem') } },
-  },
-}
-
-const hranaFailures = { default: json('the whole request failed, and the stream is closed', 'HranaError') }
-
-const idParameter = { name: 'id', in: 'path', required: true, schema: { type: 'string' }, description: 'tenant id' }
-
-/** An operation on one tenant: the path names it. */
-function onTenant(operation: Omit<Operation, 'parameters'>): Operation {
-  return { ...operation, parameters: [idParameter] }
-}
-
-function json(description: string, name: ComponentName): Content {
-  return { description, content: { 'application/json': { schema: reference(name) } } }
-}
-
-function jsonBody(name: ComponentName): object {
-  return { required: true, content: { 'application/json': { schema: reference(name) } } }
-}
-
-function reference(name: ComponentName): { readonly $ref: string } {
-  return { $ref: componentUri(name) }
-}
-
-function componentUri(name: string): string {
-  return `#/components/schemas/${name}`
-}
-
-/** Clients write inputs and read replies; in both places the shape before any transform is the wire's shape. */
-function componentSchemas(): Record<string, object> {
-  const registry = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries(COMPONENTS)) registry.add(schema, { id })
-  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: componentUri, override: withoutTimePattern })
-  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutIdentity(schema)]))
-}
-
-/** `format` says it; the pattern of a date with its leap years is a page that nobody reads. */
-function withoutTimePattern({ jsonSchema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  if (jsonSchema.format === 'date-time') delete jsonSchema.pattern
-}
-
-/** Inside a document, a schema is named by its place; `$schema` and `$id` would open a document of its own. */
-function withoutIdentity({ $schema: _schema, $id: _id, ...schema }: z.core.JSONSchema.BaseSchema): object {
-  return schema
-}
-
-function queryParameters(schema: z.ZodType): object[] {
-  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
-  return Object.entries(properties).map(([name, property]) => ({
-    name,
-    in: 'query',
-    required: required.includes(name),
-    schema: property,
-  }))
 }

@@ -8,6 +8,7 @@ import {
   LIST_TENANTS_DEFAULT,
   LIST_TENANTS_MAX,
 } from './limits.ts'
+import { digitsToNumber } from './text.ts'
 
 /** Every state that the API shows, the strongest of a tenant's placement, suspension and quarantine. */
 export const TENANT_STATES = [
@@ -68,11 +69,6 @@ export const patchTenantBodySchema = z.object({
 /** Body of `PATCH /v1/tenants/:id`, as a type. */
 export type PatchTenantBody = z.output<typeof patchTenantBodySchema>
 
-/** A whole number in a query string; anything that is not plain digits goes on unchanged and is refused. */
-function digitsToNumber(text: unknown): unknown {
-  return typeof text === 'string' && /^[0-9]{1,9}$/.test(text) ? Number(text) : text
-}
-
 /** Query string of `GET /v1/tenants`. */
 export const listTenantsQuerySchema = z.object({
   limit: z.preprocess(
@@ -114,6 +110,14 @@ export const deleteReceiptSchema = z.object({ id: z.string(), incarnation: z.str
 export type DeleteReceipt = z.output<typeof deleteReceiptSchema>
 
 const count = z.int().min(0)
+
+/** What `POST /v1/tenants/:id/workflows/release` answers. */
+export const releaseReceiptSchema = z.object({
+  released: count.meta({ description: 'runs that were held or blocked, and go on' }),
+})
+
+/** What `POST /v1/tenants/:id/workflows/release` answers, as a type. */
+export type ReleaseReceipt = z.output<typeof releaseReceiptSchema>
 
 /** Numbers of one tenant's file, and its position. */
 export const tenantStatsSchema = z.object({

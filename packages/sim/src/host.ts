@@ -2,7 +2,14 @@
 import { systemClock } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import { type EngineDriver, libsqlDriver } from '@tenax/sqlite'
-import { type Migration, standardSettings, systemRandomId, Tenancy, type TenancyEvent } from '@tenax/tenancy'
+import {
+  type EngineTables,
+  type Migration,
+  standardSettings,
+  systemRandomId,
+  Tenancy,
+  type TenancyEvent,
+} from '@tenax/tenancy'
 
 /** What differs from test to test. */
 export interface HostOptions {
@@ -10,6 +17,8 @@ export interface HostOptions {
   readonly handlesMax: number
   readonly shardCount: number
   readonly migrations?: readonly Migration[]
+  /** What others keep in tenants' files. */
+  readonly tables?: EngineTables
   readonly driver?: EngineDriver
   /** Longest wait for a place in the pool. */
   readonly waitMsMax?: number
@@ -32,6 +41,7 @@ export function openHost(options: HostOptions): Promise<Tenancy> {
       pool: { ...standard.pool, handlesMax, waitMsMax },
       ledger: options.ledger ?? {},
       migrations,
+      ...(options.tables === undefined ? {} : { tables: options.tables }),
     },
     {
       driver,

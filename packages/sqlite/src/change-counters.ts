@@ -1,6 +1,7 @@
-/** What the connection counts: rows that were changed, and the last one inserted. Read with the statement that did it. */
+/** What the connection counts: rows that were changed, and the last one inserted, read with the statement that did it; pages. */
 import { assert } from '@tenax/kernel'
 import type { EngineStatement } from './driver.ts'
+import type { FileSizes } from './file-options.ts'
 
 /** Gives a statement of the engine's own. */
 export type EngineSql = (sql: string) => EngineStatement
@@ -30,5 +31,15 @@ export function changesSince(engine: EngineSql, totalBefore: bigint): Changes {
     wrote,
     rowsAffected: wrote && typeof changes === 'bigint' ? Number(changes) : 0,
     lastInsertRowid: typeof rowid === 'bigint' ? rowid : undefined,
+  }
+}
+
+/** Pages of the file. */
+export function readSizes(engine: EngineSql): Omit<FileSizes, 'walBytes'> {
+  const read = (sql: string): number => Number(engine(sql).get()?.[0] ?? 0)
+  return {
+    pageCount: read('PRAGMA page_count'),
+    pageBytes: read('PRAGMA page_size'),
+    freePages: read('PRAGMA freelist_count'),
   }
 }

@@ -12,7 +12,7 @@
 import { fdatasync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { assert, TenaxError } from '@tenax/kernel'
-import { changesSince, NO_CHANGES, totalChanges } from './change-counters.ts'
+import { changesSince, NO_CHANGES, readSizes, totalChanges } from './change-counters.ts'
 import { type Bindings, bindValues } from './core/parameters.ts'
 import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
 import { sqlFailure } from './failure.ts'
@@ -29,6 +29,7 @@ import { MAINTENANCE_TIMEOUT_MS, PAGE_BYTES, SHORT_TIMEOUT_MS, STATEMENTS_HELD_M
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
 import { applyPragmas, SPILL_AT_LIMIT, SPILL_NEVER, type Synchronous } from './open-pragmas.ts'
 import { SpillWatch, transactionTooLarge } from './spill-watch.ts'
+import { executeNow } from './tenant-now.ts'
 import { keepOffLoop, runTenantStatement, type TenantStatement } from './tenant-statement.ts'
 import { TenantStatements } from './tenant-statements.ts'
 import { mendVectorMetadata } from './vector-index.ts'
@@ -255,6 +256,17 @@ export class SqliteFile {
     }
   }
 
+  /** As `prepare` and `execute`, before it returns: for SQL that runs inside a commit of the engine's. */
+  executeNow(text: string, bindings: Bindings, timeoutMs: number): Executed {
+    this.#spills.note()
+    const { reply } = this.settings
+    const engine = (sql: string) => this.engine(sql)
+    const parts = { connection: this.#connection, reply, statements: this.#tenants, engine }
+    const executed = executeNow(parts, { text, bindings, timeoutMs })
+    if (executed.wrote) this.#refuseSpilled()
+    return executed
+  }
+
   /** Forgets all compiled statements of the tenant. */
   dropTenantStatements(): void {
     this.#tenants.drop()
@@ -325,8 +337,7 @@ export class SqliteFile {
   /** `PRAGMA quick_check`: undefined when sound, else the first complaint. */
   async quickCheck(): Promise<string | undefined> {
     const row = await this.engine('PRAGMA quick_check(1)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
-    const text = row?.[0]
-    return text === 'ok' ? undefined : String(text)
+    return row?.[0] === 'ok' ? undefined : String(row?.[0])
   }
 
   /** Bytes of the WAL, by its directory entry: the file itself is never opened here. */
@@ -335,13 +346,7 @@ export class SqliteFile {
   }
 
   sizes(): FileSizes {
-    const read = (sql: string): number => Number(this.engine(sql).get()?.[0] ?? 0)
-    return {
-      pageCount: read('PRAGMA page_count'),
-      pageBytes: read('PRAGMA page_size'),
-      freePages: read('PRAGMA freelist_count'),
-      walBytes: this.walBytes(),
-    }
+    return { ...readSizes((sql) => this.engine(sql)), walBytes: this.walBytes() }
   }
 
   /** An estimate of the memory that this handle holds, in bytes: page cache and compiled statements. */

@@ -35,6 +35,8 @@ export interface TenantStatement {
   statement: EngineStatement | undefined
   /** Compiles the statement so that it can encode reals of any magnitude. */
   readonly compileForAllReals: (() => Promise<EngineStatement>) | undefined
+  /** The text that does. */
+  readonly allRealsSql: string | undefined
   readonly shape: Shape
   short: boolean
   /** False when compiling took so long that the engine, which may do it again, must not do it on the event loop. */
@@ -60,36 +62,62 @@ export interface Compilers {
   readonly plainly: Compile
 }
 
+/** Asks for a text to be compiled; whoever drives the compilation answers with the statement. */
+type CompileRequest = { readonly how: keyof Compilers; readonly sql: string }
+
 /** Compiles what a tenant sent. */
 export async function compileTenantStatement(
   parsed: ParsedStatement,
   compile: Compilers,
   limits: ReplyLimits,
 ): Promise<TenantStatement> {
+  const steps = compilation(parsed, limits)
+  let next = steps.next()
+  while (!next.done) next = steps.next(await compile[next.value.how](next.value.sql))
+  const { allRealsSql } = next.value
+  const compileForAllReals = allRealsSql === undefined ? undefined : () => compile.plainly(allRealsSql)
+  return { ...next.value, compileForAllReals }
+}
+
+/** As {@link compileTenantStatement}, before it returns. */
+export function compileTenantStatementNow(
+  parsed: ParsedStatement,
+  compile: Readonly<Record<keyof Compilers, (sql: string) => EngineStatement>>,
+  limits: ReplyLimits,
+): TenantStatement {
+  const steps = compilation(parsed, limits)
+  let next = steps.next()
+  while (!next.done) next = steps.next(compile[next.value.how](next.value.sql))
+  const { allRealsSql } = next.value
+  const compileForAllReals = allRealsSql === undefined ? undefined : async () => compile.plainly(allRealsSql)
+  return { ...next.value, compileForAllReals }
+}
+
+function* compilation(
+  parsed: ParsedStatement,
+  limits: ReplyLimits,
+): Generator<CompileRequest, Omit<TenantStatement, 'compileForAllReals'>, EngineStatement> {
   const base = {
     parsed,
     cheap: isCheap(parsed.tokens),
     short: false,
     quickToCompile: false,
     runsBeforeTry: 1,
-    compileForAllReals: undefined,
+    allRealsSql: undefined,
   }
   if (isVerb(parsed)) return { ...base, columns: [], statement: undefined, shape: 'verb' }
   if (parsed.kind === 'schema') return { ...base, columns: [], statement: undefined, shape: 'late' }
   if (parsed.kind === 'pragma' && parsed.pragma.action === 'read') {
-    const select = pragmaSelect(parsed.pragma)
-    return { ...base, ...(await compileRead(select, { ...compile, sandboxed: compile.plainly }, limits)) }
+    return { ...base, ...(yield* readCompilation(pragmaSelect(parsed.pragma), 'plainly', limits)) }
   }
-  if (parsed.kind === 'read') {
-    return { ...base, ...(await compileRead(parsed.text, compile, limits)) }
-  }
-  const statement = await compile.sandboxed(parsed.text)
+  if (parsed.kind === 'read') return { ...base, ...(yield* readCompilation(parsed.text, 'sandboxed', limits)) }
+  const statement = yield { how: 'sandboxed', sql: parsed.text }
   const columns = statement.columns()
   if (columns.length === 0) return { ...base, columns, statement, shape: 'none' }
   if (findReturning(parsed.tokens) === -1) return { ...base, columns, statement, shape: 'plain' }
   const columnNames = columns.map(({ name }) => name)
-  const rewritten = rewriteReturning({ ...parsed, numbers: parsed.parameters.numbers, columnNames })
-  return { ...base, columns, statement: await compile.sandboxed(rewritten), shape: 'tagged' }
+  const sql = rewriteReturning({ ...parsed, numbers: parsed.parameters.numbers, columnNames })
+  return { ...base, columns, statement: yield { how: 'sandboxed', sql }, shape: 'tagged' }
 }
 
 function isVerb(parsed: ParsedStatement): boolean {
@@ -101,15 +129,19 @@ function isVerb(parsed: ParsedStatement): boolean {
  * The tenant's own text is compiled under the sandbox, for its columns and for the sandbox's word; the wrapper around it
  * says nothing that was not asked there, so it is compiled plainly, at less than half the cost.
  */
-async function compileRead(text: string, compile: Compilers, limits: ReplyLimits) {
-  const columns = (await compile.sandboxed(text)).columns()
-  const wrapped = (reals: RealRange) => compile.plainly(wrapRead(text, columns.length, { ...limits, reals }))
-  return {
-    columns,
-    shape: 'json',
-    statement: await wrapped('common'),
-    compileForAllReals: () => wrapped('all'),
-  } as const
+function* readCompilation(
+  text: string,
+  how: keyof Compilers,
+  limits: ReplyLimits,
+): Generator<
+  CompileRequest,
+  Pick<TenantStatement, 'columns' | 'shape' | 'statement' | 'allRealsSql'>,
+  EngineStatement
+> {
+  const columns = (yield { how, sql: text }).columns()
+  const wrapped = (reals: RealRange) => wrapRead(text, columns.length, { ...limits, reals })
+  const statement = yield { how: 'plainly', sql: wrapped('common') }
+  return { columns, shape: 'json', statement, allRealsSql: wrapped('all') }
 }
 
 /** Where a statement runs, and for how long at most. */
@@ -160,6 +192,35 @@ async function readRows(
   const rows = offThread
     ? await statement.allOffThread(values, timeoutMs, limits.rowsMax + 1)
     : statement.all(values, timeoutMs)
+  return decodeEach(rows, shape, limits)
+}
+
+/** Runs a compiled statement on the event loop and gives its rows before it returns. */
+export function runTenantStatementNow(
+  prepared: TenantStatement,
+  values: readonly SqlValue[],
+  options: {
+    readonly timeoutMs: number
+    readonly limits: ReplyLimits
+    readonly compile: (sql: string) => EngineStatement
+  },
+): SqlResult['rows'] {
+  const { statement, shape, columns, allRealsSql } = prepared
+  const { timeoutMs, limits, compile } = options
+  assert(statement !== undefined, 'the engine performs verbs itself')
+  if (shape !== 'none' && shape !== 'json') return decodeEach(statement.all(values, timeoutMs), shape, limits)
+  const row = statement.get(values, timeoutMs) ?? []
+  if (shape === 'none') return []
+  try {
+    return decodeReply(row, columns.length, limits)
+  } catch (error) {
+    if (!(error instanceof UncommonReal) || allRealsSql === undefined) throw error
+    prepared.statement = compile(allRealsSql)
+    return decodeReply(prepared.statement.get(values, timeoutMs) ?? [], columns.length, limits)
+  }
+}
+
+function decodeEach(rows: SqlValue[][], shape: Shape, limits: ReplyLimits): SqlValue[][] {
   if (rows.length > limits.rowsMax) throw replyTooLarge('rows', limits)
   if (bytesOf(rows) > limits.bytesMax) throw replyTooLarge('bytes', limits)
   return shape === 'plain' ? rows : rows.map((row) => row.map(decodeTaggedBlob))

@@ -49,6 +49,11 @@ export class TenantStatements {
     return this.#compiled.get(text)
   }
 
+  /** Keeps one that was compiled. */
+  add(text: string, prepared: TenantStatement): void {
+    this.#compiled.set(text, prepared)
+  }
+
   /** As {@link SqliteFile.prepare}. */
   async prepare(text: string): Promise<TenantStatement> {
     const known = this.#compiled.get(text)
@@ -60,7 +65,7 @@ export class TenantStatements {
     try {
       const prepared = await compileTenantStatement(parsed, { sandboxed, plainly }, this.#reply)
       prepared.quickToCompile = this.#nowMs() - startMs <= SHORT_PREPARE_MS
-      this.#compiled.set(text, prepared)
+      this.add(text, prepared)
       return prepared
     } catch (error) {
       throw sqlFailure(error)

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { messageOf, systemClock } from '@tenax/kernel'
 import { allCollected, type EngineDriver, libsqlDriver, makeTemplate, SqliteFile, writeNewFile } from '@tenax/sqlite'
 import { describe, expect, it } from 'vitest'
-import { CATALOG_SCHEMA, Catalog, type CatalogJournal, type Intent } from './catalog.ts'
+import { Catalog, type CatalogJournal, type Intent } from './catalog.ts'
+import { CATALOG_SCHEMA } from './catalog-schema.ts'
 import { fullDriver, Room } from './fixtures/full-driver.ts'
 import { FILE_SETTINGS, idOf } from './fixtures/settings.ts'
 import { directoryMaker } from './fixtures/test-bed.ts'
@@ -152,6 +153,31 @@ describe('a change', () => {
     room.heal()
     await expect(catalog.resume(idOf('absent'))).rejects.toThrow('invariant broken')
     expect(fatal.map(messageOf)).toEqual([expect.stringContaining('invariant broken')])
+  })
+})
+
+describe('wake times', () => {
+  it('are given back in their order once they are due, of tenants that serve, and go with undefined', async () => {
+    const { catalog, file } = newCatalog()
+    for (const id of ['late', 'soon', 'now', 'suspended', 'stopped', 'never']) await warm(catalog, id)
+    const { incarnation } = catalog.get(idOf('stopped')) ?? expect.unreachable()
+    await catalog.suspend(idOf('suspended'), 1)
+    await catalog.quarantine(idOf('stopped'), incarnation, 'damaged')
+    for (const [id, atMs] of Object.entries({ late: 300, soon: 200, now: 0, suspended: 100, stopped: 100 })) {
+      await catalog.setWake(idOf(id), atMs)
+    }
+    expect(catalog.due(250, 10)).toEqual([
+      { id: 'now', wakeAtMs: 0 },
+      { id: 'soon', wakeAtMs: 200 },
+    ])
+    expect(catalog.due(250, 1)).toHaveLength(1)
+    await catalog.setWake(idOf('now'), undefined)
+    const lsn = () => file.engine('SELECT lsn FROM tenax_meta').get()?.[0]
+    const before = lsn()
+    await catalog.setWake(idOf('now'), undefined)
+    await catalog.setWake(idOf('absent'), 5)
+    expect(lsn()).toBe(before) // what is said already is no commit
+    expect(catalog.due(1_000, 10).map(({ id }) => id)).toEqual(['soon', 'late'])
   })
 })
 

@@ -6,7 +6,6 @@
  */
 import {
   assert,
-  DURABILITY_CLASSES,
   type DurabilityClass,
   type Incarnation,
   isTenaxError,
@@ -17,7 +16,6 @@ import {
 } from '@tenax/kernel'
 import { abandonFile, EngineError, type SqliteFile } from '@tenax/sqlite'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
-import { TENANT_META_ROW, TENANT_META_SQL } from './tenant-schema.ts'
 
 /** Where a tenant's data is, as the catalog records it. */
 export type PlacementState = 'creating' | 'warm' | 'importing' | 'deleting'
@@ -43,43 +41,6 @@ export interface Intent {
   readonly file: string
 }
 
-/** Format of the tables below. */
-export const CATALOG_FORMAT = 1
-
-/** Tables of a new catalog. It is journaled like a tenant, and has the same row of its own. */
-export const CATALOG_SCHEMA: readonly string[] = [
-  TENANT_META_SQL,
-  TENANT_META_ROW,
-  `CREATE TABLE catalog_meta (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    format INTEGER NOT NULL CHECK (format >= 1),
-    shard INTEGER NOT NULL CHECK (shard >= 0)
-  ) STRICT`,
-  `CREATE TABLE tenant (
-    id TEXT PRIMARY KEY CHECK (id GLOB '[a-z0-9]*' AND id NOT GLOB '*[^a-z0-9_-]*' AND length(id) <= 63),
-    incarnation TEXT NOT NULL UNIQUE CHECK (length(incarnation) = 20 AND incarnation NOT GLOB '*[^a-z0-9]*'),
-    file TEXT NOT NULL CHECK (length(file) = 20 AND file NOT GLOB '*[^a-z0-9]*'),
-    state TEXT NOT NULL CHECK (state IN ('creating', 'warm', 'importing', 'deleting')),
-    suspended_at_ms INTEGER,
-    quarantine_reason TEXT CHECK (length(quarantine_reason) <= ${REASON_CHARS_MAX}),
-    created_at_ms INTEGER NOT NULL,
-    durability TEXT NULL CHECK (durability IN (${DURABILITY_CLASSES.map((name) => `'${name}'`).join(', ')})),
-    wake_at_ms INTEGER
-  ) STRICT, WITHOUT ROWID`,
-  `CREATE TABLE intent (
-    tenant_id TEXT PRIMARY KEY,
-    verb TEXT NOT NULL CHECK (verb IN ('create', 'import', 'delete')),
-    incarnation TEXT NOT NULL CHECK (length(incarnation) = 20),
-    file TEXT NOT NULL CHECK (length(file) = 20),
-    created_at_ms INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID`,
-  `CREATE TABLE tombstone (
-    incarnation TEXT PRIMARY KEY,
-    tenant_id TEXT NOT NULL,
-    deleted_at_ms INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID`,
-]
-
 /** What a catalog needs of the way its changes become durable. */
 export interface CatalogJournal {
   settled(): Promise<void>
@@ -99,6 +60,7 @@ export function catalogIncarnation(shard: number): Incarnation {
   return incarnation
 }
 
+const IS_SERVING = "state = 'warm' AND suspended_at_ms IS NULL AND quarantine_reason IS NULL"
 const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms, durability'
 
 /** What a catalog is made of. */
@@ -244,6 +206,24 @@ export class Catalog {
     return this.#change(() =>
       this.#one('UPDATE tenant SET durability = ? WHERE id = ? RETURNING id', [durability ?? null, id]),
     )
+  }
+
+  /** Says when somebody should look at the tenant next; undefined: never. What is said already is not written again. */
+  setWake(id: TenantId, wakeAtMs: number | undefined): Promise<void> {
+    const atMs = wakeAtMs === undefined ? null : BigInt(wakeAtMs)
+    const known = this.#file.engine('SELECT wake_at_ms FROM tenant WHERE id = ?').get([id])
+    if (known === undefined || known[0] === atMs) return this.#journal.settled()
+    return this.#change(() => this.#one('UPDATE tenant SET wake_at_ms = ? WHERE id = ? RETURNING id', [atMs, id]))
+  }
+
+  /** The tenants that serve and are to be looked at by `nowMs`, earliest first, at most `limit`, with their times. */
+  due(nowMs: number, limit: number): { readonly id: TenantId; readonly wakeAtMs: number }[] {
+    return this.#file
+      .engine(
+        `SELECT id, wake_at_ms FROM tenant WHERE wake_at_ms <= ? AND ${IS_SERVING} ORDER BY wake_at_ms, id LIMIT ?`,
+      )
+      .all([BigInt(nowMs), BigInt(limit)])
+      .map(([id, wakeAtMs]) => ({ id: parseTenantId(id), wakeAtMs: Number(wakeAtMs) }))
   }
 
   quarantine(id: TenantId, incarnation: Incarnation, reason: string): Promise<void> {

@@ -19,7 +19,7 @@ import {
   HANDLE_QUEUE_MAX,
   WAIT_MS_MAX,
 } from './limits.ts'
-import { prepareInTime, runAlone, uninterruptible } from './operations.ts'
+import { prepareInTime, runAlone, runEngine, uninterruptible } from './operations.ts'
 import type { DisposalReason, Poolable } from './pool-port.ts'
 import { type EndTurn, Turns } from './turns.ts'
 
@@ -117,6 +117,19 @@ export class Handle implements Poolable {
     const context = { file: this.file, clock: this.clock, onLate: () => reject(uninterruptible()) }
     this.exclusively(async () => runAlone(context, await prepareInTime(context, text), bindings)).then(resolve, reject)
     return promise
+  }
+
+  /**
+   * Runs `body` in a transaction of the engine's own and commits it, with its number. `body` is synchronous; when it throws,
+   * nothing of it has happened. Resolves when it is committed, which is not yet durable: see {@link settled}.
+   */
+  commit<T>(body: (file: SqliteFile) => T): Promise<T> {
+    return this.exclusively(() => runEngine(this, body))
+  }
+
+  /** Runs `body`, which only reads, while nothing else runs on this file. */
+  read<T>(body: (file: SqliteFile) => T): Promise<T> {
+    return this.exclusively(async () => body(this.file))
   }
 
   /** Runs `body` while nothing else runs on this file, then looks after the WAL. */

@@ -31,10 +31,16 @@ const HEADER_BYTES = 100
 export interface CheckedImport {
   readonly connection: EngineConnection
   readonly isExport: boolean
+  /** True when it has the tables that others keep in tenants' files. */
+  readonly hasTables: boolean
 }
 
 /** Opens and checks the file at `path`. Throws TenaxError `import_invalid` with a `reason`; the file is then closed. */
-export async function checkImport(driver: EngineDriver, path: string): Promise<CheckedImport> {
+export async function checkImport(
+  driver: EngineDriver,
+  path: string,
+  tables: readonly string[] = [],
+): Promise<CheckedImport> {
   await checkHeader(path)
   const connection = driver.open(path)
   try {
@@ -44,10 +50,10 @@ export async function checkImport(driver: EngineDriver, path: string): Promise<C
     if (encoding !== 'UTF-8') throw invalid('encoding', `the database is ${String(encoding)}; only UTF-8 is taken`)
     // Definitions first: integrity_check asks the modules of virtual tables, and a module may read files.
     checkSchemaSize(connection)
-    const isExport = checkSchema(connection)
+    const { isExport, hasTables } = checkSchema(connection, tables)
     await checkIntegrity(connection)
     if (isExport) checkEngineRows(connection)
-    return { connection, isExport }
+    return { connection, isExport, hasTables }
   } catch (error) {
     connection.close()
     noteScratchClose()
@@ -79,7 +85,10 @@ async function checkIntegrity(connection: EngineConnection): Promise<void> {
   if (texts.length !== 1 || texts[0] !== 'ok') throw invalid('damaged', `integrity_check: ${texts.join('; ')}`)
 }
 
-function checkSchema(connection: EngineConnection): boolean {
+function checkSchema(
+  connection: EngineConnection,
+  tables: readonly string[],
+): Pick<CheckedImport, 'isExport' | 'hasTables'> {
   const rows = connection
     .prepare(
       'SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema',
@@ -92,22 +101,25 @@ function checkSchema(connection: EngineConnection): boolean {
       (isReservedName(name) && !isVectorShadow(name, vectors)) ||
       (isReservedName(table) && !isVectorShadow(table, vectors)),
   )
-  const expected = new Map([
-    ['tenax_meta', TENANT_META_SQL],
-    ['tenax_migration', TENANT_MIGRATION_SQL],
-    ['tenax_idempotency', TENANT_IDEMPOTENCY_SQL],
-  ])
-  const own = reserved.filter(([type, name = '', , sql]) => type === 'table' && expected.get(name) === sql)
+  const own = reserved.filter(([, , , sql = '']) => OWN_SQL.includes(sql))
+  const others = reserved.filter(([, , , sql = '']) => tables.includes(sql))
+  const owners = new Set([...own, ...others].map(([, name]) => name))
   const automatic = reserved.filter(
-    ([type, name = '', table = '']) => isAutomaticIndex(type, name) && expected.has(table),
+    ([type, name = '', table = '']) => isAutomaticIndex(type, name) && owners.has(table),
   )
-  if (own.length + automatic.length !== reserved.length || (own.length > 0 && own.length !== expected.size)) {
-    const foreign = reserved.find((row) => !own.includes(row) && !automatic.includes(row)) ?? reserved[0]
+  const known = [...own, ...others, ...automatic]
+  const isExport = own.length === OWN_SQL.length
+  const hasTables = others.length > 0
+  const isWhole = (isExport || known.length === 0) && (!hasTables || others.length === tables.length)
+  if (known.length !== reserved.length || !isWhole) {
+    const foreign = reserved.find((row) => !known.includes(row)) ?? reserved[0]
     throw invalid('reserved_name', `the file has an object "${foreign?.[1] ?? ''}", a name that belongs to the engine`)
   }
   for (const row of rows) if (!reserved.includes(row)) checkDefinition(row, vectors)
-  return own.length > 0
+  return { isExport, hasTables }
 }
+
+const OWN_SQL: readonly string[] = [TENANT_META_SQL, TENANT_MIGRATION_SQL, TENANT_IDEMPOTENCY_SQL]
 
 function isAutomaticIndex(type: string | undefined, name: string): boolean {
   return type === 'index' && name.startsWith('sqlite_autoindex_')

@@ -24,3 +24,4 @@ export {
   type TenancySettings,
   type TenantStats,
 } from './tenancy.ts'
+export type { EngineTables } from './tenant-schema.ts'

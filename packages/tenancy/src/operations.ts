@@ -176,6 +176,23 @@ async function performPragma(file: SqliteFile, pragma: SettingPragma): Promise<E
   return { result: NO_ROWS, wrote: pragma.action !== 'set_switch' }
 }
 
+/** One transaction of the engine's own: `body` is synchronous, and all of it is rolled back when it throws. */
+export async function runEngine<T>(
+  context: Pick<OperationContext, 'file' | 'clock'>,
+  body: (file: SqliteFile) => T,
+): Promise<T> {
+  const { file } = context
+  await beginPatiently(context, 'immediate')
+  try {
+    const value = body(file)
+    await commit(file, true)
+    return value
+  } catch (error) {
+    file.rollback()
+    throw error
+  }
+}
+
 /** One transaction of one operation. The LSN goes up with every commit that changed the file. */
 async function inTransaction(context: OperationContext, body: () => Promise<Executed>): Promise<SqlResult> {
   const { file } = context

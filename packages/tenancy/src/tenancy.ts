@@ -1,6 +1,5 @@
 /**
- * Tenancy: the tenants of one data directory and everything that happens to them. This class holds the parts together and
- * keeps one lifecycle verb per tenant at a time; each verb stands in a module of its own.
+ * Tenancy: the tenants of one data directory. It keeps one lifecycle verb per tenant at a time; each has a module of its own.
  */
 import {
   type Clock,
@@ -42,7 +41,7 @@ import type { PoolSettings, PoolStats } from './pool-port.ts'
 import { Quarantine, type QuarantineEvent, suspended } from './quarantine.ts'
 import type { ShardRecovery } from './recovery.ts'
 import { Session } from './session.ts'
-import { TENANT_SCHEMA } from './tenant-schema.ts'
+import { type EngineTables, TENANT_SCHEMA } from './tenant-schema.ts'
 
 /** Settings of tenancy: data, not components. */
 export interface TenancySettings {
@@ -55,6 +54,8 @@ export interface TenancySettings {
   /** Length of the ledger on disk above which those who hold its oldest segment are checkpointed. */
   readonly ledgerBytesMax: number
   readonly migrations: readonly Migration[]
+  /** What others keep in tenants' files. Default: nothing. */
+  readonly tables?: EngineTables
   /** Class of tenants that have none of their own. Default `local`. */
   readonly durability?: DurabilityClass
 }
@@ -232,6 +233,19 @@ export class Tenancy {
 
   count(): number {
     return this.#context.directory.count()
+  }
+
+  /**
+   * Says when somebody should look at the tenant next (0: as soon as there is a host; undefined: never). It is in the ledger
+   * before anything that is committed after this call; resolves when it is durable.
+   */
+  setWake(id: TenantId, wakeAtMs: number | undefined): Promise<void> {
+    return this.#context.directory.setWake(id, wakeAtMs)
+  }
+
+  /** Tenants that serve and are to be looked at by `nowMs`, earliest first, at most `limit`. */
+  dueTenants(nowMs: number, limit: number): { readonly id: TenantId; readonly wakeAtMs: number }[] {
+    return this.#context.directory.due(nowMs, limit)
   }
 
   poolStats(): PoolStats {

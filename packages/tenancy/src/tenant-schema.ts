@@ -45,6 +45,17 @@ export const TENANT_IDEMPOTENCY_SQL = `CREATE TABLE tenax_idempotency (
 /** The row of a file that has no name yet. */
 export const TENANT_META_ROW = `INSERT INTO tenax_meta VALUES (1, ${TENANT_FORMAT}, '', '', 0, 0, NULL, NULL)`
 
+/**
+ * Tables that another part keeps in tenants' files under names that begin with `tenax_`. It makes them itself, in a file that
+ * needs them; an import that has them is taken when they are these to the letter.
+ */
+export interface EngineTables {
+  /** `CREATE TABLE|INDEX|VIEW tenax_…` statements. */
+  readonly definitions: readonly string[]
+  /** Run on the copy of an import that has the tables, before it becomes a tenant. */
+  readonly onImport: readonly string[]
+}
+
 /** Everything a new tenant file holds. */
 export const TENANT_SCHEMA: readonly string[] = [
   TENANT_META_SQL,

@@ -8,6 +8,8 @@ import { guard } from './guard.ts'
 import { cursor, pipeline } from './hrana-routes.ts'
 import { query } from './query-route.ts'
 import { catalogGate, tenantGate } from './reply-gate.ts'
+import { routeLabel } from './route-label.ts'
+import { eventRoutes, runRoutes } from './run-routes.ts'
 import { tenantRoutes } from './tenant-routes.ts'
 
 /** The whole HTTP face of one host. */
@@ -51,6 +53,8 @@ function addTenantFace(app: Hono<AppEnvironment>, parts: HostParts): void {
     app.post(`/t/:id/${version}/pipeline`, (context) => pipeline(parts, context))
   }
   app.post('/t/:id/v3/cursor', (context) => cursor(parts, context))
+  app.route('/t/:id/runs', runRoutes(parts))
+  app.route('/t/:id/events', eventRoutes(parts))
 }
 
 /** A client whose URL lacks its final slash posts to `/t/v2/pipeline`. */
@@ -64,7 +68,7 @@ function observe({ metrics, settings }: HostParts): MiddlewareHandler<AppEnviron
   return async (context, next) => {
     const startMs = settings.clock.monotonicMs()
     await next()
-    metrics.observeRequest(routeOf(context.req.path), context.res.status, settings.clock.monotonicMs() - startMs)
+    metrics.observeRequest(routeLabel(context.req.path), context.res.status, settings.clock.monotonicMs() - startMs)
   }
 }
 
@@ -79,19 +83,3 @@ function serving(parts: HostParts): MiddlewareHandler<AppEnvironment> {
     context.res = answerFailure(parts, hostFailed(), context)
   }
 }
-
-/** The path with ids taken out: few label values, and none that a caller can invent. */
-function routeOf(path: string): string {
-  const parts = path.split('/')
-  if (parts[1] === 't' && parts.length > 3)
-    return KNOWN_FACES.has(parts.slice(3).join('/')) ? `/t/:id/${parts.slice(3).join('/')}` : 'other'
-  if (parts[1] === 'v1' && parts[2] === 'tenants') {
-    if (parts.length <= 4) return parts.length === 3 ? '/v1/tenants' : '/v1/tenants/:id'
-    return KNOWN_VERBS.has(parts[4] ?? '') ? `/v1/tenants/:id/${parts[4]}` : 'other'
-  }
-  return KNOWN_PATHS.has(path) ? path : 'other'
-}
-
-const KNOWN_FACES: ReadonlySet<string> = new Set(['query', 'v2', 'v3', 'v2/pipeline', 'v3/pipeline', 'v3/cursor'])
-const KNOWN_VERBS: ReadonlySet<string> = new Set(['suspend', 'resume', 'stats', 'durability', 'export', 'import'])
-const KNOWN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics', '/v1/openapi.json'])

@@ -1,8 +1,10 @@
 /** What routes work with, and the types of Hono's context in this app. */
+import type { Workflows } from '@tenax/engine'
 import type { Gate, Tenancy } from '@tenax/tenancy'
 import type { Context } from 'hono'
 import type { Metrics } from '../metrics.ts'
 import type { HostSettings } from '../options.ts'
+import type { ResultWaits } from '../result-waits.ts'
 import type { ByteBudget } from '../stored-texts.ts'
 import type { Streams } from '../streams.ts'
 
@@ -10,6 +12,8 @@ import type { Streams } from '../streams.ts'
 export interface HostParts {
   readonly tenancy: Tenancy
   readonly streams: Streams
+  readonly workflows: Workflows
+  readonly waits: ResultWaits
   readonly settings: HostSettings
   readonly metrics: Metrics
   /** What JSON bodies that are being read may still take. */

@@ -22,6 +22,20 @@ export function idempotencyKeyOf(
   route: 'query' | 'pipeline',
   body: unknown,
 ): IdempotencyKey | undefined {
+  const key = headerKeyOf(context)
+  if (key === undefined) return undefined
+  const requestHash = createHash('sha256')
+    .update(`${route}\n${JSON.stringify(body)}`)
+    .digest('hex')
+  return { key, requestHash }
+}
+
+/**
+ * The key in the header, if there is one.
+ *
+ * @throws TenaxError `argument_invalid`
+ */
+export function headerKeyOf(context: AppContext): string | undefined {
   const key = context.req.header(IDEMPOTENCY_HEADER)
   if (key === undefined) return undefined
   if (key.length > IDEMPOTENCY_KEY_CHARS_MAX || !/^[\x20-\x7e]+$/.test(key)) {
@@ -29,10 +43,7 @@ export function idempotencyKeyOf(
       hint: `1 to ${IDEMPOTENCY_KEY_CHARS_MAX} characters of printable ASCII: a random id, new for each request`,
     })
   }
-  const requestHash = createHash('sha256')
-    .update(`${route}\n${JSON.stringify(body)}`)
-    .digest('hex')
-  return { key, requestHash }
+  return key
 }
 
 /** The answer with a reply that is kept. */

@@ -8,6 +8,7 @@ import {
   parseBody,
   parseSearchParams,
   patchTenantBodySchema,
+  type ReleaseReceipt,
   type TenantDurability,
   type TenantResource,
   type TenantStats,
@@ -22,7 +23,7 @@ const JSON_HEADERS = { 'content-type': 'application/json' }
 
 /** Routes below `/v1/tenants`. */
 export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
-  const { tenancy } = parts
+  const { tenancy, workflows } = parts
   const app = new Hono<AppEnvironment>()
   app.post('/', async (context) => {
     const { id, durability } = parseBody(createTenantBodySchema, await readJson(parts, context))
@@ -45,6 +46,10 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
   })
   app.post('/:id/suspend', async (context) => context.json(resourceOf(await tenancy.suspend(idOf(context)))))
   app.post('/:id/resume', async (context) => context.json(resourceOf(await tenancy.resume(idOf(context)))))
+  app.post('/:id/workflows/release', async (context) => {
+    const receipt: ReleaseReceipt = { released: await workflows.release(idOf(context)) }
+    return context.json(receipt)
+  })
   app.get('/:id/stats', async (context) => context.json(await statsOf(parts, context)))
   app.get('/:id/export', (context) => streamExport(parts, { id: idOf(context), method: context.req.method }))
   app.put('/:id/import', async (context) => {

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { type Clock, type Incarnation, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, makeTemplate, SqliteFile, type SqliteFileSettings, writeNewFile } from '@tenax/sqlite'
-import { CATALOG_FORMAT, CATALOG_SCHEMA, Catalog, catalogIncarnation, type TenantRecord } from '../catalog.ts'
+import { Catalog, catalogIncarnation, type TenantRecord } from '../catalog.ts'
+import { CATALOG_FORMAT, CATALOG_SCHEMA } from '../catalog-schema.ts'
 import { attachJournal } from '../durability/attach-journal.ts'
 import type { HostLedger } from '../durability/host-ledger.ts'
 import type { DataDirectory } from './data-directory.ts'
@@ -94,6 +95,19 @@ export class Directory {
       .flatMap((catalog) => catalog.list({ afterId, prefix, limit: wanted }))
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .slice(0, wanted)
+  }
+
+  /** Says when somebody should look at the tenant next. It is made when this returns; resolves when it is durable. */
+  setWake(id: TenantId, wakeAtMs: number | undefined): Promise<void> {
+    return this.catalogOf(id).setWake(id, wakeAtMs)
+  }
+
+  /** Tenants that serve and are to be looked at by `nowMs`, earliest first, at most `limit`. */
+  due(nowMs: number, limit: number): { readonly id: TenantId; readonly wakeAtMs: number }[] {
+    return this.#catalogs
+      .flatMap((catalog) => catalog.due(nowMs, limit))
+      .sort((a, b) => a.wakeAtMs - b.wakeAtMs)
+      .slice(0, limit)
   }
 
   count(): number {

@@ -46,7 +46,8 @@ async function takeFile(context: VerbContext, id: TenantId, upload: string): Pro
   const { directory, data, components } = context
   const catalog = directory.catalogOf(id)
   await undoLeft(catalog, data.layout, id)
-  const { connection, isExport } = await checkImport(components.driver, upload)
+  const tables = context.settings.tables?.definitions
+  const { connection, isExport, hasTables } = await checkImport(components.driver, upload, tables)
   const existing = catalog.get(id)
   if (existing !== undefined && existing.state !== 'warm') {
     connection.close()
@@ -60,7 +61,7 @@ async function takeFile(context: VerbContext, id: TenantId, upload: string): Pro
     refuseIfTooLarge(connection, context)
     if (existing === undefined) await catalog.beginNew(newRecord(id, name, 'importing', nowMs), intent)
     else await catalog.beginReplace(intent, nowMs)
-    await rebuild(context, connection, { intent, isExport })
+    await rebuild(context, connection, { intent, isExport, hasTables })
     await migrateRebuilt(context, intent)
     await swap(context, intent, existing)
   } catch (error) {
@@ -87,9 +88,9 @@ function refuseIfTooLarge(connection: EngineConnection, { settings }: VerbContex
 }
 
 async function rebuild(
-  { directory, data, components, ledger }: VerbContext,
+  { directory, data, components, ledger, settings }: VerbContext,
   connection: EngineConnection,
-  { intent, isExport }: { intent: Intent; isExport: boolean },
+  { intent, isExport, hasTables }: { intent: Intent; isExport: boolean; hasTables: boolean },
 ): Promise<void> {
   const { shard } = directory.catalogOf(intent.tenantId)
   await makeTenantDirectory(data.layout, shard, intent)
@@ -99,6 +100,7 @@ async function rebuild(
       if (!isExport) for (const sql of TENANT_SCHEMA) rebuilt.prepare(sql).get()
       // A stranger's replies are nobody's: they would be answered without a look, to whoever hits upon their keys.
       rebuilt.prepare('DELETE FROM tenax_idempotency').get()
+      if (hasTables) for (const sql of settings.tables?.onImport ?? []) rebuilt.prepare(sql).get()
       rewriteIdentity(
         rebuilt,
         { incarnation: intent.incarnation, lineage: newLineage(components.randomId) },

@@ -1,0 +1,80 @@
+/** `tenax runs explain`: what a run waits for, since when, and what would move it. */
+import type { RunDetail, RunWait } from '@tenax/client'
+import { type CommandContext, print, printJson } from '../io.ts'
+import { escapeControls, formatFields } from '../table.ts'
+import { shownStatus } from './run-commands.ts'
+
+/** `runs explain`. */
+export async function explainRun(context: CommandContext, tenant: string, id: string): Promise<void> {
+  const run = await context.client.tenant(tenant).runs.get(id)
+  const waitsFor = run.waitsFor.map((wait) => ({ ...wait, movedBy: movedBy(tenant, run, wait) }))
+  const nextWakeAt = earliest(run.waitsFor)
+  if (context.json) {
+    const { status, blockedReason, cancelRequestedAt, endedAt, error } = run
+    printJson(context.io, { id, status, blockedReason, cancelRequestedAt, endedAt, error, nextWakeAt, waitsFor })
+    return
+  }
+  print(context.io, escapeControls(headline(run)))
+  for (const wait of waitsFor) {
+    print(context.io, '')
+    print(context.io, escapeControls(wait.text))
+    for (const line of formatFields(waitFields(wait))) print(context.io, `  ${line}`)
+  }
+  if (nextWakeAt !== null) print(context.io, `\nnext wake ${nextWakeAt}`)
+}
+
+function headline(run: RunDetail): string {
+  const { id, workflow, endedAt, error, successor } = run
+  const head = `run ${id} of workflow ${workflow} is ${shownStatus(run)}`
+  if (endedAt === null) return head
+  const why = error === null ? '' : `: ${error.code}: ${error.message}`
+  const next = successor === null ? '' : `; it goes on as run ${successor}`
+  return `${head} since ${endedAt}${why}${next}. Nothing moves it any more`
+}
+
+function waitFields(wait: RunWait & { readonly movedBy: string }): (readonly [string, string])[] {
+  const { since, step, attempts, error, dueAt } = wait
+  const fields: (readonly [string, string | null])[] = [
+    ['since', since],
+    ['step', step],
+    ['wakes', dueAt],
+    ['attempts', attempts === null || attempts === 0 ? null : String(attempts)],
+    ['last error', error === null ? null : `${error.code}: ${error.message}`],
+    ['moved by', wait.movedBy],
+  ]
+  return fields.flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]))
+}
+
+/** What somebody could do, or what has to happen. */
+function movedBy(tenant: string, run: RunDetail, wait: RunWait): string {
+  switch (wait.type) {
+    case 'event':
+      return `tenax events send ${tenant} ${word(wait.event)} '<payload>'${wait.key === null ? '' : ` --for ${word(wait.key)}`}`
+    case 'child':
+      return `the end of that run: tenax runs explain ${tenant} ${word(wait.run)}`
+    case 'time':
+      return `time, or tenax runs cancel ${tenant} ${word(run.id)}`
+    case 'step':
+      return wait.error === null ? 'the end of the attempt' : 'an attempt that succeeds, or the last one that fails'
+    case 'turn':
+      return 'the host: nothing is missing'
+    case 'operator':
+      return blockedMove(tenant, wait.text)
+  }
+}
+
+/** One word of a shell, whatever a tenant has put into it. */
+function word(text: string | null): string {
+  if (text !== null && /^[\w.:@/-]+$/.test(text)) return text
+  return `'${(text ?? '').replaceAll("'", "'\\''")}'`
+}
+
+function blockedMove(tenant: string, text: string): string {
+  if (text.includes('workflow_changed')) return 'code that asks for what is recorded: bring it back, or use patched()'
+  if (text.includes('workflow_unknown')) return 'a server that loads the workflow: name it in tenax.config.ts'
+  return `tenax runs release ${tenant}, once no other copy of the tenant works on`
+}
+
+function earliest(waits: readonly RunWait[]): string | null {
+  return waits.flatMap(({ dueAt }) => (dueAt === null ? [] : [dueAt])).toSorted()[0] ?? null
+}

@@ -1,0 +1,144 @@
+/** Runs and events of the server in memory: it keeps what it is told, and no workflow runs. */
+import { TenaxError } from '@tenax/kernel'
+import {
+  listRunsQuerySchema,
+  parseBody,
+  parseSearchParams,
+  type Run,
+  type RunDetail,
+  runDetailSchema,
+  runResultQuerySchema,
+  runResultSchema,
+  runSchema,
+  sendEventBodySchema,
+  startRunBodySchema,
+} from '@tenax/protocol'
+
+/** The runs of all tenants of a fake server. */
+export interface FakeRuns {
+  /** Changes a run as its workflow would have: its status, its steps, what it waits for. */
+  change(run: string, change: Partial<RunDetail>): void
+}
+
+/** A request below `/t/:id/runs` or `/t/:id/events`. */
+export interface FakeRunRequest {
+  readonly method: string
+  readonly tenantId: string
+  /** What stands behind `/t/:id/`. */
+  readonly path: readonly string[]
+  readonly headers: Headers
+  readonly searchParams: URLSearchParams
+  readonly body: unknown
+}
+
+interface KeptRun {
+  readonly tenantId: string
+  readonly key: string | undefined
+  detail: RunDetail
+}
+
+const AT = '2026-11-22T12:00:00.000Z'
+
+/** Runs by their ids, and the ids of events. */
+export class FakeRunStore implements FakeRuns {
+  readonly #runs = new Map<string, KeptRun>()
+  readonly #eventIds = new Set<string>()
+
+  change(run: string, change: Partial<RunDetail>): void {
+    const kept = this.#runs.get(run)
+    if (kept !== undefined) kept.detail = runDetailSchema.parse({ ...kept.detail, ...change })
+  }
+
+  /** Lets go of what is put aside; gives how many. */
+  release(tenantId: string): number {
+    const aside = [...this.#runs.values()].filter(
+      (run) => run.tenantId === tenantId && run.detail.blockedReason !== null,
+    )
+    for (const kept of aside) kept.detail = { ...kept.detail, blockedReason: null }
+    return aside.length
+  }
+
+  /** The answer to `request`. */
+  answer(request: FakeRunRequest): Response {
+    const [area, run, verb] = request.path
+    if (area === 'events') return this.#send(request)
+    if (run === undefined) return request.method === 'POST' ? this.#start(request) : this.#list(request)
+    const kept = this.#kept(request.tenantId, decodeURIComponent(run))
+    if (verb === undefined) return Response.json(kept.detail)
+    if (verb === 'result') {
+      parseSearchParams(runResultQuerySchema, request.searchParams)
+      return Response.json(runResultSchema.parse(kept.detail))
+    }
+    return endRun(kept, verb)
+  }
+
+  #start({ tenantId, headers, body }: FakeRunRequest): Response {
+    const {
+      workflow,
+      input = null,
+      id: named,
+      idempotencyKey,
+      startAt,
+      priority = 0,
+    } = parseBody(startRunBodySchema, body)
+    if (workflow === 'unknown') throw new TenaxError('workflow_unknown', `there is no workflow "${workflow}"`)
+    const key = idempotencyKey ?? headers.get('idempotency-key') ?? undefined
+    const known = [...this.#runs.values()].find(
+      (run) => run.tenantId === tenantId && (run.detail.id === named || (key !== undefined && run.key === key)),
+    )
+    if (known !== undefined) return accepted(runSchema.parse(known.detail), false)
+    const id = named ?? `run-${this.#runs.size + 1}`
+    const times = { createdAt: AT, startAt: startAt ?? AT, startedAt: null, endedAt: null, cancelRequestedAt: null }
+    const detail: RunDetail = {
+      ...{ id, workflow, version: null, status: 'queued', priority, ...times, blockedReason: null },
+      ...{ parent: null, predecessor: null, successor: null, input, output: null, error: null, values: {} },
+      ...{ steps: [], stepCount: 0, waitsFor: [] },
+    }
+    this.#runs.set(id, { tenantId, key, detail })
+    return accepted(runSchema.parse(detail), true)
+  }
+
+  #list({ tenantId, searchParams }: FakeRunRequest): Response {
+    const { status, workflow, cursor, limit } = parseSearchParams(listRunsQuerySchema, searchParams)
+    const runs = [...this.#runs.values()]
+      .filter((run) => run.tenantId === tenantId)
+      .map(({ detail }) => runSchema.parse(detail))
+      .filter((run) => status === undefined || run.status === status)
+      .filter((run) => workflow === undefined || run.workflow === workflow)
+      .reverse()
+    const from = cursor === undefined ? 0 : runs.findIndex(({ id }) => id === cursor) + 1
+    const page = runs.slice(from, from + limit)
+    return Response.json({ runs: page, nextCursor: runs.length > from + limit ? (page.at(-1)?.id ?? null) : null })
+  }
+
+  #send({ tenantId, headers, body }: FakeRunRequest): Response {
+    const { id: member, run } = parseBody(sendEventBodySchema, body)
+    if (run !== undefined) refuseEnded(this.#kept(tenantId, run))
+    const id = member ?? headers.get('idempotency-key') ?? `event-${this.#eventIds.size + 1}`
+    const isNew = !this.#eventIds.has(id)
+    this.#eventIds.add(id)
+    return accepted({ id, receivedAt: AT }, isNew)
+  }
+
+  #kept(tenantId: string, run: string): KeptRun {
+    const kept = this.#runs.get(run)
+    if (kept?.tenantId === tenantId) return kept
+    throw new TenaxError('run_not_found', `there is no run "${run}"`, { hint: 'list them' })
+  }
+}
+
+function endRun(kept: KeptRun, verb: string): Response {
+  refuseEnded(kept)
+  if (verb === 'cancel') kept.detail = { ...kept.detail, cancelRequestedAt: AT }
+  else if (verb === 'terminate') kept.detail = { ...kept.detail, status: 'terminated', endedAt: AT, waitsFor: [] }
+  else throw new TenaxError('route_not_found', 'there is no such route')
+  return Response.json(runSchema.parse(kept.detail))
+}
+
+function refuseEnded({ detail }: KeptRun): void {
+  if (detail.endedAt !== null) throw new TenaxError('run_ended', `run "${detail.id}" has ended`)
+}
+
+function accepted(body: Run | { readonly id: string; readonly receivedAt: string }, isNew: boolean): Response {
+  return Response.json(body, { status: 202, headers: isNew ? {} : { 'idempotency-replayed': 'true' } })
+}

@@ -1,0 +1,191 @@
+/**
+ * Commits of the engine to one tenant. What is submitted while a commit is under way goes together into the next one, each
+ * in a savepoint of its own, so that one that is refused is refused alone. When SQLite ends the whole transaction by itself,
+ * nothing of it has happened, and each runs again alone (LEDGER C1).
+ */
+import { type Incarnation, isTenaxError, sleep, type TenantId } from '@tenax/kernel'
+import type { SqliteFile } from '@tenax/sqlite'
+import { Gate, type Handle } from '@tenax/tenancy'
+import { COMMIT_JOBS_MAX, COMMIT_MS_MAX, TURN_TRIES_MAX, TURN_WAIT_MS } from './limits.ts'
+import type { Committed, EngineParts } from './parts.ts'
+import { type Effects, newEffects } from './store/announcement.ts'
+import { StaleRun } from './store/turn-record.ts'
+import { TransactionEnded } from './tx.ts'
+
+type Body = (file: SqliteFile, effects: Effects) => unknown
+
+interface Job {
+  readonly body: Body
+  readonly heard: (value: unknown) => void
+  readonly resolve: (committed: Committed<unknown>) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** What came of a job inside the transaction. */
+type JobEnd = { readonly type: 'done'; readonly value: unknown } | { readonly type: 'refused'; readonly error: unknown }
+
+/** What the queue's owner adds to every commit, and hears of it. */
+export interface CommitOwner<B> {
+  readonly tenant: TenantId
+  /** Before the tenant is asked to commit. */
+  beforeCommit(): void
+  /** First in every commit. */
+  open(file: SqliteFile, incarnation: Incarnation): void
+  /** Last in every commit. */
+  close(file: SqliteFile): B
+  /** Behind the commit, before anybody who submitted something hears of it. */
+  committed(closing: B, effects: Effects, committed: Omit<Committed<void>, 'value'>): void
+  /** A commit failed for no fault of what it carried: everything in memory may be ahead of the record (WORKFLOWS 10). */
+  failed(error: unknown): void
+}
+
+class BatchLost extends Error {}
+
+/** The queue of one tenant. */
+export class CommitQueue<B> {
+  readonly #parts: EngineParts
+  readonly #owner: CommitOwner<B>
+  #jobs: Job[] = []
+  #isBusy = false
+  /** How often in a row there was no turn for a commit. */
+  #refusedCount = 0
+
+  constructor(parts: EngineParts, owner: CommitOwner<B>) {
+    this.#parts = parts
+    this.#owner = owner
+  }
+
+  get isIdle(): boolean {
+    return !this.#isBusy && this.#jobs.length === 0
+  }
+
+  /** Runs `body` in a commit. Rejects with what it was refused for, or with what the commit failed with. */
+  submit<T>(body: (file: SqliteFile, effects: Effects) => T, heard?: (value: T) => void): Promise<Committed<T>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Committed<T>>()
+    this.#jobs.push({
+      body,
+      heard: (value) => heard?.(value as T),
+      resolve: (committed) => resolve(committed as Committed<T>),
+      reject,
+    })
+    if (!this.#isBusy) void this.#drain()
+    return promise
+  }
+
+  /** Refuses whatever waits. */
+  refuse(error: unknown): void {
+    for (const { reject } of this.#jobs.splice(0)) reject(error)
+  }
+
+  async #drain(): Promise<void> {
+    this.#isBusy = true
+    while (this.#jobs.length > 0) await this.#commit(this.#jobs.splice(0, COMMIT_JOBS_MAX))
+    this.#isBusy = false
+  }
+
+  async #commit(batch: readonly Job[]): Promise<void> {
+    const effects = newEffects(this.#parts.clock.nowMs())
+    let refusal: unknown
+    let hasBegun = false
+    const alone = batch.length === 1
+    try {
+      this.#owner.beforeCommit()
+      const { ends, closing, ...committed } = await this.#parts.tenancy.use(this.#owner.tenant, (handle) =>
+        committedOn(handle, (file) => {
+          hasBegun = true
+          this.#owner.open(file, handle.record.incarnation)
+          const ends = this.#runAll(file, batch, effects, (error) => {
+            refusal = error
+          })
+          return { ends, closing: this.#owner.close(file) }
+        }),
+      )
+      this.#refusedCount = 0
+      this.#jobs.unshift(...batch.slice(ends.length))
+      for (const [index, end] of ends.entries()) if (end.type === 'done') batch[index]?.heard(end.value)
+      this.#owner.committed(closing, effects, committed)
+      for (const [index, end] of ends.entries()) {
+        if (end.type === 'done') batch[index]?.resolve({ value: end.value, ...committed })
+        else batch[index]?.reject(end.error)
+      }
+    } catch (error) {
+      if (refusal !== undefined && alone && refusal === error) return batch[0]?.reject(error)
+      if (!hasBegun && isBusy(error) && this.#refusedCount < TURN_TRIES_MAX) {
+        this.#refusedCount += 1
+        this.#jobs.unshift(...batch)
+        await sleep(this.#parts.clock, TURN_WAIT_MS)
+        return
+      }
+      if (error instanceof BatchLost) {
+        for (const job of batch) await this.#commit([job])
+        return
+      }
+      for (const { reject } of batch) reject(error)
+      this.refuse(error)
+      this.#owner.failed(error)
+    }
+  }
+
+  #runAll(file: SqliteFile, batch: readonly Job[], effects: Effects, refuse: (error: unknown) => void): JobEnd[] {
+    const startMs = this.#parts.clock.monotonicMs()
+    const ends: JobEnd[] = []
+    for (const { body } of batch) {
+      if (ends.length > 0 && this.#parts.clock.monotonicMs() - startMs >= COMMIT_MS_MAX) break
+      if (batch.length === 1) {
+        try {
+          ends.push({ type: 'done', value: body(file, effects) })
+        } catch (error) {
+          if (isRefusal(error)) refuse(error)
+          throw error
+        }
+      } else ends.push(runInSavepoint(file, body, effects))
+    }
+    return ends
+  }
+}
+
+async function committedOn<T>(
+  handle: Handle,
+  body: (file: SqliteFile) => T,
+): Promise<T & Omit<Committed<void>, 'value'>> {
+  const done = await handle.commit(body)
+  const gate = new Gate()
+  handle.showTo(gate)
+  const durable = handle.settled()
+  durable.catch(() => undefined) // heard where it is waited for
+  return { ...done, durable, leave: async () => (gate.isShut ? gate.leave() : undefined) }
+}
+
+const SAVEPOINT = 'tenax_run'
+
+function runInSavepoint(file: SqliteFile, body: Body, effects: Effects): JobEnd {
+  const known = { announcements: effects.announcements.length, notices: effects.notices.length }
+  file.savepoint('savepoint', SAVEPOINT)
+  try {
+    const value = body(file, effects)
+    file.savepoint('release', SAVEPOINT)
+    return { type: 'done', value }
+  } catch (error) {
+    if (!file.inTransaction) throw new BatchLost()
+    if (!isRefusal(error)) throw error
+    file.savepoint('rollback_to', SAVEPOINT)
+    file.savepoint('release', SAVEPOINT)
+    effects.announcements.length = known.announcements
+    effects.notices.length = known.notices
+    return { type: 'refused', error }
+  }
+}
+
+/** True when the tenant had no turn to give: nothing was begun, and it can be asked again. */
+export function isBusy(error: unknown): boolean {
+  return isTenaxError(error) && error.kind === 'overloaded'
+}
+
+/** True for what concerns only the job that threw it. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof StaleRun || error instanceof TransactionEnded) return true
+  if (!isTenaxError(error)) return false
+  return (
+    error.kind === 'invalid' || error.kind === 'not_found' || error.kind === 'conflict' || error.kind === 'too_large'
+  )
+}

@@ -1,0 +1,21 @@
+export type {
+  AnyWorkflow,
+  EngineEvent,
+  OutputRecord,
+  RunDetail,
+  RunPage,
+  RunQuery,
+  RunRecord,
+  RunStatus,
+  SendRequest,
+  Sent,
+  ShownError,
+  Started,
+  StartRequest,
+  StepRecord,
+  StepStatus,
+  WorkflowsOptions,
+} from './port.ts'
+export { RUN_STATUSES } from './port.ts'
+export { ENGINE_TABLES } from './tables.ts'
+export { Workflows } from './workflows.ts'

@@ -1,0 +1,28 @@
+/** Letting go of runs that were put aside: all that an import holds (WORKFLOWS 25), and those that changed code has blocked. */
+import type { SqliteFile } from '@tenax/sqlite'
+import { hasTables } from './runs.ts'
+import { int, numberIn } from './values.ts'
+
+/** True when a run of the tenant is put aside. */
+export function hasPutAside(file: SqliteFile): boolean {
+  if (!hasTables(file)) return false
+  return file.engine('SELECT 1 FROM tenax_run WHERE blocked_reason IS NOT NULL LIMIT 1').get() !== undefined
+}
+
+/** A run that was to start later still does; any other is claimed, and finds its own times in its record. */
+const RELEASE = `UPDATE tenax_run SET blocked_reason = NULL, blocked_code = NULL,
+  readiness = CASE WHEN started_at_ms IS NULL AND start_at_ms > ?1 THEN 0 ELSE 1 END,
+  wake_at_ms = CASE WHEN started_at_ms IS NULL AND start_at_ms > ?1 THEN start_at_ms END
+  WHERE number IN (SELECT number FROM tenax_run WHERE blocked_reason IS NOT NULL AND number > ?2 ORDER BY number LIMIT ?3)
+  RETURNING number`
+
+/** Releases the first `limit` runs behind `afterNumber`; gives their numbers. */
+export function releaseRuns(
+  file: SqliteFile,
+  { afterNumber, limit, nowMs }: { readonly afterNumber: number; readonly limit: number; readonly nowMs: number },
+): number[] {
+  return file
+    .engine(RELEASE)
+    .all([int(nowMs), int(afterNumber), int(limit)])
+    .map(([number]) => numberIn(number))
+}

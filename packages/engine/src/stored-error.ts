@@ -1,0 +1,85 @@
+/** Results and failures as they are stored: bounded, and never failing because of what they carry. */
+import { isTenaxError, messageOf, TenaxError } from '@tenax/kernel'
+import { NOT_AN_ERROR, type Outcome, type StoredError, UNNAMED_FAILURE, UNSERIALISABLE } from '@tenax/workflow/core'
+import { MESSAGE_CHARS_MAX, PAYLOAD_BYTES_MAX } from './limits.ts'
+
+/** Whether a failure is worth another attempt. */
+export interface Failure {
+  readonly error: StoredError
+  readonly isRetryable: boolean
+}
+
+/** What is stored of anything that was thrown. */
+export function failureOf(error: unknown, attempts: number): Failure {
+  if (!(error instanceof Error)) {
+    const data = jsonOf(error)
+    const stored = { code: NOT_AN_ERROR, message: `threw ${shown(error)}, which is no Error`, attempts }
+    return { error: data === undefined ? stored : { ...stored, data }, isRetryable: true }
+  }
+  const { code, data } = error as Error & { code?: unknown; data?: unknown }
+  const json = isTenaxError(error) ? jsonOf(error.details) : jsonOf(data)
+  const stored = {
+    code: typeof code === 'string' && /^\w[\w.-]{0,63}$/.test(code) ? code : UNNAMED_FAILURE,
+    message: messageOf(error).slice(0, MESSAGE_CHARS_MAX),
+    attempts,
+  }
+  return {
+    error: json === undefined ? stored : { ...stored, data: json },
+    isRetryable: error.name !== 'NonRetryableError',
+  }
+}
+
+/** JSON of what an error carries; nothing when JSON cannot hold it, or it is too long to be kept with an error. */
+function jsonOf(data: unknown): string | undefined {
+  try {
+    const json = data === undefined ? undefined : JSON.stringify(data)
+    return json !== undefined && json.length <= MESSAGE_CHARS_MAX ? json : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value).slice(0, 200)
+  return `a value of type ${value === null ? 'null' : typeof value}`
+}
+
+/** The outcome with this result; a failure when JSON cannot hold it, or it is too long. */
+export function outcomeOfResult(value: unknown, attempts: number): Outcome {
+  let json: string | undefined
+  try {
+    json = value === undefined ? undefined : JSON.stringify(value)
+  } catch (error) {
+    return failed(UNSERIALISABLE, `JSON cannot hold the result: ${messageOf(error)}`, attempts)
+  }
+  if (json === undefined && value !== undefined) {
+    return failed(UNSERIALISABLE, `JSON cannot hold a ${typeof value}`, attempts)
+  }
+  if (json !== undefined && isTooLong(json)) {
+    return failed('payload_too_large', `the result has more than ${PAYLOAD_BYTES_MAX} bytes of JSON`, attempts)
+  }
+  return { type: 'ok', json }
+}
+
+/** A failed outcome. */
+export function failed(code: string, message: string, attempts: number): Outcome {
+  return { type: 'error', error: { code, message, attempts } }
+}
+
+/** True for a JSON text over the limit. */
+export function isTooLong(json: string): boolean {
+  if (json.length * 3 <= PAYLOAD_BYTES_MAX) return false
+  return json.length > PAYLOAD_BYTES_MAX || Buffer.byteLength(json) > PAYLOAD_BYTES_MAX
+}
+
+/** The JSON text of something that a caller gave. Throws TenaxError `payload_too_large`, `argument_invalid`. */
+export function payloadOf(value: unknown, what: string): string | undefined {
+  const outcome = outcomeOfResult(value, 0)
+  if (outcome.type === 'ok') return outcome.json
+  const { code, message } = outcome.type === 'error' ? outcome.error : { code: 'cancelled', message: '' }
+  if (code !== 'payload_too_large') throw new TenaxError('argument_invalid', `the ${what} is no JSON: ${message}`)
+  throw new TenaxError('payload_too_large', `the ${what} has more than ${PAYLOAD_BYTES_MAX} bytes of JSON`, {
+    hint: 'keep bulk data in tables, and pass its key',
+    details: { bytesMax: PAYLOAD_BYTES_MAX },
+  })
+}

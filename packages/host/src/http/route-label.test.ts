@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { routeLabel } from './route-label.ts'
+
+test.each([
+  ['/t/acme/query', '/t/:id/query'],
+  ['/t/acme/v3/pipeline', '/t/:id/v3/pipeline'],
+  ['/t/acme/runs', '/t/:id/runs'],
+  ['/t/acme/runs/r1', '/t/:id/runs/:run'],
+  ['/t/acme/runs/r1/result', '/t/:id/runs/:run/result'],
+  ['/t/acme/runs/r1/terminate', '/t/:id/runs/:run/terminate'],
+  ['/t/acme/runs/r1/invented', 'other'],
+  ['/t/acme/runs/r1/cancel/x', 'other'],
+  ['/t/acme/events', '/t/:id/events'],
+  ['/t/acme/events/x', 'other'],
+  ['/v1/tenants', '/v1/tenants'],
+  ['/v1/tenants/acme', '/v1/tenants/:id'],
+  ['/v1/tenants/acme/stats', '/v1/tenants/:id/stats'],
+  ['/v1/tenants/acme/invented', 'other'],
+  ['/healthz', '/healthz'],
+  ['/t/acme', 'other'],
+  ['/', 'other'],
+])('%s counts as %s', (path, label) => {
+  expect(routeLabel(path)).toBe(label)
+})

@@ -1,0 +1,104 @@
+/** The named schemas of the OpenAPI document: those that parse the requests. */
+import { z } from 'zod'
+import { batchResultSchema, batchSchema } from './hrana/batch.ts'
+import { conditionShapeSchema } from './hrana/condition.ts'
+import { cursorEntrySchema, cursorRequestSchema } from './hrana/cursor.ts'
+import { describeResultSchema } from './hrana/describe.ts'
+import { pipelineReplySchema, pipelineRequestSchema } from './hrana/pipeline.ts'
+import { statementResultSchema, statementSchema } from './hrana/statement.ts'
+import { answeredHranaValueSchema, hranaValueSchema } from './hrana/value.ts'
+import { hranaErrorSchema, problemSchema } from './problem.ts'
+import { jsonArgSchema, jsonValueSchema, queryBodySchema, queryReplySchema } from './query.ts'
+import {
+  runDetailSchema,
+  runErrorSchema,
+  runPageSchema,
+  runResultSchema,
+  runSchema,
+  runStatusSchema,
+  sendEventBodySchema,
+  sentEventSchema,
+  startRunBodySchema,
+  stepSchema,
+  waitSchema,
+} from './runs.ts'
+import {
+  createTenantBodySchema,
+  deleteReceiptSchema,
+  durabilityClassSchema,
+  patchTenantBodySchema,
+  releaseReceiptSchema,
+  tenantDurabilitySchema,
+  tenantPageSchema,
+  tenantSchema,
+  tenantStateSchema,
+  tenantStatsSchema,
+} from './tenants.ts'
+
+const COMPONENTS = {
+  Problem: problemSchema,
+  Tenant: tenantSchema,
+  TenantState: tenantStateSchema,
+  TenantPage: tenantPageSchema,
+  TenantStats: tenantStatsSchema,
+  CreateTenantBody: createTenantBodySchema,
+  PatchTenantBody: patchTenantBodySchema,
+  TenantDurability: tenantDurabilitySchema,
+  DurabilityClass: durabilityClassSchema,
+  DeleteReceipt: deleteReceiptSchema,
+  ReleaseReceipt: releaseReceiptSchema,
+  QueryBody: queryBodySchema,
+  QueryArg: jsonArgSchema,
+  QueryReply: queryReplySchema,
+  QueryValue: jsonValueSchema,
+  StartRunBody: startRunBodySchema,
+  RunStatus: runStatusSchema,
+  RunError: runErrorSchema,
+  Run: runSchema,
+  RunResult: runResultSchema,
+  RunStep: stepSchema,
+  RunWait: waitSchema,
+  RunDetail: runDetailSchema,
+  RunPage: runPageSchema,
+  SendEventBody: sendEventBodySchema,
+  SentEvent: sentEventSchema,
+  HranaValue: hranaValueSchema,
+  HranaAnsweredValue: answeredHranaValueSchema,
+  HranaStatement: statementSchema,
+  HranaStatementResult: statementResultSchema,
+  HranaCondition: conditionShapeSchema,
+  HranaBatch: batchSchema,
+  HranaBatchResult: batchResultSchema,
+  HranaDescription: describeResultSchema,
+  HranaError: hranaErrorSchema,
+  HranaPipeline: pipelineRequestSchema,
+  HranaPipelineReply: pipelineReplySchema,
+  HranaCursor: cursorRequestSchema,
+  HranaCursorEntry: cursorEntrySchema,
+} satisfies Record<string, z.ZodType>
+
+/** The name of a schema in the document. */
+export type ComponentName = keyof typeof COMPONENTS
+
+/** Where the schema of this name stands. */
+export function componentUri(name: string): string {
+  return `#/components/schemas/${name}`
+}
+
+/** Clients write inputs and read replies; in both places the shape before any transform is the wire's shape. */
+export function componentSchemas(): Record<string, object> {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, schema] of Object.entries(COMPONENTS)) registry.add(schema, { id })
+  const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: componentUri, override: withoutTimePattern })
+  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutIdentity(schema)]))
+}
+
+/** `format` says it; the pattern of a date with its leap years is a page that nobody reads. */
+function withoutTimePattern({ jsonSchema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.format === 'date-time') delete jsonSchema.pattern
+}
+
+/** Inside a document, a schema is named by its place; `$schema` and `$id` would open a document of its own. */
+function withoutIdentity({ $schema: _schema, $id: _id, ...schema }: z.core.JSONSchema.BaseSchema): object {
+  return schema
+}

@@ -1,0 +1,6 @@
+export { idempotencyKeyOf } from './calls.ts'
+export { Execution } from './execution.ts'
+export { NOT_AN_ERROR, stepErrorOf, storedErrorOf, UNKNOWN_OUTCOME_CODES, UNNAMED_FAILURE } from './failures.ts'
+export type * from './history.ts'
+export { decodeJson, encodeJson, UNSERIALISABLE } from './json.ts'
+export type { ExecutionOptions, ExecutionPort } from './port.ts'

@@ -1,0 +1,34 @@
+/** Values as JSON text and back: what a body receives is always what JSON gives back (WORKFLOWS 4). */
+import { messageOf } from '@tenax/kernel'
+import { NonRetryableError } from '../errors.ts'
+
+/** The code of a value that JSON cannot hold. */
+export const UNSERIALISABLE = 'unserialisable'
+
+/**
+ * The JSON text of `value`; undefined for `undefined`.
+ *
+ * @throws NonRetryableError `unserialisable` for a BigInt, a cycle, a function or a symbol: trying again does not help.
+ */
+export function encodeJson(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const json = textOf(value)
+  if (json !== undefined) return json
+  throw new NonRetryableError(`JSON cannot hold a ${typeof value}`, { code: UNSERIALISABLE })
+}
+
+/** The value of a JSON text; `undefined` when there is none. */
+export function decodeJson(json: string | undefined): unknown {
+  return json === undefined ? undefined : JSON.parse(json)
+}
+
+function textOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    throw new NonRetryableError(`JSON cannot hold this value: ${messageOf(error)}`, {
+      code: UNSERIALISABLE,
+      cause: error,
+    })
+  }
+}
