@@ -9,8 +9,17 @@ export interface Failure {
   readonly isRetryable: boolean
 }
 
-/** What is stored of anything that was thrown. */
+/** What is stored of anything that was thrown. Never throws, whatever it is given. */
 export function failureOf(error: unknown, attempts: number): Failure {
+  try {
+    return read(error, attempts)
+  } catch {
+    const stored = { code: UNNAMED_FAILURE, message: 'threw an error that cannot be read', attempts }
+    return { error: stored, isRetryable: true }
+  }
+}
+
+function read(error: unknown, attempts: number): Failure {
   if (!(error instanceof Error)) {
     const data = jsonOf(error)
     const stored = { code: NOT_AN_ERROR, message: `threw ${shown(error)}, which is no Error`, attempts }

@@ -47,6 +47,20 @@ test('a thrown error that cannot be read ends its run, not the host', async () =
   })
 })
 
+test('what cannot even be asked what it is ends its run, not the host', async () => {
+  const { proxy, revoke } = Proxy.revocable(new Error('x'), {})
+  revoke()
+  expect(await failureOf(() => Promise.reject(proxy))).toMatchObject({ code: 'failed' })
+  const compensate = () => Promise.reject(proxy)
+  const driver = new Driver({
+    body: async (ctx) => {
+      await ctx.step('pay', () => 1, { compensate })
+      throw new Error('no')
+    },
+  })
+  expect((await driver.run()).state).toMatchObject({ type: 'stuck' })
+})
+
 test('a body that throws before its first promise fails like any other', async () => {
   const body: Body = () => {
     throw new Error('at once')

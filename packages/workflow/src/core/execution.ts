@@ -162,7 +162,7 @@ export class Execution implements ExecutionPort {
   }
 
   #thrown(error: unknown): Final {
-    if (error instanceof CancelledError && this.#machine.isCancelled) return { type: 'cancelled' }
+    if (this.#machine.isCancelled && isCancelledError(error)) return { type: 'cancelled' }
     return { type: 'failed', error: storedErrorOf(error) }
   }
 
@@ -221,6 +221,15 @@ const NOTHING: Omit<Turn, 'state'> = {
   outputs: [],
   patches: {},
   isCompensating: false,
+}
+
+/** False too for what cannot even be asked what it is, such as a revoked proxy. */
+function isCancelledError(error: unknown): boolean {
+  try {
+    return error instanceof CancelledError
+  } catch {
+    return false
+  }
 }
 
 /** What a body that returned has come to: its result as JSON, or a failure that says why there is none. */
