@@ -262,3 +262,24 @@ test('WORKFLOWS 8: a replay does not wait for ever', async () => {
     divergence: { recorded: 'operation 2: sleep "b#1"', asked: 'nothing behind operation 1' },
   })
 })
+
+test('a body whose own promise is rejected unheard fails, undoes what it did, and does the same when it is replayed', async () => {
+  const ran: string[] = []
+  const holder: { driver?: Driver } = {}
+  const driver = new Driver({
+    body: async (ctx) => {
+      const undo = async (inner: EmbeddedCtx) => void (await inner.step('refund', () => ran.push('refund')))
+      await ctx.step('pay', () => 1, { compensate: undo as never })
+      // The platform tells of it behind the microtasks that it happened in.
+      void ctx.step('count', () => 1).then(() => holder.driver?.execution.stray(new Error('unheard')))
+      await ctx.sleep('long', '1h')
+    },
+    crash: 'before each delivery',
+  })
+  holder.driver = driver
+  expect((await driver.run()).state).toMatchObject({
+    type: 'failed',
+    error: { code: 'unhandled_rejection', message: expect.stringContaining('unheard') },
+  })
+  expect(driver.performed).toEqual(['pay#1', 'count#1', 'compensate[pay%231]/refund#1'])
+})

@@ -97,6 +97,13 @@ export class Execution implements ExecutionPort {
     })
   }
 
+  stray(error: unknown): void {
+    if (this.#machine.isCancelled && isCancelledError(error)) return
+    const { message, ...rest } = storedErrorOf(error)
+    const stored = { ...rest, code: 'unhandled_rejection', message: `nobody awaits what was rejected: ${message}` }
+    this.#end({ type: 'failed', error: stored })
+  }
+
   discard(): void {
     this.#machine.stop()
   }
@@ -119,10 +126,15 @@ export class Execution implements ExecutionPort {
   #begin(): void {
     const ctx = new Context(this.#parts, this.#root, 'open')
     const input = decodeJson(this.#options.inputJson)
-    invoke(() => this.#options.body(ctx, input as never)).then(
+    invoke(() => this.#confine(() => this.#options.body(ctx, input as never))).then(
       (value) => this.#end(returned(value)),
       (error) => this.#end(this.#thrown(error)),
     )
+  }
+
+  #confine<T>(act: () => T): T {
+    const { confine } = this.#options
+    return confine === undefined ? act() : confine(act)
   }
 
   async #deliver(completion: Completion): Promise<void> {
@@ -183,7 +195,7 @@ export class Execution implements ExecutionPort {
     const scope = new Scope(`compensate[${escapeName(entry.identity)}]/`)
     const ctx = new Context(this.#parts, scope, 'shielded')
     const idempotencyKey = idempotencyKeyOf(this.#options.hash, this.#options.run.id, entry.identity)
-    await entry.call.compensate?.(ctx as never, { ...entry.result, idempotencyKey } as never)
+    await this.#confine(() => entry.call.compensate?.(ctx as never, { ...entry.result, idempotencyKey } as never))
   }
 
   #turn(): Turn {
