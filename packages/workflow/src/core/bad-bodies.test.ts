@@ -283,3 +283,18 @@ test('a body whose own promise is rejected unheard fails, undoes what it did, an
   })
   expect(driver.performed).toEqual(['pay#1', 'count#1', 'compensate[pay%231]/refund#1'])
 })
+
+test('what a body gives to be recorded is as long as a payload may be, and so is what it fails with', async () => {
+  const big = 'x'.repeat(1_100_000)
+  for (const body of [
+    async () => big,
+    async (ctx: EmbeddedCtx) => ctx.set('big', big),
+    async (ctx: EmbeddedCtx) => ctx.emit(big),
+    async (ctx: EmbeddedCtx) => ctx.continueAs(big),
+    async (ctx: EmbeddedCtx) => ctx.child('c', { name: 'other' }, big),
+    async (ctx: EmbeddedCtx) => ctx.send('s', { name: 'e' }, { key: 'k' }, big as never),
+  ])
+    expect(await failureOf(body as Body)).toMatchObject({ code: 'payload_too_large' })
+  const error = await failureOf(() => Promise.reject(new Error(big)))
+  expect(error).toMatchObject({ code: 'failed', message: big.slice(0, 8_192) })
+})

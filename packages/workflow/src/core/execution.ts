@@ -14,7 +14,7 @@ import type { Entry } from './entry.ts'
 import { storedErrorOf } from './failures.ts'
 import { invoke } from './groups.ts'
 import type { BodyState, Completion, RecordedOperation, Turn } from './history.ts'
-import { decodeJson, encodeJson } from './json.ts'
+import { decodeJson, encodePayload } from './json.ts'
 import { Machine } from './machine.ts'
 import type { ExecutionOptions, ExecutionPort } from './port.ts'
 import { escapeName, Scope } from './scope.ts'
@@ -247,7 +247,7 @@ function isCancelledError(error: unknown): boolean {
 /** What a body that returned has come to: its result as JSON, or a failure that says why there is none. */
 function returned(value: unknown): Final {
   try {
-    return { type: 'completed', json: encodeJson(value) }
+    return { type: 'completed', json: encodePayload(value) }
   } catch (error) {
     return { type: 'failed', error: storedErrorOf(error) }
   }
