@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer, type ServerType } from '@hono/node-server'
 import { isTenaxError, messageOf, systemClock, TenaxError } from '@tenax/kernel'
 import { type Logger, pino } from 'pino'
-import { createTenax, type HostEvent, loadMigrations, type Tenax } from 'tenax'
+import { createTenax, type HostEvent, loadMigrations, type Tenax, takeStrayRejection } from 'tenax'
 import { readSettings, type ServerArguments, type ServerSettings } from './settings.ts'
 import { signalMeaning } from './signal-meaning.ts'
 
@@ -28,6 +28,7 @@ export async function runServer({ mode, argv }: RunOptions): Promise<void> {
     await tenax.close()
     throw error
   }
+  confineWorkflows(logger)
   announce(mode, settings, server)
   stopOnSignal({ server, tenax, logger })
 }
@@ -110,6 +111,14 @@ function announce(mode: 'dev' | 'serve', settings: ServerSettings, server: Serve
       '',
     ].join('\n'),
   )
+}
+
+/** A rejection that nobody awaits ends the run that it came out of. Any other ends the process, as without this listener. */
+function confineWorkflows(logger: Logger): void {
+  process.on('unhandledRejection', (error) => {
+    if (!takeStrayRejection(error)) throw error
+    logger.error({ err: error }, 'a workflow left a rejected promise that nobody awaits')
+  })
 }
 
 /** The first signal drains; a second one, given on purpose, does not wait. */

@@ -96,3 +96,15 @@ test.each([
   expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'config_invalid' } })
   expect(JSON.parse(stderr).error.message).toContain(message)
 })
+
+test('a rejection that nobody awaits ends the run that it came out of, and nothing else', async () => {
+  using scratch = scratchDirectory()
+  await using server = serveProject(scratch.path)
+  const { port } = await server.ready
+  await createTenant(port, 'acme')
+  for (const where of ['body', 'later', 'step']) {
+    await post(port, '/t/acme/runs', { workflow: 'careless', input: { where }, id: where })
+    const { body } = await get(port, `/t/acme/runs/${where}/result?timeout_ms=10000`)
+    expect(body).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('left behind') } })
+  }
+})

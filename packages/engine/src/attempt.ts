@@ -5,6 +5,7 @@ import type { OperationSpec, Outcome, RetryPolicy, StoredError } from '@tenax/wo
 import { ATTEMPT_MS_MAX } from './limits.ts'
 import { shortHash } from './registry.ts'
 import { failureOf, outcomeOfResult } from './stored-error.ts'
+import { confine } from './stray.ts'
 
 /** What a step's operation says. */
 export type StepSpec = Extract<OperationSpec, { kind: 'step' }>
@@ -53,14 +54,16 @@ async function inTime(options: AttemptOptions, notes: { progressJson: string | u
   const { spec, clock, controller } = options
   const late = Promise.withResolvers<never>()
   late.promise.then(undefined, () => undefined)
-  const timer = clock.after(Math.min(spec.timeoutMs, ATTEMPT_MS_MAX), () => {
-    const error = new AttemptTimeout(`the attempt took longer than ${spec.timeoutMs} ms`)
+  const giveUp = (error: unknown) => {
     late.reject(error)
     controller.abort(error)
+  }
+  const timer = clock.after(Math.min(spec.timeoutMs, ATTEMPT_MS_MAX), () => {
+    giveUp(new AttemptTimeout(`the attempt took longer than ${spec.timeoutMs} ms`))
   })
   try {
     // A function that throws before it returns a promise is an attempt like any other.
-    const work = (async () => spec.run(attemptOf(options, notes)))()
+    const work = (async () => confine(giveUp, () => spec.run(attemptOf(options, notes))))()
     return await Promise.race([work, late.promise])
   } finally {
     timer.cancel()

@@ -1,13 +1,13 @@
 /** What a turn's commit needs that cannot be made inside it: inputs of children and of a successor, past their schemas. */
 import { isTenaxError, TenaxError } from '@tenax/kernel'
 import { parseInput } from '@tenax/workflow'
-import type { Outcome, Turn } from '@tenax/workflow/core'
+import { isTooLong, type Outcome, type Turn } from '@tenax/workflow/core'
 import type { EngineParts } from './parts.ts'
 import type { AnyWorkflow } from './port.ts'
 import { shortHash } from './registry.ts'
 import type { Beginning } from './run-life.ts'
 import type { NewRun } from './store/runs.ts'
-import { failureOf, isTooLong } from './stored-error.ts'
+import { failureOf } from './stored-error.ts'
 
 /** What was prepared. */
 export interface TurnPlan {

@@ -140,6 +140,34 @@ it('fails a run with the error of a step that nobody caught, and tries a NonRetr
   expect(count).toBe(1)
 })
 
+it('fails a step or a tx that throws what cannot be read, and its tenant goes on', async () => {
+  const oddities: Record<string, () => unknown> = {
+    'message no text': () => Object.assign(new Error('x'), { message: { reason: 1 } }),
+    'message a symbol': () => Object.assign(new Error('x'), { message: Symbol('x') }),
+    'no prototype': () => Object.create(null),
+    'a getter that throws': () => Object.defineProperty(new Error('x'), 'code', { get: () => JSON.parse('{') }),
+  }
+  const odd = workflow({ name: 'odd', input: z.object({ what: z.string() }) }, async (ctx, { what }) => {
+    const fail = () => {
+      throw oddities[what]?.()
+    }
+    const when = fail
+    const codes = []
+    for (const op of [
+      () => ctx.step('step', fail, { retry: false }),
+      () => ctx.step('when', fail, { retry: { when } }),
+      () => ctx.tx('tx', fail),
+    ])
+      codes.push(await op().catch((error) => error.code))
+    return codes
+  })
+  const host = await openHost({ workflows: [odd] })
+  for (const what of Object.keys(oddities)) {
+    const { output } = await host.ended(await host.start('odd', { what }))
+    expect([what, output]).toEqual([what, Array(3).fill(what === 'no prototype' ? 'not_an_error' : 'failed')])
+  }
+})
+
 it('rolls a tx back that throws, and gives its error to the body', async () => {
   const odd = workflow({ name: 'odd', input: empty }, async (ctx) => {
     await ctx.tx('make', (db) => db.run('CREATE TABLE t (a INTEGER UNIQUE)'))

@@ -17,5 +17,6 @@ export type {
   WorkflowsOptions,
 } from './port.ts'
 export { RUN_STATUSES } from './port.ts'
+export { takeStrayRejection } from './stray.ts'
 export { ENGINE_TABLES } from './tables.ts'
 export { Workflows } from './workflows.ts'

@@ -1,8 +1,4 @@
 /** Limits of the engine. Each has its unit in its name and its reason beside it. */
-import { MIB_BYTES } from '@tenax/kernel'
-
-/** JSON of an input, a payload, a result, an output: a page of one commit at most; bulk data belongs into tables. */
-export const PAYLOAD_BYTES_MAX = MIB_BYTES
 
 /** Runs of one tenant in memory at a time: what one commit can carry, and what a crash has to replay. */
 export const RUNS_ACTIVE_MAX = 64

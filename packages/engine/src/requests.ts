@@ -3,7 +3,8 @@ import { TenaxError } from '@tenax/kernel'
 import { PAGE_COUNT, PAGE_COUNT_MAX } from './limits.ts'
 import { RUN_STATUSES, type RunQuery, type SendRequest, type StartRequest } from './port.ts'
 
-const RUN_ID = /^[A-Za-z0-9_.:-]{1,128}$/
+/** A segment of a path: `.` and `..` are none, so that nobody could ask for such a run. */
+const RUN_ID = /^(?!\.\.?$)[A-Za-z0-9_.:-]{1,128}$/
 const NAME_CHARS_MAX = 255
 
 function invalid(message: string): TenaxError {
@@ -12,7 +13,9 @@ function invalid(message: string): TenaxError {
 
 /** Throws TenaxError `argument_invalid`. */
 export function checkStart({ id, idempotencyKey, startAtMs, priority }: StartRequest): void {
-  if (id !== undefined && !RUN_ID.test(id)) throw invalid('a run id has 1 to 128 characters A-Z a-z 0-9 _ . : -')
+  if (id !== undefined && !RUN_ID.test(id)) {
+    throw invalid('a run id has 1 to 128 characters A-Z a-z 0-9 _ . : -, and is neither "." nor ".."')
+  }
   checkText('an idempotency key', idempotencyKey)
   if (startAtMs !== undefined && !(Number.isSafeInteger(startAtMs) && startAtMs >= 0)) {
     throw invalid('startAtMs is a whole number of milliseconds since 1970')

@@ -10,7 +10,7 @@
 import { type TenantId, TenaxError } from '@tenax/kernel'
 import { Execution, type History, type Outcome, type Turn } from '@tenax/workflow/core'
 import { prepareTurn } from './child-plan.ts'
-import { foreignWait } from './foreign-wait.ts'
+import { foreignWait, macrotask } from './foreign-wait.ts'
 import { FOREIGN_FIRST_MS, FOREIGN_LOOK_MS_MAX, FOREIGN_MS_MAX } from './limits.ts'
 import { OpenOperations } from './open-operations.ts'
 import type { EngineParts, Recorder } from './parts.ts'
@@ -22,6 +22,7 @@ import type { NewRun, Outlook, RunRow } from './store/runs.ts'
 import { type RecordedSteps, settle } from './store/steps.ts'
 import { type Delivered, recordTurn, StaleRun, type TurnInput, type TurnRecord } from './store/turn-record.ts'
 import { failed } from './stored-error.ts'
+import { confine } from './stray.ts'
 import { TransactionEnded } from './tx.ts'
 
 /** Where a life begins: a run that is accepted with its first turn, or one from the record. */
@@ -76,6 +77,7 @@ export class RunLife {
   #isCancelApplied: boolean
   #outlook: Outlook | undefined
   #isOver = false
+  #hasStray = false
   #poke: () => void = () => undefined
 
   constructor(options: RunLifeOptions) {
@@ -103,6 +105,7 @@ export class RunLife {
       macrotask,
       awaitForeign: foreignWait(parts.clock),
       hash: shortHash,
+      confine: (act) => confine((error) => this.#stray(error), act),
     })
     this.#first.promise.catch(() => undefined) // heard by who started it, if somebody did
     this.#attempts = new StepAttempts({
@@ -304,6 +307,7 @@ export class RunLife {
         this.#isCancelApplied = true
         return this.#applied(this.#execution.cancel(), [])
       }
+      if (this.#hasStray) return this.#applied(this.#execution.look(), [])
       if (this.#isStalled) {
         const turn = await this.#lookAgain()
         if (turn !== undefined) return this.#applied(Promise.resolve(turn), [])
@@ -318,6 +322,7 @@ export class RunLife {
 
   async #applied(coming: Promise<Turn>, delivered: readonly Delivered[]) {
     this.#isTurning = true
+    this.#hasStray = false
     const turn = await coming
     for (const { completion } of delivered) this.#open.remove(completion.seq)
     this.#open.apply(turn)
@@ -357,6 +362,12 @@ export class RunLife {
     return outcome.type === 'error' ? { ...turn, state: { type: 'failed', error: outcome.error } } : turn
   }
 
+  #stray(error: unknown): void {
+    this.#execution.stray(error)
+    this.#hasStray = true
+    this.#poke()
+  }
+
   #put(inbound: Inbound): void {
     if (this.#isOver) return
     this.#inbox.push(inbound)
@@ -373,10 +384,6 @@ export class RunLife {
 const OK: Outcome = { type: 'ok', json: undefined }
 const NOTHING: ReadonlySet<number> = new Set()
 const FOREIGN_MESSAGE = 'the body awaits a promise that is no operation of its context: put that work into a step'
-
-function macrotask(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
 
 function historyOf(beginning: Beginning): History {
   if (beginning.type === 'new') return { operations: [], outputCount: 0, patches: {} }

@@ -1,7 +1,15 @@
 /** Results and failures as they are stored: bounded, and never failing because of what they carry. */
 import { isTenaxError, messageOf, TenaxError } from '@tenax/kernel'
-import { NOT_AN_ERROR, type Outcome, type StoredError, UNNAMED_FAILURE, UNSERIALISABLE } from '@tenax/workflow/core'
-import { MESSAGE_CHARS_MAX, PAYLOAD_BYTES_MAX } from './limits.ts'
+import {
+  isTooLong,
+  NOT_AN_ERROR,
+  type Outcome,
+  PAYLOAD_BYTES_MAX,
+  type StoredError,
+  UNNAMED_FAILURE,
+  UNSERIALISABLE,
+} from '@tenax/workflow/core'
+import { MESSAGE_CHARS_MAX } from './limits.ts'
 
 /** Whether a failure is worth another attempt. */
 export interface Failure {
@@ -9,8 +17,17 @@ export interface Failure {
   readonly isRetryable: boolean
 }
 
-/** What is stored of anything that was thrown. */
+/** What is stored of anything that was thrown. Never throws, whatever it is given. */
 export function failureOf(error: unknown, attempts: number): Failure {
+  try {
+    return read(error, attempts)
+  } catch {
+    const stored = { code: UNNAMED_FAILURE, message: 'threw an error that cannot be read', attempts }
+    return { error: stored, isRetryable: true }
+  }
+}
+
+function read(error: unknown, attempts: number): Failure {
   if (!(error instanceof Error)) {
     const data = jsonOf(error)
     const stored = { code: NOT_AN_ERROR, message: `threw ${shown(error)}, which is no Error`, attempts }
@@ -64,12 +81,6 @@ export function outcomeOfResult(value: unknown, attempts: number): Outcome {
 /** A failed outcome. */
 export function failed(code: string, message: string, attempts: number): Outcome {
   return { type: 'error', error: { code, message, attempts } }
-}
-
-/** True for a JSON text over the limit. */
-export function isTooLong(json: string): boolean {
-  if (json.length * 3 <= PAYLOAD_BYTES_MAX) return false
-  return json.length > PAYLOAD_BYTES_MAX || Buffer.byteLength(json) > PAYLOAD_BYTES_MAX
 }
 
 /** The JSON text of something that a caller gave. Throws TenaxError `payload_too_large`, `argument_invalid`. */

@@ -28,6 +28,7 @@ import { readDetail, readOutputs, readPage, readRecord, readStepRecords } from '
 import { hasPutAside, releaseRuns } from './store/release.ts'
 import { findRun, hasTables, requireRun, runEnded, runNotFound } from './store/runs.ts'
 import { payloadOf } from './stored-error.ts'
+import { unconfined } from './stray.ts'
 import type { TenantRunner } from './tenant-runner.ts'
 
 /** The engine of one host. Every answer waits behind the tenant's gate (LEDGER G1). */
@@ -200,11 +201,12 @@ export class Workflows {
 
   /** A runner that finds that its tenant was replaced goes, and nothing of what it was asked has happened. */
   async #onRunner<T>(tenant: TenantId, work: (runner: TenantRunner) => Promise<T>): Promise<T> {
+    const ask = () => unconfined(() => work(this.#scheduler.runner(tenant)))
     try {
-      return await work(this.#scheduler.runner(tenant))
+      return await ask()
     } catch (error) {
       if (!(error instanceof TenantReplaced)) throw error
-      return work(this.#scheduler.runner(tenant))
+      return ask()
     }
   }
 

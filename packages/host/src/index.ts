@@ -11,6 +11,7 @@ export {
   type ShownError,
   type Started,
   type StepRecord,
+  takeStrayRejection,
 } from '@tenax/engine'
 export { type DurabilityClass, type ErrorCode, type ErrorKind, TenaxError } from '@tenax/kernel'
 export { readTenantNames } from '@tenax/tenancy'

@@ -109,5 +109,9 @@ export function isTenaxError(error: unknown, code?: ErrorCode): error is TenaxEr
 
 /** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return 'an error that cannot be read'
+  }
 }

@@ -44,7 +44,7 @@ export const startRunBodySchema = z.object({
   workflow: name.meta({ examples: ['trial'] }),
   input: z.unknown().optional().meta({ description: 'any JSON; the workflow says which' }),
   id: runId.optional().meta({
-    pattern: '^[A-Za-z0-9_.:-]{1,128}$',
+    pattern: '^(?!\\.\\.?$)[A-Za-z0-9_.:-]{1,128}$',
     description: "the run's own id; a second start with it answers the run that is there",
   }),
   idempotencyKey: key.optional().meta({ description: 'as the header Idempotency-Key' }),

@@ -72,3 +72,10 @@ test('a payload is checked where its definition has a schema', async () => {
   expect([code, message]).toEqual(['input_invalid', expect.stringContaining('event "paid"')])
   expect((await refusalOf(parsePayload({ name: 'paid' }, 1n))).code).toBe('input_invalid')
 })
+
+test('a schema that throws refuses the input, so that a body that gave it to a child hears of it', async () => {
+  const input = z.unknown().refine(() => JSON.parse('{'))
+  const { code, details } = await refusalOf(parseInput(workflow({ name: 'a', input }, body), 1))
+  expect(code).toBe('input_invalid')
+  expect(details).toMatchObject({ issues: [{ path: [], message: expect.stringContaining('the schema threw: ') }] })
+})

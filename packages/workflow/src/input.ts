@@ -1,6 +1,6 @@
 /** What comes in from outside: parsed by its schema once, and stored as what the schema gave back. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { TenaxError } from '@tenax/kernel'
+import { messageOf, TenaxError } from '@tenax/kernel'
 import type { EventDef, Workflow } from './api.ts'
 import { encodeJson } from './core/json.ts'
 
@@ -39,9 +39,18 @@ export async function parsePayload<P>(event: EventDef<P>, payload: unknown): Pro
 }
 
 async function parsed(what: string, schema: StandardSchemaV1, value: unknown): Promise<string | undefined> {
-  const result = await schema['~standard'].validate(value)
+  const result = await validated(what, schema, value)
   if (result.issues === undefined) return stored(what, result.value)
   throw invalid(what, result.issues.map(issueOf))
+}
+
+/** A schema that throws refuses: what asks for a child would be tried again for ever. */
+async function validated(what: string, schema: StandardSchemaV1, value: unknown) {
+  try {
+    return await schema['~standard'].validate(value)
+  } catch (error) {
+    throw invalid(what, [{ path: [], message: `the schema threw: ${messageOf(error)}` }])
+  }
 }
 
 /** A schema may give back what JSON cannot hold. */

@@ -1,4 +1,11 @@
 /** Limits of workflows, each with its unit and reason. */
+import { MIB_BYTES } from '@tenax/kernel'
+
+/** JSON of an input, a payload, a result, an output: a page of one commit at most; bulk data belongs into tables. */
+export const PAYLOAD_BYTES_MAX = MIB_BYTES
+
+/** Characters of a stored failure's message: it is shown, and repeated to parents. */
+export const MESSAGE_CHARACTERS_MAX = 8_192
 
 /** Operations of one run: a replay goes through all of them, and 100,000 take seconds (WORKFLOWS 7). */
 export const OPERATIONS_MAX = 100_000

@@ -47,6 +47,20 @@ test('a thrown error that cannot be read ends its run, not the host', async () =
   })
 })
 
+test('what cannot even be asked what it is ends its run, not the host', async () => {
+  const { proxy, revoke } = Proxy.revocable(new Error('x'), {})
+  revoke()
+  expect(await failureOf(() => Promise.reject(proxy))).toMatchObject({ code: 'failed' })
+  const compensate = () => Promise.reject(proxy)
+  const driver = new Driver({
+    body: async (ctx) => {
+      await ctx.step('pay', () => 1, { compensate })
+      throw new Error('no')
+    },
+  })
+  expect((await driver.run()).state).toMatchObject({ type: 'stuck' })
+})
+
 test('a body that throws before its first promise fails like any other', async () => {
   const body: Body = () => {
     throw new Error('at once')
@@ -247,4 +261,40 @@ test('WORKFLOWS 8: a replay does not wait for ever', async () => {
     type: 'diverged',
     divergence: { recorded: 'operation 2: sleep "b#1"', asked: 'nothing behind operation 1' },
   })
+})
+
+test('a body whose own promise is rejected unheard fails, undoes what it did, and does the same when it is replayed', async () => {
+  const ran: string[] = []
+  const holder: { driver?: Driver } = {}
+  const driver = new Driver({
+    body: async (ctx) => {
+      const undo = async (inner: EmbeddedCtx) => void (await inner.step('refund', () => ran.push('refund')))
+      await ctx.step('pay', () => 1, { compensate: undo as never })
+      // The platform tells of it behind the microtasks that it happened in.
+      void ctx.step('count', () => 1).then(() => holder.driver?.execution.stray(new Error('unheard')))
+      await ctx.sleep('long', '1h')
+    },
+    crash: 'before each delivery',
+  })
+  holder.driver = driver
+  expect((await driver.run()).state).toMatchObject({
+    type: 'failed',
+    error: { code: 'unhandled_rejection', message: expect.stringContaining('unheard') },
+  })
+  expect(driver.performed).toEqual(['pay#1', 'count#1', 'compensate[pay%231]/refund#1'])
+})
+
+test('what a body gives to be recorded is as long as a payload may be, and so is what it fails with', async () => {
+  const big = 'x'.repeat(1_100_000)
+  for (const body of [
+    async () => big,
+    async (ctx: EmbeddedCtx) => ctx.set('big', big),
+    async (ctx: EmbeddedCtx) => ctx.emit(big),
+    async (ctx: EmbeddedCtx) => ctx.continueAs(big),
+    async (ctx: EmbeddedCtx) => ctx.child('c', { name: 'other' }, big),
+    async (ctx: EmbeddedCtx) => ctx.send('s', { name: 'e' }, { key: 'k' }, big as never),
+  ])
+    expect(await failureOf(body as Body)).toMatchObject({ code: 'payload_too_large' })
+  const error = await failureOf(() => Promise.reject(new Error(big)))
+  expect(error).toMatchObject({ code: 'failed', message: big.slice(0, 8_192) })
 })

@@ -16,7 +16,7 @@ import { digitsOf, type Hash } from './chance.ts'
 import type { Call, Compensate } from './entry.ts'
 import { stepErrorOf } from './failures.ts'
 import type { OperationSpec, RetryPolicy } from './history.ts'
-import { encodeJson } from './json.ts'
+import { encodePayload } from './json.ts'
 import type { Scope } from './scope.ts'
 
 /** Where a call is made. */
@@ -116,7 +116,7 @@ export function childCall(
   { input, onParentClose = 'cancel' }: { input: unknown; onParentClose?: 'cancel' | 'abandon' | undefined },
 ): Call {
   const build = (identity: string): { spec: SpecOf<'child'>; declared: unknown } => {
-    const inputJson = encodeJson(input) ?? 'null'
+    const inputJson = encodePayload(input) ?? 'null'
     const childId = digitsOf(site.hash, `child\n${site.runId}\n${identity}`, DERIVED_DIGITS)
     const title = checkTitle(workflow.name, 'workflow')
     const spec = { kind: 'child', name, workflow: title, inputJson, childId, onParentClose } as const
@@ -132,7 +132,7 @@ export function sendCall(
   { to, payload }: { to: Parameters<Ctx['send']>[2]; payload: unknown },
 ): Call {
   const build = (identity: string): { spec: SpecOf<'send'>; declared: unknown } => {
-    const payloadJson = encodeJson(payload) ?? 'null'
+    const payloadJson = encodePayload(payload) ?? 'null'
     const title = checkTitle(event.name, 'event')
     const target =
       'run' in to

@@ -34,7 +34,7 @@ import {
 import type { Call } from './entry.ts'
 import { stepErrorOf, storedErrorOf } from './failures.ts'
 import { all, invoke, map, type Place, race } from './groups.ts'
-import { encodeJson } from './json.ts'
+import { encodePayload } from './json.ts'
 import type { Machine } from './machine.ts'
 import type { Scope } from './scope.ts'
 
@@ -152,7 +152,7 @@ export class Context implements EmbeddedCtx {
 
   continueAs(input: Json): never {
     if (this.#parts.machine.isCancelled) throw new CancelledError()
-    const json = encodeJson(input) ?? 'null'
+    const json = encodePayload(input) ?? 'null'
     if (!this.#isSilent) this.#parts.ending.continued(json)
     throw new ContinueSignal()
   }
@@ -175,17 +175,17 @@ export class Context implements EmbeddedCtx {
   }
 
   set(key: string, value: Json): void {
-    const json = encodeJson(value) ?? 'null'
+    const json = encodePayload(value) ?? 'null'
     if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'set', key: checkText(key, 'key'), json })
   }
 
   emit(value: Json): void {
-    const json = encodeJson(value) ?? 'null'
+    const json = encodePayload(value) ?? 'null'
     if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'emit', json })
   }
 
   log(message: string, data?: Json): void {
-    const json = encodeJson(data)
+    const json = encodePayload(data)
     if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'log', message: String(message), json })
   }
 

@@ -14,7 +14,7 @@ import type { Entry } from './entry.ts'
 import { storedErrorOf } from './failures.ts'
 import { invoke } from './groups.ts'
 import type { BodyState, Completion, RecordedOperation, Turn } from './history.ts'
-import { decodeJson, encodeJson } from './json.ts'
+import { decodeJson, encodePayload } from './json.ts'
 import { Machine } from './machine.ts'
 import type { ExecutionOptions, ExecutionPort } from './port.ts'
 import { escapeName, Scope } from './scope.ts'
@@ -97,6 +97,13 @@ export class Execution implements ExecutionPort {
     })
   }
 
+  stray(error: unknown): void {
+    if (this.#machine.isCancelled && isCancelledError(error)) return
+    const { message, ...rest } = storedErrorOf(error)
+    const stored = { ...rest, code: 'unhandled_rejection', message: `nobody awaits what was rejected: ${message}` }
+    this.#end({ type: 'failed', error: stored })
+  }
+
   discard(): void {
     this.#machine.stop()
   }
@@ -119,10 +126,15 @@ export class Execution implements ExecutionPort {
   #begin(): void {
     const ctx = new Context(this.#parts, this.#root, 'open')
     const input = decodeJson(this.#options.inputJson)
-    invoke(() => this.#options.body(ctx, input as never)).then(
+    invoke(() => this.#confine(() => this.#options.body(ctx, input as never))).then(
       (value) => this.#end(returned(value)),
       (error) => this.#end(this.#thrown(error)),
     )
+  }
+
+  #confine<T>(act: () => T): T {
+    const { confine } = this.#options
+    return confine === undefined ? act() : confine(act)
   }
 
   async #deliver(completion: Completion): Promise<void> {
@@ -162,7 +174,7 @@ export class Execution implements ExecutionPort {
   }
 
   #thrown(error: unknown): Final {
-    if (error instanceof CancelledError && this.#machine.isCancelled) return { type: 'cancelled' }
+    if (this.#machine.isCancelled && isCancelledError(error)) return { type: 'cancelled' }
     return { type: 'failed', error: storedErrorOf(error) }
   }
 
@@ -183,7 +195,7 @@ export class Execution implements ExecutionPort {
     const scope = new Scope(`compensate[${escapeName(entry.identity)}]/`)
     const ctx = new Context(this.#parts, scope, 'shielded')
     const idempotencyKey = idempotencyKeyOf(this.#options.hash, this.#options.run.id, entry.identity)
-    await entry.call.compensate?.(ctx as never, { ...entry.result, idempotencyKey } as never)
+    await this.#confine(() => entry.call.compensate?.(ctx as never, { ...entry.result, idempotencyKey } as never))
   }
 
   #turn(): Turn {
@@ -223,10 +235,19 @@ const NOTHING: Omit<Turn, 'state'> = {
   isCompensating: false,
 }
 
+/** False too for what cannot even be asked what it is, such as a revoked proxy. */
+function isCancelledError(error: unknown): boolean {
+  try {
+    return error instanceof CancelledError
+  } catch {
+    return false
+  }
+}
+
 /** What a body that returned has come to: its result as JSON, or a failure that says why there is none. */
 function returned(value: unknown): Final {
   try {
-    return { type: 'completed', json: encodeJson(value) }
+    return { type: 'completed', json: encodePayload(value) }
   } catch (error) {
     return { type: 'failed', error: storedErrorOf(error) }
   }

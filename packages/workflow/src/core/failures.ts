@@ -1,7 +1,8 @@
 /** Failures as they are stored, and as a body meets them. */
 import { StepError } from '../errors.ts'
+import { MESSAGE_CHARACTERS_MAX } from '../limits.ts'
 import type { StoredError } from './history.ts'
-import { decodeJson, encodeJson } from './json.ts'
+import { decodeJson, encodePayload } from './json.ts'
 
 /** The code of a thrown error that names none. */
 export const UNNAMED_FAILURE = 'failed'
@@ -32,7 +33,7 @@ function read(error: unknown, attempts: number): StoredError {
   const json = data === undefined ? undefined : jsonOrNothing(data)
   return {
     code: typeof code === 'string' && /^\w[\w.-]{0,63}$/.test(code) ? code : UNNAMED_FAILURE,
-    message: String(error.message),
+    message: String(error.message).slice(0, MESSAGE_CHARACTERS_MAX),
     attempts: error instanceof StepError && typeof own === 'number' ? own : attempts,
     ...(json === undefined ? {} : { data: json }),
   }
@@ -51,7 +52,7 @@ function shown(value: unknown): string {
 /** A failure must not fail to be stored because of what it carries. */
 function jsonOrNothing(data: unknown): string | undefined {
   try {
-    return encodeJson(data)
+    return encodePayload(data)
   } catch (error) {
     return JSON.stringify({ unserialisable: String(error) })
   }

@@ -1,6 +1,7 @@
+export { PAYLOAD_BYTES_MAX } from '../limits.ts'
 export { idempotencyKeyOf } from './calls.ts'
 export { Execution } from './execution.ts'
 export { NOT_AN_ERROR, stepErrorOf, storedErrorOf, UNKNOWN_OUTCOME_CODES, UNNAMED_FAILURE } from './failures.ts'
 export type * from './history.ts'
-export { decodeJson, encodeJson, UNSERIALISABLE } from './json.ts'
+export { decodeJson, encodeJson, isTooLong, UNSERIALISABLE } from './json.ts'
 export type { ExecutionOptions, ExecutionPort } from './port.ts'

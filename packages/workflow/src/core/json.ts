@@ -1,6 +1,7 @@
 /** Values as JSON text and back: what a body receives is always what JSON gives back (WORKFLOWS 4). */
 import { messageOf } from '@tenax/kernel'
 import { NonRetryableError } from '../errors.ts'
+import { PAYLOAD_BYTES_MAX } from '../limits.ts'
 
 /** The code of a value that JSON cannot hold. */
 export const UNSERIALISABLE = 'unserialisable'
@@ -15,6 +16,20 @@ export function encodeJson(value: unknown): string | undefined {
   const json = textOf(value)
   if (json !== undefined) return json
   throw new NonRetryableError(`JSON cannot hold a ${typeof value}`, { code: UNSERIALISABLE })
+}
+
+/** As {@link encodeJson}, for what is recorded. Throws NonRetryableError `payload_too_large` too. */
+export function encodePayload(value: unknown): string | undefined {
+  const json = encodeJson(value)
+  if (json === undefined || !isTooLong(json)) return json
+  const message = `more than ${PAYLOAD_BYTES_MAX} bytes of JSON: keep bulk data in tables, and pass its key`
+  throw new NonRetryableError(message, { code: 'payload_too_large' })
+}
+
+/** True for a JSON text over the limit. */
+export function isTooLong(json: string): boolean {
+  if (json.length * 3 <= PAYLOAD_BYTES_MAX) return false
+  return json.length > PAYLOAD_BYTES_MAX || Buffer.byteLength(json) > PAYLOAD_BYTES_MAX
 }
 
 /** The value of a JSON text; `undefined` when there is none. */

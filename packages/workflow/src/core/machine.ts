@@ -170,7 +170,7 @@ export class Machine {
 
   /** The operation that failed with `error`. */
   culpritOf(error: unknown): number | undefined {
-    return error instanceof Error ? this.#culprits.get(error) : undefined
+    return typeof error === 'object' && error !== null ? this.#culprits.get(error) : undefined
   }
 
   /** The replay cannot go on. */

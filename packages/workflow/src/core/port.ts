@@ -22,6 +22,8 @@ export interface ExecutionOptions {
    * place. Unsaid, such a body has diverged.
    */
   readonly awaitForeign?: (looks: number) => Promise<boolean>
+  /** Calls what a user wrote, so that a rejection that it leaves unheard comes to `stray()`. Unsaid, it is called as it is. */
+  readonly confine?: <T>(act: () => T) => T
   /** A short stable hash of a text, such as 16 hexadecimal digits. */
   readonly hash: (text: string) => string
 }
@@ -44,6 +46,11 @@ export interface ExecutionPort {
   cancel(): Promise<Turn>
   /** Looks again at a body that was `stalled`. */
   look(): Promise<Turn>
+  /**
+   * A promise of the body's own was rejected and nobody awaits it: the body fails. Not with what a cancellation rejects. The
+   * next turn shows it.
+   */
+  stray(error: unknown): void
   /** Lets go: nothing that the body still does has any effect. */
   discard(): void
 }
