@@ -45,7 +45,7 @@ interface CurrentSegment {
   readonly id: number
   readonly file: SegmentFile
   readonly header: Buffer
-  /** Bytes that were filled in advance. */
+  /** Its length when it got its name. */
   readonly filledBytes: number
   hasHeader: boolean
   hasFailed: boolean
@@ -144,7 +144,7 @@ export class SegmentChain {
     const id = last === undefined ? 0 : last.id + 1
     let next: Spare
     try {
-      next = await this.#spare.take(segmentName(id))
+      next = await this.#spare.take(segmentName(id), this.#headerOf(id, firstNeeded, SEGMENT_HEADER_BYTES))
     } catch (error) {
       if (isDiskFull(error)) return 'full'
       throw error
@@ -154,18 +154,23 @@ export class SegmentChain {
       this.#old.set(last.id, Math.max(last.filledBytes, last.end))
       await last.file.close()
     }
-    const header = encodeSegmentHeader({
+    const header = this.#headerOf(id, firstNeeded, next.filledBytes)
+    this.#current = { ...next, id, header, hasFailed: false, end: SEGMENT_HEADER_BYTES }
+    if (last !== undefined) this.prepareSpare()
+    return 'done'
+  }
+
+  #headerOf(segmentId: number, firstNeeded: number, fileBytesMin: number): Buffer {
+    return encodeSegmentHeader({
       ...this.#identity,
-      segmentId: id,
+      segmentId,
       firstBatch: this.#nextBatch,
       previousHash: this.#lastHash,
       firstNeeded,
+      fileBytesMin,
       cipher: 0,
       keyId: 0,
     })
-    this.#current = { ...next, id, header, hasHeader: false, hasFailed: false, end: SEGMENT_HEADER_BYTES }
-    if (last !== undefined) this.prepareSpare()
-    return 'done'
   }
 
   /** Makes the next segment ready behind whatever goes on. Without room for it nothing happens. */

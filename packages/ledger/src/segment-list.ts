@@ -35,6 +35,8 @@ export function parseLedgerDirectoryName(name: string): LedgerName | undefined {
 /** A segment in a directory. Only the last one may lack its header: the crash came before that was written. */
 export interface ListedSegment {
   readonly id: number
+  /** Length of its file. */
+  readonly fileBytes: number
   readonly header: SegmentHeader | undefined
 }
 
@@ -57,11 +59,16 @@ export async function listSegments(source: LedgerSource): Promise<SegmentList> {
   ids.sort((a, b) => a - b)
   const run = ids.filter((id, index) => ids.length - index === (ids.at(-1) ?? 0) - id + 1)
   const segments: ListedSegment[] = []
-  for (const id of run) segments.push({ id, header: await readHeader(source, id) })
+  for (const id of run) segments.push(await readHeader(source, id))
   const ledger = source.expected ?? nameOf(source.directory) ?? segments[0]?.header
-  for (const [index, { id, header }] of segments.entries()) {
-    if (header !== undefined) assertBelongs(header, { id, ledger })
-    else if (index < segments.length - 1) throw damaged({ segmentId: id, offset: 0 }, 'its header is wrong')
+  for (const [index, segment] of segments.entries()) {
+    const { id, header } = segment
+    if (header !== undefined) {
+      assertBelongs(header, { id, ledger })
+      continue
+    }
+    assertLength(segment, { offset: 0, bytesMin: SEGMENT_HEADER_BYTES, cut: source.cut })
+    if (index < segments.length - 1) throw damaged({ segmentId: id, offset: 0 }, 'its header is wrong')
   }
   return { segments, ledger }
 }
@@ -70,14 +77,14 @@ function nameOf(directory: string): LedgerName | undefined {
   return parseLedgerDirectoryName(directory.split('/').findLast((part) => part !== '') ?? '')
 }
 
-async function readHeader({ directory, files }: LedgerSource, id: number): Promise<SegmentHeader | undefined> {
+async function readHeader({ directory, files }: LedgerSource, id: number): Promise<ListedSegment> {
   const file = await files.open(`${directory}/${segmentName(id)}`, 'read')
   try {
     const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES)
     const byteCount = await file.read(bytes, 0)
     const header = decodeSegmentHeader(bytes.subarray(0, byteCount))
     if (header === 'newer') throw newerFormat({ segmentId: id, offset: 0 }, 'the header has a newer version')
-    return header === 'torn' ? undefined : header
+    return { id, fileBytes: await file.length(), header: header === 'torn' ? undefined : header }
   } finally {
     await file.close()
   }
@@ -89,4 +96,25 @@ function assertBelongs(header: SegmentHeader, { id, ledger }: { id: number; ledg
   if (ledger !== undefined && (header.nonce !== ledger.nonce || header.epoch !== ledger.epoch)) {
     throw damaged(at, 'the segment belongs to another ledger')
   }
+}
+
+/** How long a segment's file must be. */
+export interface LengthClaim {
+  /** Where reading stopped in it. */
+  readonly offset: number
+  /** What its writer had fsynced before the file got its name. */
+  readonly bytesMin: number
+  /** What lies behind it may be missing. */
+  readonly cut: LedgerPlace | undefined
+}
+
+/**
+ * A crash leaves no segment shorter than it was when it got its name: then it was cut short later, with whatever stood there.
+ *
+ * @throws TenaxError `ledger_damaged`
+ */
+export function assertLength({ id, fileBytes }: ListedSegment, { offset, bytesMin, cut }: LengthClaim): void {
+  const neededBytes = cut?.segmentId === id ? Math.min(bytesMin, cut.offset) : bytesMin
+  if (fileBytes >= neededBytes) return
+  throw damaged({ segmentId: id, offset }, `the file is ${fileBytes} bytes long, and was at least ${bytesMin}`)
 }

@@ -4,6 +4,9 @@
  *
  * States: none → being made → ready → none (taken, or discarded). A spare that cannot be made is removed again and the
  * ledger goes on without; a failed fsync of it is no failed fsync of the ledger, since its bytes go with it.
+ *
+ * Whatever gets a segment's name has its length fsynced before: zeros, or a header when there was no room for a spare.
+ * So a segment that is shorter was cut short by somebody, and readers say so.
  */
 import { CHUNK_BYTES } from './limits.ts'
 import type { SegmentFile, SegmentFiles } from './segment-files.ts'
@@ -11,8 +14,10 @@ import type { SegmentFile, SegmentFiles } from './segment-files.ts'
 /** A file that can become a segment. */
 export interface Spare {
   readonly file: SegmentFile
-  /** Bytes of zeros that it holds. */
+  /** Its length, fsynced. */
   readonly filledBytes: number
+  /** True when it begins with a header instead of zeros. */
+  readonly hasHeader: boolean
 }
 
 interface NamedSpare extends Spare {
@@ -58,10 +63,14 @@ export class SpareSegment {
     return this.#work
   }
 
-  async #make(): Promise<void> {
-    const { files, directory } = this.#options
+  #newPath(): string {
     this.#madeCount += 1
-    const path = `${directory}/${this.#madeCount}.spare`
+    return `${this.#options.directory}/${this.#madeCount}.spare`
+  }
+
+  async #make(): Promise<void> {
+    const { files } = this.#options
+    const path = this.#newPath()
     let file: SegmentFile
     try {
       file = await files.open(path, 'create')
@@ -78,7 +87,7 @@ export class SpareSegment {
         await file.write(ZEROS.subarray(0, Math.min(ZEROS.length, fillBytes - at)), at)
       }
       await file.sync()
-      return { file, path, filledBytes: fillBytes }
+      return { file, path, filledBytes: fillBytes, hasHeader: false }
     } catch {
       // Half a spare would keep the room that somebody needs now. Both calls may fail on the same disk; it stays a
       // file without meaning then, which nobody reads.
@@ -87,15 +96,33 @@ export class SpareSegment {
     }
   }
 
-  /** The spare under its new `name`, or an empty file when none is ready. The directory is not synced. */
-  async take(name: string): Promise<Spare> {
+  /**
+   * The spare under its new `name`, or a file that holds nothing but `bareHeader` when none is ready. The directory is not
+   * synced. What it throws leaves no file of that name.
+   */
+  async take(name: string, bareHeader: Uint8Array): Promise<Spare> {
     const { files, directory } = this.#options
     const path = `${directory}/${name}`
     const ready = this.#ready
-    if (ready === undefined) return { file: await files.open(path, 'create'), filledBytes: 0 }
+    if (ready === undefined) return this.#takeBare(path, bareHeader)
     await files.rename(ready.path, path)
     this.#ready = undefined
-    return { file: ready.file, filledBytes: ready.filledBytes }
+    return ready
+  }
+
+  async #takeBare(path: string, header: Uint8Array): Promise<Spare> {
+    const { files } = this.#options
+    const barePath = this.#newPath()
+    const file = await files.open(barePath, 'create')
+    try {
+      await file.write(header, 0)
+      await file.sync()
+      await files.rename(barePath, path)
+    } catch (error) {
+      await Promise.allSettled([file.close(), files.remove(barePath)])
+      throw error
+    }
+    return { file, filledBytes: header.length, hasHeader: true }
   }
 
   /** Waits for a spare that is being made, and removes it. */

@@ -12,7 +12,7 @@ import { batchSeed, hash64 } from './core/hash.ts'
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER_BYTES } from './core/layout.ts'
 import { damaged, newerFormat } from './damage.ts'
 import { type SegmentFile, segmentName } from './segment-files.ts'
-import type { LedgerSource, ListedSegment, SegmentList } from './segment-list.ts'
+import { assertLength, type LedgerSource, type ListedSegment, type SegmentList } from './segment-list.ts'
 import { SegmentWindow } from './segment-window.ts'
 import { searchTail } from './tail.ts'
 
@@ -136,6 +136,10 @@ async function judge(
   ledger: { segments: readonly ListedSegment[]; seed: bigint | undefined; epoch: number },
   stop: LedgerPlace,
 ): Promise<WalkEnd> {
+  const stopped = ledger.segments.find(({ id }) => id === stop.segmentId)
+  if (stopped?.header !== undefined) {
+    assertLength(stopped, { offset: stop.offset, bytesMin: stopped.header.fileBytesMin, cut: source.cut })
+  }
   let hasBytes = false
   for (const { id } of ledger.segments.filter((segment) => segment.id >= stop.segmentId)) {
     const file = await source.files.open(`${source.directory}/${segmentName(id)}`, 'read')

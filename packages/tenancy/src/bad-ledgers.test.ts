@@ -1,7 +1,7 @@
 import { cpSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { xxh64 } from '@node-rs/xxhash'
-import { isTenaxError, ManualClock, type TenaxError } from '@tenax/kernel'
+import { isTenaxError, ManualClock, MIB_BYTES, type TenaxError } from '@tenax/kernel'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Layout } from './files/layout.ts'
 import { bytesOf, crashCopy, flipBit, ledgersIn, recordsIn } from './fixtures/ledger-files.ts'
@@ -15,8 +15,8 @@ const ROWS = 30
 const options = { shardCount: 2, ledger: { segmentBytesMax: 256 * 1024, batchBytesMax: 64 * 1024 } }
 
 /** A data directory as a crash leaves it: one tenant, one ledger of several segments, nothing in any main file. */
-async function crashedDirectory(): Promise<string> {
-  const { tenancy, dataPath, sql } = await openTenancy(options)
+async function crashedDirectory(segmentBytesMax = options.ledger.segmentBytesMax): Promise<string> {
+  const { tenancy, dataPath, sql } = await openTenancy({ ...options, ledger: { ...options.ledger, segmentBytesMax } })
   await tenancy.create(acme)
   await sql(acme, 'CREATE TABLE t(a)')
   for (let n = 0; n < ROWS; n += 1) await sql(acme, 'INSERT INTO t VALUES (randomblob(20000))')
@@ -27,10 +27,13 @@ async function crashedDirectory(): Promise<string> {
 
 let base: string
 let foreign: string
+/** A ledger of one segment, which is its last. */
+let single: string
 
 beforeAll(async () => {
   base = await crashedDirectory()
   foreign = await crashedDirectory()
+  single = await crashedDirectory(4 * MIB_BYTES)
 })
 
 const ledgerOf = (dataPath: string) => ledgersIn(new Layout(dataPath).ledgers)[0] ?? expect.unreachable('a ledger')
@@ -61,13 +64,19 @@ function setVersion(path: string, version: number): void {
   writeFileSync(path, bytes)
 }
 
+function zeroFrom(path: string, offset: number): void {
+  writeFileSync(path, readFileSync(path).fill(0, offset))
+}
+
 function swap(one: string, other: string): void {
   renameSync(one, `${one}.aside`)
   renameSync(other, one)
   renameSync(`${one}.aside`, other)
 }
 
-const WRONG: readonly (readonly [what: string, code: string, message: RegExp, damage: (dataPath: string) => void])[] = [
+type Wrong = readonly [what: string, code: string, message: RegExp, damage: (dataPath: string) => void]
+
+const WRONG: readonly Wrong[] = [
   [
     'a segment that is cut short',
     'ledger_damaged',
@@ -139,31 +148,51 @@ const WRONG: readonly (readonly [what: string, code: string, message: RegExp, da
   ],
 ]
 
+const SHORT: readonly Wrong[] = [
+  ['empty', 0],
+  ['cut to 100 bytes', 100],
+  ['cut behind its header', 512],
+  ['cut to 300 KB', 300_000],
+  ['cut by a byte', 4 * MIB_BYTES - 1],
+].map(([what, byteCount]) => [
+  `a last segment that is ${what}`,
+  'ledger_damaged',
+  new RegExp(`/00000000\\.seg is damaged at offset \\d+: the file is ${byteCount} bytes long, and was at least \\d+$`),
+  (dataPath) => truncateSync(segmentOf(dataPath, 0), Number(byteCount)),
+])
+
 function lastSegment(dataPath: string): number {
   const names = [...bytesOf(dataPath, ['ledgers']).keys()].filter((path) => path.endsWith('.seg'))
   return Number.parseInt(basename(names.at(-1) ?? ''), 10)
 }
 
+/** Two starts end with the error, nothing is changed, and all is well again with the right ledgers of `source`. */
+async function expectRefused(source: string, [, code, message, damage]: Wrong): Promise<void> {
+  const dataPath = crashCopy(source, newDirectory())
+  damage(dataPath)
+  const parts = ['ledgers', 'shards', 'tenax.json']
+  const before = bytesOf(dataPath, parts)
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const error = await failureOf(dataPath)
+    expect([error.code, error.hint]).toEqual([code, expect.stringMatching(/./)])
+    expect(error.message).toMatch(message)
+  }
+  const after = bytesOf(dataPath, parts)
+  expect([...after.keys()]).toEqual([...before.keys()])
+  for (const [path, bytes] of before) expect(after.get(path) === bytes, path).toBe(true)
+  const { ledgers } = new Layout(dataPath)
+  rmSync(ledgers, { recursive: true })
+  cpSync(new Layout(source).ledgers, ledgers, { recursive: true })
+  expect(await rowsOf(dataPath)).toBe(BigInt(ROWS))
+}
+
 describe('a start that finds', () => {
-  it.each(WRONG)('%s ends with %s, changes nothing, and goes well when it is put right', async (...wrong) => {
-    const [, code, message, damage] = wrong
-    const dataPath = crashCopy(base, newDirectory())
-    damage(dataPath)
-    const parts = ['ledgers', 'shards', 'tenax.json']
-    const before = bytesOf(dataPath, parts)
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      const error = await failureOf(dataPath)
-      expect([error.code, error.hint]).toEqual([code, expect.stringMatching(/./)])
-      expect(error.message).toMatch(message)
-    }
-    const after = bytesOf(dataPath, parts)
-    expect([...after.keys()]).toEqual([...before.keys()])
-    for (const [path, bytes] of before) expect(after.get(path) === bytes, path).toBe(true)
-    const { ledgers } = new Layout(dataPath)
-    rmSync(ledgers, { recursive: true })
-    cpSync(new Layout(base).ledgers, ledgers, { recursive: true })
-    expect(await rowsOf(dataPath)).toBe(BigInt(ROWS))
-  })
+  it.each(WRONG)('%s ends with %s, changes nothing, and goes well when it is put right', (...wrong) =>
+    expectRefused(base, wrong),
+  )
+  it.each(SHORT)('%s ends with %s, changes nothing, and goes well when it is put right', (...wrong) =>
+    expectRefused(single, wrong),
+  )
 })
 
 describe('a tail of one tenant that is longer than the buffer of the ledger', () => {
@@ -177,7 +206,7 @@ describe('a tail of one tenant that is longer than the buffer of the ledger', ()
 describe('a torn tail', () => {
   it.each([
     ['a flipped bit in the last batch', (path: string, end: number) => flipBit(path, end - 1)],
-    ['a last batch that is cut short', (path: string, end: number) => truncateSync(path, end - 1)],
+    ['a last batch that is written in part', (path: string, end: number) => zeroFrom(path, end - 1_000)],
   ])('of %s is cut there: all commits before it are served', async (_what, tear) => {
     const dataPath = crashCopy(base, newDirectory())
     const { end } = await recordsIn(ledgerOf(dataPath))

@@ -128,9 +128,19 @@ describe('ledger verify', () => {
   test('a torn end is no damage, and is named', async () => {
     const data = copyOf()
     const { ledgers } = await runJson('verify', '--data', data)
-    truncateSync(segmentOf(data), ledgers[0].end.offset - 5)
+    writeFileSync(segmentOf(data), readFileSync(segmentOf(data)).fill(0, ledgers[0].end.offset - 5))
     const { exitCode, out } = await run('verify', '--data', data)
     expect([exitCode, out]).toEqual([0, expect.stringMatching(/ends torn at 00000000\.seg offset \d+: cut there/)])
+  })
+
+  test('a last segment that was cut short fails: its length is named', async () => {
+    const data = copyOf()
+    truncateSync(segmentOf(data), 600)
+    const { exitCode, out } = await run('verify', '--data', data)
+    expect([exitCode, out]).toEqual([
+      1,
+      expect.stringContaining('00000000.seg at offset 512: the file is 600 bytes long'),
+    ])
   })
 
   test('a ledger of another data directory fails', async () => {

@@ -23,6 +23,7 @@ const headers = fc.record({
   firstBatch: safe,
   previousHash: u64,
   firstNeeded: u32,
+  fileBytesMin: safe,
   cipher: u32,
   keyId: u32,
   cuts: fc.array(fc.record({ epoch: u32, nonce: ids, segmentId: u32, offset: safe }), { maxLength: 8 }),

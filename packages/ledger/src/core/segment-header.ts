@@ -24,6 +24,8 @@ export interface SegmentHeader {
   readonly previousHash: bigint
   /** Id of the first segment that was still needed when this one was begun. */
   readonly firstNeeded: number
+  /** The file had this length, fsynced, before it got its name: no crash leaves it shorter. 0 of a writer that said nothing. */
+  readonly fileBytesMin: number
   /** Reserved for encryption; 0 in version 1. */
   readonly cipher: number
   /** Reserved for encryption; 0 in version 1. */
@@ -32,6 +34,7 @@ export interface SegmentHeader {
 }
 
 const HASH_AT = SEGMENT_HEADER_BYTES - 8
+const FILE_BYTES_MIN_AT = 96
 const CUTS_AT = 104
 const CUT_BYTES = 36
 
@@ -52,6 +55,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   bytes.writeBigUInt64LE(header.previousHash, 80)
   bytes.writeUInt32LE(header.firstNeeded, 88)
   bytes.writeUInt32LE(header.cuts.length, 92)
+  writeSafe(bytes, header.fileBytesMin, FILE_BYTES_MIN_AT)
   header.cuts.forEach((cut, index) => {
     writeCut(bytes, cut, CUTS_AT + index * CUT_BYTES)
   })
@@ -76,7 +80,9 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | 'torn' | 'ne
   if (bytes.readUInt32LE(8) > FORMAT_VERSION) return 'newer'
   const [nonce, dataId, firstBatch] = [readId(bytes, 24), readId(bytes, 44), readSafe(bytes, 72)]
   const cuts = readCuts(bytes, bytes.readUInt32LE(92))
+  const fileBytesMin = readSafe(bytes, FILE_BYTES_MIN_AT)
   if (nonce === undefined || dataId === undefined || firstBatch === undefined || cuts === undefined) return 'torn'
+  if (fileBytesMin === undefined) return 'torn'
   return {
     epoch: bytes.readUInt32LE(16),
     segmentId: bytes.readUInt32LE(20),
@@ -87,6 +93,7 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | 'torn' | 'ne
     firstBatch,
     previousHash: bytes.readBigUInt64LE(80),
     firstNeeded: bytes.readUInt32LE(88),
+    fileBytesMin,
     cuts,
   }
 }
