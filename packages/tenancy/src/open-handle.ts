@@ -101,7 +101,7 @@ export async function adoptFile(context: OpeningContext, record: TenantRecord, p
     await journal.verifyMain()
     await letGo({ file, journal, isSound: true })
   } catch (error) {
-    const reason = shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
+    const reason = stopReasonOf(error)
     await letGo({ ...(file && { file }), ...(journal && { journal }), isSound: false })
     if (reason === undefined) throw shortageOf(error) ?? error
     throw quarantined(record, reason, error)
@@ -142,6 +142,11 @@ const SHORTAGES: ReadonlySet<string> = new Set([
   'SQLITE_NOMEM',
   'SQLITE_CANTOPEN',
 ])
+
+/** The reason to stop a tenant whose file could not be taken over; undefined when the failure is of the moment or the machine. */
+export function stopReasonOf(error: unknown): string | undefined {
+  return shortageOf(error) === undefined ? quarantineReasonOf(error) : undefined
+}
 
 /** The reason to stop this tenant, without any path; undefined when the failure is of the moment (a lock, a shortage). */
 function quarantineReasonOf(error: unknown): string | undefined {

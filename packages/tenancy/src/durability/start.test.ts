@@ -1,7 +1,9 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '@tenax/kernel'
+import { libsqlDriver } from '@tenax/sqlite'
 import { expect, test } from 'vitest'
+import { failingCheckpoints } from '../fixtures/failing-checkpoints.ts'
 import { crashCopy } from '../fixtures/ledger-files.ts'
 import { idOf } from '../fixtures/settings.ts'
 import { directoryMaker, type OpenTenancy, tenancyMaker } from '../fixtures/test-bed.ts'
@@ -68,3 +70,28 @@ test('a token from before a clean stop is reached after it, one from before a ki
   expect(after.lineage).not.toBe(lineage)
   expect(after.committed).toBeGreaterThan(lsn)
 })
+
+test.each([false, true])(
+  'a main file that is emptied stops its tenant, and not the start (suspended: %s)',
+  async (isSuspended) => {
+    const before = await open()
+    const well = idOf('well')
+    for (const id of [ID, well]) {
+      await before.tenancy.create(id)
+      await before.sql(id, 'CREATE TABLE note (mark INTEGER)')
+    }
+    await before.tenancy.use(ID, (handle) => handle.checkpointSoon())
+    const driver = failingCheckpoints(libsqlDriver)
+    const torn = await open({ dataPath: crashCopy(before.dataPath, newDirectory()), driver })
+    driver.failWith('SQLITE_BUSY')
+    await torn.sql(ID, 'INSERT INTO note VALUES (1)')
+    if (isSuspended) await torn.tenancy.suspend(ID) // its file stays open behind the lock
+    await torn.tenancy.settled()
+    const dataPath = crashCopy(torn.dataPath, newDirectory())
+    driver.failWith(undefined)
+    writeFileSync(fileOf({ ...torn, dataPath }), '')
+    const after = await open({ dataPath })
+    expect(after.tenancy.get(ID).quarantineReason).toContain('main file that is not empty')
+    expect(await after.sql(well, 'SELECT count(*) FROM note')).toEqual([[0n]])
+  },
+)

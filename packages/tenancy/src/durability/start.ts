@@ -4,13 +4,14 @@
  * that is anybody served. What was not committed to the ledger before a crash is nowhere.
  */
 import { type Incarnation, isTenaxError } from '@tenax/kernel'
-import { SqliteFile } from '@tenax/sqlite'
+import { hostFailure, isBusy, SqliteFile } from '@tenax/sqlite'
 import type { Catalog } from '../catalog.ts'
 import { catalogIncarnation } from '../catalog.ts'
 import { Directory, type DirectoryOptions } from '../files/directory.ts'
 import { type LedgerRecoveryOptions, type RecoveredLedgers, recoverLedgers } from '../files/recover-ledgers.ts'
 import { redoFile } from '../files/redo.ts'
 import { removeLog } from '../files/tenant-files.ts'
+import { stopReasonOf } from '../open-handle.ts'
 import { recoverShard, type ShardRecovery } from '../recovery.ts'
 import { attachJournal } from './attach-journal.ts'
 import { HostLedger } from './host-ledger.ts'
@@ -96,7 +97,6 @@ interface RedoContext {
 }
 
 async function redoTenants(options: StartOptions, context: RedoContext): Promise<number> {
-  const { data, randomId } = options
   const { tails, tenancyLedger, directory } = context
   const places = placesOf(directory.catalogs)
   let count = 0
@@ -105,17 +105,13 @@ async function redoTenants(options: StartOptions, context: RedoContext): Promise
     const place = places.get(tail.incarnation)
     if (place === undefined)
       tenancyLedger.forget(tail.incarnation) // it was deleted, or never came to be
-    else if (!place.isQuarantined) {
-      const path = data.layout.tenantFile(place.shard, { incarnation: tail.incarnation, file: place.file })
-      if (!(await redoIfThere(path, tail, randomId))) continue
-      count += 1
-      if (place.isSuspended) await settleFile(options, { path, incarnation: tail.incarnation, ledger: tenancyLedger })
-    }
+    else if (!place.isQuarantined && (await redoOrStop(options, { tail, place, ledger: tenancyLedger }))) count += 1
   }
   return count
 }
 
 interface Place {
+  readonly catalog: Catalog
   readonly shard: number
   readonly file: string
   readonly isQuarantined: boolean
@@ -128,10 +124,32 @@ function placesOf(catalogs: readonly Catalog[]): Map<string, Place> {
     const [quarantined, suspended] = [catalog.quarantined(), catalog.suspended()]
     for (const [incarnation, file] of catalog.namedFiles()) {
       const isQuarantined = quarantined.has(incarnation)
-      places.set(incarnation, { shard: catalog.shard, file, isQuarantined, isSuspended: suspended.has(incarnation) })
+      const isSuspended = suspended.has(incarnation)
+      places.set(incarnation, { catalog, shard: catalog.shard, file, isQuarantined, isSuspended })
     }
   }
   return places
+}
+
+/** Brings one file to where the ledgers have it; true when it is there. What is wrong with it stops its tenant, and not the start. */
+async function redoOrStop(
+  options: StartOptions,
+  { tail, place, ledger }: { tail: FileTail; place: Place; ledger: HostLedger },
+): Promise<boolean> {
+  const { incarnation } = tail
+  const { catalog, file, shard, isSuspended } = place
+  const path = options.data.layout.tenantFile(shard, { incarnation, file })
+  try {
+    if (!(await redoIfThere(path, tail, options.randomId))) return false
+    if (isSuspended) await settleFile(options, { path, incarnation, ledger })
+    return true
+  } catch (error) {
+    if (isBusy(error)) return true
+    const [reason, id] = [stopReasonOf(hostFailure(error)), catalog.tenantOf(incarnation)]
+    if (reason === undefined || id === undefined) throw error
+    await catalog.quarantine(id, incarnation, reason)
+    return false
+  }
 }
 
 /** A main file that is gone is told when its tenant is opened: that stops one tenant, and not the start. */
