@@ -8,9 +8,11 @@ import { faultsOf } from './data-check.ts'
 import { FULL, faultsOfPoints, OUTCOMES } from './point-claims.ts'
 import { stateOf, TARGET, VERB_MIGRATIONS } from './verbs.ts'
 
-test('import_new: at every crash point the restart finishes or undoes it', async () => {
-  expect(await faultsOfPoints('import_new')).toEqual([])
-})
+for (const verb of ['import_new', 'suspend', 'resume', 'migrate'] as const) {
+  test(`${verb}: at every crash point the restart finishes or undoes it`, async () => {
+    expect(await faultsOfPoints(verb)).toEqual([])
+  })
+}
 
 for (const verb of ['create', 'delete', 'import_over'] as const) {
   test(`${verb}: a recovery that is killed at any point is done by the next one`, async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { runCrashRound } from './crash-round.ts'
 
 /** Any number is a seed: put it here and run the command that a failure prints. */
-const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+const SEEDS = [1, 2, 3, 4, 5]
 
 /** A round takes 4 s alone; a busy machine runs it many times slower. */
 const ROUND_MS_MAX = 240_000

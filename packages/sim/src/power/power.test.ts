@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { runPowerChain } from './power-chain.ts'
 
 /** Any number is a seed: put it here and run the command that a failure prints. */
-const SEEDS = [1, 2, 3, 4, 5, 6]
+const SEEDS = [1, 2, 3, 4]
 
 /** A chain takes some 3 s alone; a busy machine runs it many times slower. */
 const CHAIN_MS_MAX = 240_000
