@@ -2,15 +2,13 @@
  * The bench: Tenax beside bare Hono in one run, against the budgets of the design. Servers, load generators and probes are
  * processes of their own. `--quick` takes about half a minute, `--save` keeps the report in `loadtest/results/`.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { systemClock } from '@tenax/kernel'
 import { prepareTenants, scratchDirectory, sendAll, tenantIdsOf } from './bench/fixture.ts'
 import { describeMachine, measureDisk } from './bench/machine.ts'
 import { measureNeighbours } from './bench/neighbours.ts'
 import { measureOpening, type OpeningPlan } from './bench/opening.ts'
 import { type BenchFigures, reportOf } from './bench/report.ts'
+import { saveReport } from './bench/save-report.ts'
 import { measureThroughput, type ThroughputPlan } from './bench/throughput.ts'
 import { startLoadProcess } from './load-job.ts'
 import { createTenantRequest } from './requests.ts'
@@ -47,7 +45,7 @@ const startMs = performance.now()
 const figures = await measure(settings.quick ? QUICK : FULL)
 const report = reportOf({ ...figures, quick: settings.quick, elapsedMs: performance.now() - startMs })
 console.log(report)
-if (settings.save) save(report, figures.machine.commit)
+if (settings.save) saveReport(report, figures.machine.commit)
 
 async function measure(plan: BenchPlan): Promise<Omit<BenchFigures, 'quick' | 'elapsedMs'>> {
   const machine = describeMachine()
@@ -75,13 +73,4 @@ async function measure(plan: BenchPlan): Promise<Omit<BenchFigures, 'quick' | 'e
 
 function say(what: string): void {
   process.stderr.write(`${((performance.now() - startMs) / 1000).toFixed(1).padStart(6)} s  ${what}\n`)
-}
-
-function save(text: string, commit: string): void {
-  const day = new Date(systemClock.nowMs()).toISOString().slice(0, 10)
-  const directory = fileURLToPath(new URL('../results/', import.meta.url))
-  mkdirSync(directory, { recursive: true })
-  const path = join(directory, `${day}-${commit}.md`)
-  writeFileSync(path, text)
-  console.log(`saved as ${path}`)
 }

@@ -32,6 +32,12 @@ export function waitedMs(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6
 }
 
+/** Bytes that `pid` has handed to the kernel to write since its start. */
+export function writtenBytes(pid: number): number {
+  const line = /^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))
+  return Number(line?.[1] ?? Number.NaN)
+}
+
 /** A thread may end while it is looked at: it counts as nothing then. */
 function threadMs(path: string): number {
   try {

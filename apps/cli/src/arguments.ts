@@ -60,11 +60,22 @@ export function wholeNumber(lowest: number, highest: number): (text: string) => 
   }
 }
 
-/** A moment in ISO 8601. */
+/** How long to wait, in the unit that it is given in: whole seconds. */
+export interface WaitArgument {
+  readonly seconds: number
+}
+
+/** Whole seconds, at most `secondsMax`. */
+export function waitArgument(secondsMax: number): (text: string) => WaitArgument {
+  const parse = wholeNumber(0, secondsMax)
+  return (text) => ({ seconds: parse(text) })
+}
+
+/** A moment in ISO 8601, in 1970 or later. */
 export function timeArgument(text: string): Date {
   const time = new Date(text)
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(time.getTime())) return time
-  throw new InvalidArgumentError('It must be a time such as 2026-12-01T08:00:00Z.')
+  if (/^\d{4}-\d\d-\d\d/.test(text) && time.getTime() >= 0) return time
+  throw new InvalidArgumentError('It must be a time such as 2026-12-01T08:00:00Z, in 1970 or later.')
 }
 
 /** Any JSON. */

@@ -19,6 +19,7 @@ export type CliErrorCode =
   | 'checks_failed'
   | 'run_failed'
   | 'run_unfinished'
+  | 'runs_blocked'
   | 'interrupted'
 
 /** A failure of the command line itself; failures of the server are TenaxError. */

@@ -29,6 +29,7 @@ test.each([
   { args: ['sql', 'acme', 'select ?', '--arg', 'hex:0'] },
   { args: ['sql', 'acme', 'select 1; select ?', '--arg', '1'] },
   { args: ['sql', 'acme'] },
+  { args: ['runs', 'result', 'acme', 'r-1', '--timeout', '1.5'] },
 ])('$args makes no sense: exit code 2, and an error on stderr', async ({ args }) => {
   const { exitCode, out, err } = await run(...args)
   expect(exitCode).toBe(2)

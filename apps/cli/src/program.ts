@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from './arguments.ts'
 import { addRunCommands } from './runs/run-program.ts'
+import { addScheduleCommands } from './schedules/schedule-program.ts'
 import type { ServeOptions } from './serve-command.ts'
 import { BOUND_VALUE_HELP, parseBoundValue } from './sql/bound-value.ts'
 
@@ -39,6 +40,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addTenantCommands(program, options)
   addSqlCommand(program, options)
   addRunCommands(program, options)
+  addScheduleCommands(program, options)
   addTransferCommands(program, options)
   addDoctorCommand(program, options)
   addLedgerCommands(program, options)

@@ -1,2 +1,3 @@
+export { type Project, readProject } from './project.ts'
 export { type RunOptions, runServer } from './run-server.ts'
 export { readSettings, type ServerArguments, type ServerSettings } from './settings.ts'

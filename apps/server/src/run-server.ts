@@ -3,7 +3,10 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer, type ServerType } from '@hono/node-server'
 import { isTenaxError, messageOf, systemClock, TenaxError } from '@tenax/kernel'
 import { type Logger, pino } from 'pino'
-import { createTenax, type HostEvent, loadMigrations, type Tenax, takeStrayRejection } from 'tenax'
+import { createTenax, type HostEvent, loadMigrations, type Tenax, takeStrayException, takeStrayRejection } from 'tenax'
+import { reloadOnChange } from './development.ts'
+import { FreshModules } from './fresh-modules.ts'
+import { configPathOf } from './project.ts'
 import { readSettings, type ServerArguments, type ServerSettings } from './settings.ts'
 import { signalMeaning } from './signal-meaning.ts'
 
@@ -18,9 +21,10 @@ export interface RunOptions {
 
 /** Serves until SIGTERM or SIGINT; then drains and exits with 0. Throws TenaxError when it cannot start. */
 export async function runServer({ mode, argv }: RunOptions): Promise<void> {
-  const settings = await readSettings(argv)
+  const modules = mode === 'dev' ? new FreshModules() : undefined
+  const settings = await readSettings(argv, modules === undefined ? undefined : (path) => modules.load(path))
   const logger = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: true }))
-  const tenax = await openTenax(settings, logger)
+  const tenax = await openTenax(settings, { mode, logger, config: configPathOf(argv.config) })
   const server = createAdaptorServer({ fetch: tenax.fetch })
   try {
     await listen(server, settings)
@@ -30,11 +34,16 @@ export async function runServer({ mode, argv }: RunOptions): Promise<void> {
   }
   confineWorkflows(logger)
   announce(mode, settings, server)
+  if (modules !== undefined) reloadOnChange({ settings, tenax, logger, modules, config: argv.config })
   stopOnSignal({ server, tenax, logger })
 }
 
-async function openTenax(settings: ServerSettings, logger: Logger): Promise<Tenax> {
-  const { adminKey, handlesMax, queryTimeoutMs, durability, migrationsPath, workflows } = settings
+async function openTenax(
+  settings: ServerSettings,
+  { mode, logger, config }: { readonly mode: RunOptions['mode']; readonly logger: Logger; readonly config: string },
+): Promise<Tenax> {
+  const { adminKey, handlesMax, queryTimeoutMs, durability, project, stallKillMs } = settings
+  const { migrationsPath, workflows, events } = project
   return createTenax({
     data: settings.dataPath,
     ...(adminKey === undefined ? {} : { adminKey }),
@@ -43,6 +52,11 @@ async function openTenax(settings: ServerSettings, logger: Logger): Promise<Tena
     ...(durability === undefined ? {} : { durability }),
     migrations: migrationsPath === undefined ? [] : await loadMigrations(migrationsPath),
     workflows,
+    events,
+    checksReplay: mode === 'dev',
+    ...(stallKillMs === undefined ? {} : { stallKillMs }),
+    tellsStderr: true,
+    ...(workflows.length === 0 ? {} : { probation: { module: config } }),
     onEvent: (event) => logEvent(logger, event),
     onError: (error) => logger.error({ err: error }, 'request failed'),
     onFatal(error) {
@@ -58,6 +72,11 @@ const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'warn' | 'error'>> = {
   set_aside_failed: 'error',
   tenant_stalled: 'error',
   run_blocked: 'warn',
+  schedule_failed: 'warn',
+  loop_stalled: 'error',
+  run_suspected: 'error',
+  run_poisoned: 'error',
+  take_back_failed: 'error',
 }
 
 function logEvent(logger: Logger, event: HostEvent): void {
@@ -107,18 +126,35 @@ function announce(mode: 'dev' | 'serve', settings: ServerSettings, server: Serve
       `  create a tenant   curl -X POST ${url}/v1/tenants -H 'content-type: application/json' -d '{"id":"acme"}'`,
       `  ask it            curl ${url}/t/acme/query -H 'content-type: application/json' -d '{"sql":"select 1"}'`,
       `  or connect        createClient({ url: '${url}/t/acme/' })  from @libsql/client`,
-      ...settings.workflows.map(({ name }) => `  run a workflow    npx tenax runs start acme ${name} '{…}'`),
+      ...settings.project.workflows.map(({ name }) => `  run a workflow    npx tenax runs start acme ${name} '{…}'`),
       '',
     ].join('\n'),
   )
 }
 
-/** A rejection that nobody awaits ends the run that it came out of. Any other ends the process, as without this listener. */
+/**
+ * A rejection that nobody awaits, or an exception out of a callback, ends the run that it came out of. Any other ends the
+ * process, as without these listeners.
+ */
 function confineWorkflows(logger: Logger): void {
   process.on('unhandledRejection', (error) => {
     if (!takeStrayRejection(error)) throw error
-    logger.error({ err: error }, 'a workflow left a rejected promise that nobody awaits')
+    logger.error({ err: loggable(error) }, 'a workflow left a rejected promise that nobody awaits')
   })
+  process.on('uncaughtException', (error) => {
+    if (!takeStrayException(error)) throw error
+    logger.error({ err: loggable(error) }, 'a callback of a workflow threw')
+  })
+}
+
+/** What was thrown may be a proxy that ends whoever looks at it: then only what can be said of it is logged. */
+function loggable(error: unknown): unknown {
+  try {
+    if (!(error instanceof Error)) return messageOf(error)
+    return { type: error.name, message: messageOf(error), stack: String(error.stack) }
+  } catch {
+    return messageOf(error)
+  }
 }
 
 /** The first signal drains; a second one, given on purpose, does not wait. */

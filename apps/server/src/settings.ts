@@ -1,10 +1,9 @@
 /** The server's settings: defaults, then environment, then arguments. Nothing else in the server reads the environment. */
-import { existsSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { DURABILITY_CLASSES, type DurabilityClass, messageOf, TenaxError } from '@tenax/kernel'
-import { loadWorkflows, type TenaxOptions } from 'tenax'
+import { resolve } from 'node:path'
+import { DURABILITY_CLASSES, type DurabilityClass, TenaxError } from '@tenax/kernel'
+import type { LoadModule } from 'tenax'
 import { z } from 'zod'
+import { type Project, readProject } from './project.ts'
 
 /** What the command line gives. Undefined means: not given. */
 export interface ServerArguments {
@@ -24,11 +23,12 @@ export interface ServerSettings {
   readonly host: string
   readonly dataPath: string
   readonly adminKey: string | undefined
-  readonly migrationsPath: string | undefined
-  readonly workflows: NonNullable<TenaxOptions['workflows']>
+  readonly project: Project
   readonly handlesMax: number | undefined
   readonly queryTimeoutMs: number | undefined
   readonly durability: DurabilityClass | undefined
+  /** Undefined: a standing event loop is only told. */
+  readonly stallKillMs: number | undefined
   /** Print the ready line as JSON. */
   readonly json: boolean
   readonly logLevel: string
@@ -47,19 +47,18 @@ const environmentSchema = z.object({
   TENAX_ADMIN_KEY: z.string().min(1).optional(),
   TENAX_HANDLES: countSchema.optional(),
   TENAX_QUERY_TIMEOUT_MS: countSchema.optional(),
+  TENAX_STALL_KILL_MS: countSchema.optional(),
   TENAX_DURABILITY: durabilitySchema.optional(),
   TENAX_LOG: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).optional(),
 })
-const configSchema = z.strictObject({
-  migrations: z.string().min(1).optional(),
-  workflows: z.array(z.unknown()).optional(),
-})
-
 /**
+ * Settings with the project, whose modules `load` imports.
+ *
  * @throws TenaxError `config_invalid` naming what is wrong; `admin_key_required` for a public address without a key
  */
 export async function readSettings(
   argv: ServerArguments,
+  load: LoadModule | undefined = undefined,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<ServerSettings> {
   const env = parseOrThrow(environmentSchema, pick(environment), 'the environment')
@@ -79,10 +78,11 @@ export async function readSettings(
     host,
     dataPath: resolve(argv.data ?? env.TENAX_DATA ?? 'data'),
     adminKey: env.TENAX_ADMIN_KEY,
-    ...(await readConfig(argv.config)),
+    project: await readProject(argv.config, load),
     handlesMax: argv.handles ?? env.TENAX_HANDLES,
     queryTimeoutMs: env.TENAX_QUERY_TIMEOUT_MS,
     durability: parseOrThrow(durabilitySchema.optional(), argv.durability ?? env.TENAX_DURABILITY, 'the durability'),
+    stallKillMs: env.TENAX_STALL_KILL_MS,
     json: argv.json === true || port === 0,
     logLevel: env.TENAX_LOG ?? 'info',
   }
@@ -103,28 +103,4 @@ function parseOrThrow<T>(schema: z.ZodType<T>, value: unknown, what: string): T 
     'config_invalid',
     `${what} is not valid: ${name === '' ? '' : `${name}: `}${issue?.message ?? ''}`,
   )
-}
-
-type Configured = Pick<ServerSettings, 'migrationsPath' | 'workflows'>
-
-/** What `tenax.config.ts` names, relative to it. A named file must be there; the usual one may be absent. */
-async function readConfig(named: string | undefined): Promise<Configured> {
-  const path = resolve(named ?? 'tenax.config.ts')
-  if (!existsSync(path)) {
-    if (named === undefined) return { migrationsPath: undefined, workflows: [] }
-    throw new TenaxError('config_invalid', `the configuration file ${basename(path)} is not there`)
-  }
-  const name = basename(path)
-  const module: unknown = await import(pathToFileURL(path).href).catch((error: unknown) => {
-    throw new TenaxError('config_invalid', `${name} cannot be loaded: ${messageOf(error)}`, { cause: error })
-  })
-  const config = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
-  if (config === undefined) {
-    throw new TenaxError('config_invalid', `${name} has no default export`, { hint: 'export default defineConfig({})' })
-  }
-  const { migrations, workflows = [] } = parseOrThrow(configSchema, config, name)
-  return {
-    migrationsPath: migrations === undefined ? undefined : resolve(dirname(path), migrations),
-    workflows: await loadWorkflows(workflows, dirname(path)),
-  }
 }

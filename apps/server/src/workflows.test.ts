@@ -97,14 +97,52 @@ test.each([
   expect(JSON.parse(stderr).error.message).toContain(message)
 })
 
-test('a rejection that nobody awaits ends the run that it came out of, and nothing else', async () => {
+test('a rejection that nobody awaits, or an exception out of a callback, ends the run that it came out of, and nothing else', async () => {
   using scratch = scratchDirectory()
   await using server = serveProject(scratch.path)
   const { port } = await server.ready
   await createTenant(port, 'acme')
-  for (const where of ['body', 'later', 'step']) {
-    await post(port, '/t/acme/runs', { workflow: 'careless', input: { where }, id: where })
-    const { body } = await get(port, `/t/acme/runs/${where}/result?timeout_ms=10000`)
+  const codes: unknown[] = []
+  for (const where of ['body', 'later', 'step', 'body timer', 'step timer', 'step emitter']) {
+    const id = where.replace(' ', '-')
+    await post(port, '/t/acme/runs', { workflow: 'careless', input: { where }, id })
+    const { body } = await get(port, `/t/acme/runs/${id}/result?timeout_ms=10000`)
     expect(body).toMatchObject({ status: 'failed', error: { message: expect.stringContaining('left behind') } })
+    codes.push((body['error'] as { code: string }).code)
   }
+  const rejected = 'unhandled_rejection'
+  const thrown = 'uncaught_exception'
+  expect(codes).toEqual([rejected, rejected, 'failed', thrown, thrown, thrown])
+})
+
+test('callbacks that reject unheard, and throws that cannot be looked at, end no host', async () => {
+  using scratch = scratchDirectory()
+  await using server = serveProject(scratch.path)
+  const { port } = await server.ready
+  await createTenant(port, 'acme')
+  const start = (workflow: string, input: unknown, id: string) =>
+    post(port, '/t/acme/runs', { workflow, input, id }).then(({ body }) => body)
+  expect(await start('looked-up', { id: 'x' }, 'a')).toMatchObject({ code: 'input_invalid' })
+  expect(await start('keyed', {}, 'b')).toMatchObject({ code: 'limit_key_invalid' })
+  const ends: string[] = []
+  for (const where of ['tx', 'tx timer', 'when', 'proxy', 'revoked', 'body proxy', 'abort']) {
+    const id = where.replace(' ', '-')
+    await start('hostile', { where }, id)
+    if (where === 'abort') {
+      await untilWaits(port, id, 'step')
+      await post(port, `/t/acme/runs/${id}/cancel`, {})
+    }
+    const { body } = await get(port, `/t/acme/runs/${id}/result?timeout_ms=10000`)
+    ends.push(`${where}: ${body['status']} ${(body['error'] as { code: string } | undefined)?.code}`)
+  }
+  expect(ends).toEqual([
+    'tx: failed unhandled_rejection',
+    'tx timer: failed uncaught_exception',
+    'when: failed failed',
+    'proxy: failed failed',
+    'revoked: failed failed',
+    'body proxy: failed unhandled_rejection',
+    'abort: cancelled undefined',
+  ])
+  expect((await get(port, '/t/acme/runs')).status).toBe(200)
 })

@@ -35,6 +35,8 @@ export interface Call {
   readonly json?: unknown
   readonly body?: RequestBody
   readonly headers?: Readonly<Record<string, string>>
+  /** Ends the request, and its reply where that is still coming. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The part of a zod schema that a reply needs. */
@@ -124,6 +126,7 @@ function requestOf(connection: Connection, call: Call): Request {
     method: call.method,
     headers: headersOf(connection, call),
     redirect: 'manual',
+    ...(call.signal === undefined ? {} : { signal: call.signal }),
     ...(body === undefined ? {} : { body, duplex: 'half' as const }),
   })
 }

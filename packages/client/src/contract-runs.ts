@@ -2,11 +2,17 @@
 import { TenaxError } from '@tenax/kernel'
 import {
   listRunsQuerySchema,
+  type OutputEvent,
   parseBody,
   parseSearchParams,
+  type ReplayCheck,
   type Run,
   type RunDetail,
+  type RunHistory,
+  rerunBodySchema,
+  rerunPreviewSchema,
   runDetailSchema,
+  runHistorySchema,
   runResultQuerySchema,
   runResultSchema,
   runSchema,
@@ -18,6 +24,10 @@ import {
 export interface FakeRuns {
   /** Changes a run as its workflow would have: its status, its steps, what it waits for. */
   change(run: string, change: Partial<RunDetail>): void
+  /** What the run is said to come to with the code that is loaded, or that it was deleted since it was listed; unsaid, it goes on. */
+  judge(run: string, check: ReplayCheck | 'deleted'): void
+  /** Gives a run something to put out. Each connection that follows it ends behind `perConnection` of them, if that is said. */
+  putOut(run: string, events: readonly OutputEvent[], perConnection?: number): void
 }
 
 /** A request below `/t/:id/runs` or `/t/:id/events`. */
@@ -35,6 +45,8 @@ interface KeptRun {
   readonly tenantId: string
   readonly key: string | undefined
   detail: RunDetail
+  check?: ReplayCheck | 'deleted'
+  outputs?: { readonly events: readonly OutputEvent[]; readonly perConnection: number }
 }
 
 const AT = '2026-11-22T12:00:00.000Z'
@@ -47,6 +59,16 @@ export class FakeRunStore implements FakeRuns {
   change(run: string, change: Partial<RunDetail>): void {
     const kept = this.#runs.get(run)
     if (kept !== undefined) kept.detail = runDetailSchema.parse({ ...kept.detail, ...change })
+  }
+
+  judge(run: string, check: ReplayCheck | 'deleted'): void {
+    const kept = this.#runs.get(run)
+    if (kept !== undefined) kept.check = check
+  }
+
+  putOut(run: string, events: readonly OutputEvent[], perConnection = Number.POSITIVE_INFINITY): void {
+    const kept = this.#runs.get(run)
+    if (kept !== undefined) kept.outputs = { events, perConnection }
   }
 
   /** Lets go of what is put aside; gives how many. */
@@ -69,7 +91,14 @@ export class FakeRunStore implements FakeRuns {
       parseSearchParams(runResultQuerySchema, request.searchParams)
       return Response.json(runResultSchema.parse(kept.detail))
     }
-    return endRun(kept, verb)
+    if (verb === 'history') return Response.json(historyOf(request.tenantId, kept.detail))
+    if (verb === 'check') {
+      if (kept.check === 'deleted') throw runNotFound(run)
+      return Response.json(kept.check ?? { ok: true, state: 'waiting', asks: [] })
+    }
+    if (verb === 'outputs') return streamOutputs(kept, request.headers)
+    if (verb === 'rerun') return this.#rerun(request, kept.detail)
+    return changeRun(kept, verb)
   }
 
   #start({ tenantId, headers, body }: FakeRunRequest): Response {
@@ -88,13 +117,44 @@ export class FakeRunStore implements FakeRuns {
     )
     if (known !== undefined) return accepted(runSchema.parse(known.detail), false)
     const id = named ?? `run-${this.#runs.size + 1}`
-    const times = { createdAt: AT, startAt: startAt ?? AT, startedAt: null, endedAt: null, cancelRequestedAt: null }
+    const times = {
+      createdAt: AT,
+      startAt: startAt ?? AT,
+      startedAt: null,
+      endedAt: null,
+      cancelRequestedAt: null,
+      pausedAt: null,
+    }
     const detail: RunDetail = {
       ...{ id, workflow, version: null, status: 'queued', priority, ...times, blockedReason: null },
-      ...{ parent: null, predecessor: null, successor: null, input, output: null, error: null, values: {} },
+      ...{
+        parent: null,
+        predecessor: null,
+        successor: null,
+        origin: null,
+        input,
+        output: null,
+        error: null,
+        values: {},
+      },
       ...{ steps: [], stepCount: 0, waitsFor: [] },
     }
     this.#runs.set(id, { tenantId, key, detail })
+    return accepted(runSchema.parse(detail), true)
+  }
+
+  #rerun({ tenantId, body }: FakeRunRequest, origin: RunDetail): Response {
+    const { from, preview } = parseBody(rerunBodySchema, body)
+    if (origin.endedAt === null) throw new TenaxError('run_not_ended', `run "${origin.id}" has not ended`)
+    const index = origin.steps.findIndex(({ identity }) => identity === from)
+    if (preview === true) {
+      const [kept, again] = [origin.steps.slice(0, Math.max(0, index)), origin.steps.slice(Math.max(0, index))]
+      return Response.json(rerunPreviewSchema.parse({ kept, keptCount: kept.length, again, againCount: again.length }))
+    }
+    const id = `run-${this.#runs.size + 1}`
+    const ends = { status: 'queued', endedAt: null, output: null, error: null } as const
+    const detail: RunDetail = { ...origin, ...ends, id, origin: origin.id, steps: [], stepCount: 0 }
+    this.#runs.set(id, { tenantId, key: undefined, detail })
     return accepted(runSchema.parse(detail), true)
   }
 
@@ -123,15 +183,56 @@ export class FakeRunStore implements FakeRuns {
   #kept(tenantId: string, run: string): KeptRun {
     const kept = this.#runs.get(run)
     if (kept?.tenantId === tenantId) return kept
-    throw new TenaxError('run_not_found', `there is no run "${run}"`, { hint: 'list them' })
+    throw runNotFound(run)
   }
 }
 
-function endRun(kept: KeptRun, verb: string): Response {
+function runNotFound(run: string): TenaxError {
+  return new TenaxError('run_not_found', `there is no run "${run}"`, { hint: 'list them' })
+}
+
+/** As a server whose connections are cut off: the reader comes back with the id of the last event that had one. */
+function streamOutputs({ outputs }: KeptRun, headers: Headers): Response {
+  const afterSeq = Number(headers.get('last-event-id') ?? 0)
+  const { events, perConnection } = outputs ?? { events: [], perConnection: 0 }
+  const behind = events.findLastIndex((event) => 'seq' in event && event.seq <= afterSeq) + 1
+  const text = events
+    .slice(behind, behind + perConnection)
+    .map((event) => {
+      const id = 'seq' in event ? `id: ${event.seq}\n` : ''
+      return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n${id}\n`
+    })
+    .join(': still there\n\n')
+  return new Response(text, { headers: { 'content-type': 'text/event-stream' } })
+}
+
+function historyOf(tenant: string, { id, workflow, status, steps: operations }: RunDetail): RunHistory {
+  const run = { id, workflow, status }
+  return runHistorySchema.parse({ format: 'tenax-run-history', version: 1, tenant, run, operations })
+}
+
+function changeRun(kept: KeptRun, verb: string): Response {
+  if (verb === 'retry') return retryRun(kept)
   refuseEnded(kept)
+  if (verb === 'skip' && kept.detail.blockedReason === null) {
+    throw new TenaxError('run_not_stuck', `of the run "${kept.detail.id}" no compensation is stuck`)
+  }
   if (verb === 'cancel') kept.detail = { ...kept.detail, cancelRequestedAt: AT }
   else if (verb === 'terminate') kept.detail = { ...kept.detail, status: 'terminated', endedAt: AT, waitsFor: [] }
+  else if (verb === 'skip') kept.detail = { ...kept.detail, blockedReason: null, waitsFor: [] }
+  else if (verb === 'pause') kept.detail = { ...kept.detail, pausedAt: AT }
+  else if (verb === 'resume') kept.detail = { ...kept.detail, pausedAt: null }
   else throw new TenaxError('route_not_found', 'there is no such route')
+  return Response.json(runSchema.parse(kept.detail))
+}
+
+function retryRun(kept: KeptRun): Response {
+  const { detail } = kept
+  if (detail.endedAt !== null && detail.status !== 'failed') {
+    throw new TenaxError('run_not_retryable', `run "${detail.id}" is ${detail.status}`)
+  }
+  if (detail.endedAt !== null) kept.detail = { ...detail, status: 'running', endedAt: null, error: null }
+  else kept.detail = { ...detail, blockedReason: null, waitsFor: [] }
   return Response.json(runSchema.parse(kept.detail))
 }
 

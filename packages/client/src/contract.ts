@@ -34,6 +34,7 @@ import {
   toProblem,
 } from '@tenax/protocol'
 import { FakeRunStore, type FakeRuns } from './contract-runs.ts'
+import { FakeScheduleStore } from './contract-schedules.ts'
 
 /** A request as the fake saw it, with its body as text. */
 export interface SeenRequest {
@@ -68,6 +69,7 @@ interface FakeState {
   readonly streams: Map<string, string>
   batonCount: number
   readonly runs: FakeRunStore
+  readonly schedules: FakeScheduleStore
   file: Uint8Array<ArrayBuffer>
 }
 
@@ -83,6 +85,7 @@ export function fakeServer({ adminKey }: { readonly adminKey?: string } = {}): F
     batonCount: 0,
     file,
     runs: new FakeRunStore(),
+    schedules: new FakeScheduleStore(),
   }
   const seen: SeenRequest[] = []
   let next: Response | Error | undefined
@@ -130,6 +133,10 @@ function answer(state: FakeState, request: Request, bytes: Uint8Array<ArrayBuffe
       refuseSuspended(tenantOf(state, first))
       const { method, headers } = request
       return state.runs.answer({ method, headers, tenantId: first, path, searchParams, body: jsonOf(bytes) })
+    }
+    if (area === 't' && path[0] === 'schedules') {
+      refuseSuspended(tenantOf(state, first))
+      return state.schedules.answer({ method: request.method, tenantId: first, path, body: jsonOf(bytes) })
     }
     if (area === 't') return answerTenant(tenantOf(state, first), { state, route: path[0] ?? '', body: jsonOf(bytes) })
     if (first !== 'tenants') throw new TenaxError('route_not_found', 'there is no such route')

@@ -1,18 +1,24 @@
+export { RUN_STATUSES, type RunStatus } from '@tenax/kernel'
 export {
   type DeleteReceipt,
   encodeQueryReply,
   type JsonValue,
+  type OutputEvent,
   type QueryReply,
   type ReleaseReceipt,
-  RUN_STATUSES,
+  type ReplayCheck,
+  type RerunPreview,
   type Run,
   type RunDetail,
   type RunError,
+  type RunHistory,
+  type RunOutput,
   type RunPage,
   type RunResult,
-  type RunStatus,
   type RunStep,
   type RunWait,
+  type Schedule,
+  type ScheduleDetail,
   TENANT_STATES,
   type TenantDurability,
   type TenantPage,
@@ -24,6 +30,7 @@ export { createTenaxClient, type TenaxClient } from './client.ts'
 export type { FetchFunction, TenaxClientOptions } from './connection.ts'
 export type { Download } from './download.ts'
 export type { QueryArgs, QueryValue } from './query-args.ts'
+export type { OutputsOptions } from './run-outputs.ts'
 export type { TenantSession } from './session.ts'
 export type {
   AllTenantsOptions,
@@ -45,10 +52,13 @@ export type {
 export type {
   ListRunsOptions,
   ReceivedEvent,
+  RerunOptions,
   ResultOptions,
   SendEventOptions,
+  SkipOptions,
   StartedRun,
   StartRunOptions,
   TenantEvents,
   TenantRuns,
 } from './tenant-runs.ts'
+export type { ScheduleOptions, ScheduleTimes, TenantSchedules } from './tenant-schedules.ts'

@@ -6,6 +6,7 @@ import { type Connection, callJson, callWithHeaders, type FetchFunction } from '
 import { encodeQueryArgs, type QueryArgs } from './query-args.ts'
 import { openSession, type TenantSession } from './session.ts'
 import { type TenantEvents, type TenantRuns, tenantEvents, tenantRuns } from './tenant-runs.ts'
+import { type TenantSchedules, tenantSchedules } from './tenant-schedules.ts'
 
 /** Asks for a class of its replies. */
 export interface DurabilityOptions {
@@ -77,6 +78,8 @@ export interface TenantDatabase {
   readonly runs: TenantRuns
   /** What its runs wait for. */
   readonly events: TenantEvents
+  /** Runs that start by the clock. */
+  readonly schedules: TenantSchedules
 }
 
 /** The database of the tenant `id`; nothing is sent. */
@@ -98,6 +101,7 @@ export function tenantDatabase(connection: Connection, id: TenantId): TenantData
     session: (options = {}) => openSession(connection, path, headersOf(options)),
     runs: tenantRuns(connection, id),
     events: tenantEvents(connection, id),
+    schedules: tenantSchedules(connection, id),
   }
 }
 

@@ -58,6 +58,25 @@ test('cancel() and terminate() answer the run, and an ended one refuses', async 
   await expect(acme.runs.cancel(id)).rejects.toMatchObject({ code: 'run_ended', kind: 'conflict' })
 })
 
+test('pause() and resume() answer the run', async () => {
+  const { acme } = await start()
+  const { id } = await acme.runs.start('trial', {})
+  expect(await acme.runs.pause(id)).toMatchObject({ pausedAt: expect.any(String) })
+  expect(await acme.runs.resume(id)).toMatchObject({ pausedAt: null })
+})
+
+test('retry(), skip(), rerun() and previewRerun() answer what became of the run', async () => {
+  const { acme } = await start()
+  const { id } = await acme.runs.start('trial', {})
+  expect(await acme.runs.retry(id)).toMatchObject({ id })
+  await expect(acme.runs.skip(id)).rejects.toMatchObject({ code: 'run_not_stuck' })
+  await expect(acme.runs.rerun(id)).rejects.toMatchObject({ code: 'run_not_ended', kind: 'conflict' })
+  await acme.runs.terminate(id)
+  await expect(acme.runs.retry(id)).rejects.toMatchObject({ code: 'run_not_retryable' })
+  expect(await acme.runs.previewRerun(id)).toEqual({ kept: [], keptCount: 0, again: [], againCount: 0 })
+  expect(await acme.runs.rerun(id, { input: { a: 1 } })).toMatchObject({ isNew: true, origin: id })
+})
+
 test('an event is received once per id', async () => {
   const { acme } = await start()
   const { id } = await acme.runs.start('trial', {})
@@ -82,4 +101,15 @@ test('a run of another tenant, and an unknown workflow, are not found', async ()
   const { id } = await acme.runs.start('trial', {})
   await expect(client.tenant('other').runs.get(id)).rejects.toMatchObject({ code: 'run_not_found' })
   await expect(acme.runs.start('unknown', {})).rejects.toMatchObject({ code: 'workflow_unknown' })
+})
+
+test('history() and check() answer the record of a run, and whether the code goes on with it', async () => {
+  const { server, acme } = await start()
+  const { id } = await acme.runs.start('trial', {})
+  expect(await acme.runs.history(id)).toMatchObject({ format: 'tenax-run-history', tenant: 'acme', run: { id } })
+  expect(await acme.runs.check(id)).toEqual({ ok: true, state: 'waiting', asks: [] })
+  const refused = { ok: false, code: 'workflow_changed', recorded: 'a', asked: 'b' } as const
+  server.runs.judge(id, refused)
+  expect(await acme.runs.check(id)).toEqual(refused)
+  await expect(acme.runs.history('lost')).rejects.toMatchObject({ code: 'run_not_found' })
 })

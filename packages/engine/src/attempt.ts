@@ -4,8 +4,10 @@ import type { Attempt, Json } from '@tenax/workflow'
 import type { OperationSpec, Outcome, RetryPolicy, StoredError } from '@tenax/workflow/core'
 import { ATTEMPT_MS_MAX } from './limits.ts'
 import { shortHash } from './registry.ts'
-import { failureOf, outcomeOfResult } from './stored-error.ts'
-import { confine } from './stray.ts'
+import { failureOf, outcomeOfResult, payloadOf } from './stored-error.ts'
+import { aside, confine, type StrayKind } from './stray.ts'
+import { isThrown } from './thrown.ts'
+import type { RunName } from './watch/loop-note.ts'
 
 /** What a step's operation says. */
 export type StepSpec = Extract<OperationSpec, { kind: 'step' }>
@@ -22,6 +24,7 @@ export type AttemptEnd =
 
 /** One attempt under way. */
 export interface AttemptOptions {
+  readonly name: RunName
   readonly spec: StepSpec
   readonly number: number
   /** What `progress` of an earlier attempt left. */
@@ -29,6 +32,8 @@ export interface AttemptOptions {
   readonly clock: Clock
   /** Aborts the attempt from outside: its end is then of no interest. */
   readonly controller: AbortController
+  /** Shows a value at once. Throws what is wrong with it. */
+  readonly show: (value: Json) => void
 }
 
 /** Runs one attempt. Never rejects. */
@@ -40,7 +45,7 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
     const outcome = outcomeOfResult(value, number)
     return { type: 'settled', outcome }
   } catch (error) {
-    if (error instanceof AttemptTimeout) {
+    if (isThrown(error, AttemptTimeout)) {
       return endOf(options, { code: 'step_timeout', message: error.message, attempts: number }, true, notes)
     }
     const failure = failureOf(error, number)
@@ -51,36 +56,51 @@ export async function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
 class AttemptTimeout extends Error {}
 
 async function inTime(options: AttemptOptions, notes: { progressJson: string | undefined }): Promise<unknown> {
-  const { spec, clock, controller } = options
+  const { name, spec, clock, controller } = options
   const late = Promise.withResolvers<never>()
   late.promise.then(undefined, () => undefined)
   const giveUp = (error: unknown) => {
     late.reject(error)
-    controller.abort(error)
+    aside(() => controller.abort(error))
   }
   const timer = clock.after(Math.min(spec.timeoutMs, ATTEMPT_MS_MAX), () => {
     giveUp(new AttemptTimeout(`the attempt took longer than ${spec.timeoutMs} ms`))
   })
   try {
     // A function that throws before it returns a promise is an attempt like any other.
-    const work = (async () => confine(giveUp, () => spec.run(attemptOf(options, notes))))()
+    const work = (async () =>
+      confine(
+        name,
+        (error, kind) => giveUp(strayOf(error, kind)),
+        () => spec.run(attemptOf(options, notes)),
+      ))()
     return await Promise.race([work, late.promise])
   } finally {
     timer.cancel()
   }
 }
 
+/** An exception out of a callback says that it is one: no `catch` of the step can have seen it. */
+function strayOf(error: unknown, kind: StrayKind): unknown {
+  if (kind === 'unhandled_rejection') return error
+  const stray = new Error(`a callback of the step threw: ${messageOf(error)}`, { cause: error })
+  if (isThrown(error, Error)) stray.name = error.name
+  return Object.assign(stray, { code: kind })
+}
+
 function attemptOf(
-  { spec, number, lastJson, controller }: AttemptOptions,
+  { spec, number, lastJson, controller, show }: AttemptOptions,
   notes: { progressJson: string | undefined },
 ): Attempt {
   return {
     signal: controller.signal,
     number,
     idempotencyKey: spec.idempotencyKey,
-    emit: () => undefined,
+    emit: (value) => {
+      if (!controller.signal.aborted) show(value)
+    },
     progress: (value: Json) => {
-      notes.progressJson = JSON.stringify(value)
+      notes.progressJson = payloadOf(value, 'progress of an attempt')
     },
     ...(lastJson === undefined ? {} : { last: JSON.parse(lastJson) as Json }),
   }
@@ -96,7 +116,7 @@ function endOf(
   if (spec.atMostOnce || !isRetryable || number >= retry.attempts)
     return { type: 'settled', outcome: { type: 'error', error } }
   try {
-    if (retry.when?.(error) === false) return { type: 'settled', outcome: { type: 'error', error } }
+    if (aside(() => retry.when?.(error)) === false) return { type: 'settled', outcome: { type: 'error', error } }
   } catch (thrown) {
     const message = `${error.message}; retry.when() threw: ${messageOf(thrown)}`
     return { type: 'settled', outcome: { type: 'error', error: { ...error, message } } }

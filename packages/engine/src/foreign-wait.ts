@@ -14,8 +14,3 @@ export function foreignWait(clock: Clock): (looks: number) => Promise<boolean> {
     return true
   }
 }
-
-/** Lets every microtask run that is due. */
-export function macrotask(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}

@@ -2,6 +2,10 @@
 import type { AskedOperation, Turn } from '@tenax/workflow/core'
 import type { Outlook } from './store/runs.ts'
 import { dueAtMsOf, type OpenRow } from './store/steps.ts'
+import { aside } from './stray.ts'
+
+/** The members of a turn that say which operations open and which go. */
+export type OperationChanges = Pick<Turn, 'asked' | 'reopened' | 'dropped' | 'cancelled'>
 
 /** An operation without an outcome. */
 export interface OpenOperation {
@@ -17,6 +21,8 @@ export interface OpenOperation {
   mayStart: boolean
   /** True once its time was up and somebody sees to it. */
   isHandled: boolean
+  /** True once its outcome has come in, though the body has yet to see it: nothing more is done for it. */
+  hasOutcome: boolean
   /** Attempts that have begun here. */
   begunCount: number
 }
@@ -36,7 +42,7 @@ export class OpenOperations {
   }
 
   /** Takes in what a turn asked for, and lets go what it dropped. `rows` says how far reopened ones were. */
-  apply(turn: Turn, rows?: ReadonlyMap<number, OpenRow>): void {
+  apply(turn: OperationChanges, rows?: ReadonlyMap<number, OpenRow>): void {
     for (const asked of [...turn.reopened, ...turn.asked]) {
       const row = rows?.get(asked.seq)
       this.#open.set(asked.seq, {
@@ -47,6 +53,7 @@ export class OpenOperations {
         flight: undefined,
         mayStart: false,
         isHandled: false,
+        hasOutcome: false,
         begunCount: 0,
       })
     }
@@ -54,15 +61,26 @@ export class OpenOperations {
     for (const { seq } of turn.cancelled) this.remove(seq)
   }
 
+  /** Hears that an outcome came in. A replay opens again what the record has an outcome of that the body has not seen. */
+  noteOutcome(seq: number): void {
+    const operation = this.#open.get(seq)
+    if (operation !== undefined) operation.hasOutcome = true
+  }
+
   /** Lets go of an operation that has its outcome, or needs none; an attempt under way is aborted. */
   remove(seq: number): void {
-    this.#open.get(seq)?.flight?.abort(new Error('nobody waits for this attempt any more'))
+    const flight = this.#open.get(seq)?.flight
+    aside(() => flight?.abort(new Error('nobody waits for this attempt any more')))
     this.#open.delete(seq)
   }
 
   abortAll(): void {
-    for (const { flight } of this.#open.values()) flight?.abort(new Error('the run has left this host'))
+    for (const { flight } of this.#open.values()) aside(() => flight?.abort(new Error('the run has left this host')))
     this.#open.clear()
+  }
+
+  get count(): number {
+    return this.#open.size
   }
 
   get inFlightCount(): number {
@@ -92,7 +110,7 @@ export class OpenOperations {
   /** Steps that can begin an attempt now. */
   startable(): OpenOperation[] {
     return [...this.#open.values()].filter(
-      ({ mayStart, flight, isHandled }) => mayStart && flight === undefined && !isHandled,
+      ({ mayStart, flight, isHandled, hasOutcome }) => mayStart && flight === undefined && !isHandled && !hasOutcome,
     )
   }
 
@@ -105,10 +123,9 @@ export class OpenOperations {
 
   /** Sleeps and waits whose time is up. A wait may still be won by an event at its deadline (WORKFLOWS 16). */
   due(nowMs: number): OpenOperation[] {
-    return [...this.#open.values()].filter(({ asked, dueAtMs, isHandled }) => {
-      if (dueAtMs === undefined || isHandled) return false
-      return asked.spec.kind === 'sleep' ? dueAtMs <= nowMs : asked.spec.kind === 'wait' && dueAtMs < nowMs
-    })
+    return [...this.#open.values()].filter(
+      (operation) => !operation.isHandled && !operation.hasOutcome && isOver(operation, nowMs),
+    )
   }
 
   /** When somebody is to look again: what is seen to already is left out. */
@@ -135,8 +152,12 @@ export class OpenOperations {
   }
 
   #hasWork(settled: ReadonlySet<number>, nowMs: number): boolean {
-    for (const [seq, { asked, dueAtMs, flight }] of this.#open) {
-      if (settled.has(seq) || asked.spec.kind !== 'step') continue
+    for (const [seq, operation] of this.#open) {
+      if (settled.has(seq)) continue
+      // Else a run that was claimed because its time has come would leave memory before anybody told it the time.
+      if (isOver(operation, nowMs)) return true
+      const { asked, dueAtMs, flight } = operation
+      if (asked.spec.kind !== 'step') continue
       if (flight !== undefined || dueAtMs === undefined || dueAtMs <= nowMs) return true
     }
     return false
@@ -147,12 +168,18 @@ function leaveFor(operation: OpenOperation): StartLeave {
   return { operation, begunCount: operation.begunCount }
 }
 
-function isUnattended({ flight, isHandled, mayStart }: OpenOperation): boolean {
-  return flight === undefined && !isHandled && !mayStart
+function isUnattended({ flight, isHandled, mayStart, hasOutcome }: OpenOperation): boolean {
+  return flight === undefined && !isHandled && !mayStart && !hasOutcome
 }
 
 function isRetryDue({ asked, dueAtMs }: OpenOperation, nowMs: number): boolean {
   return asked.spec.kind === 'step' && dueAtMs !== undefined && dueAtMs <= nowMs
+}
+
+/** True for a sleep or a wait whose time is up. */
+function isOver({ asked, dueAtMs }: OpenOperation, nowMs: number): boolean {
+  if (dueAtMs === undefined) return false
+  return asked.spec.kind === 'sleep' ? dueAtMs <= nowMs : asked.spec.kind === 'wait' && dueAtMs < nowMs
 }
 
 /** An event at its deadline still wins, so a wait is over a millisecond later (WORKFLOWS 16). */

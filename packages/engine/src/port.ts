@@ -1,35 +1,22 @@
 /** What the engine takes and gives: the types of {@link Workflows}. Times are integer milliseconds since 1970 UTC. */
-import type { Clock, RandomId, TenantId } from '@tenax/kernel'
-import type { Tenancy } from '@tenax/tenancy'
-import type { Json, Workflow } from '@tenax/workflow'
+import type { Clock, RandomId, RunStatus, TenantId } from '@tenax/kernel'
+import type { EventDef, Json, Workflow } from '@tenax/workflow'
+import type { EngineSeams } from './seams.ts'
+import type { EngineTenancy } from './tenancy-port.ts'
+import type { StallMark } from './watch/stall-mark.ts'
 
 /** A workflow of whatever input. */
 export type AnyWorkflow = Workflow<never, unknown>
 
-/** Where a run is (WORKFLOWS 19). The word is stored. */
-export type RunStatus =
-  | 'queued'
-  | 'running'
-  | 'waiting'
-  | 'compensating'
-  | 'completed'
-  | 'failed'
-  | 'cancelled'
-  | 'terminated'
-  | 'continued'
+/** An event of whatever payload. */
+export type AnyEvent = EventDef<unknown>
 
-/** All of {@link RunStatus}. */
-export const RUN_STATUSES: readonly RunStatus[] = [
-  'queued',
-  'running',
-  'waiting',
-  'compensating',
-  'completed',
-  'failed',
-  'cancelled',
-  'terminated',
-  'continued',
-]
+/** What a host has loaded. Names are unique. */
+export interface Definitions {
+  readonly workflows: readonly AnyWorkflow[]
+  /** Payloads of these are checked by their schemas when they are sent; those of others are taken as they are. */
+  readonly events: readonly AnyEvent[]
+}
 
 /** A failure as it is shown. */
 export interface ShownError {
@@ -53,6 +40,8 @@ export interface RunRecord {
   readonly startedAtMs: number | undefined
   readonly endedAtMs: number | undefined
   readonly cancelRequestedAtMs: number | undefined
+  /** Since when it starts nothing new; undefined when it is not paused. */
+  readonly pausedAtMs: number | undefined
   /** Why it does not go on although it has not ended, such as `workflow_changed: …`. */
   readonly blockedReason: string | undefined
   /** The run whose child it is. */
@@ -60,6 +49,8 @@ export interface RunRecord {
   /** The run that went on as this one with `continueAs`. */
   readonly predecessor: string | undefined
   readonly successor: string | undefined
+  /** The run that it is a rerun of. */
+  readonly origin: string | undefined
 }
 
 /** A run with everything but its steps. `output` is there when it completed, `error` when it failed. */
@@ -67,6 +58,10 @@ export interface RunDetail extends RunRecord {
   readonly input: Json | undefined
   readonly output: Json | undefined
   readonly error: ShownError | undefined
+  /** Of a run that waits for a slot of its workflow's `concurrency`: the key, and how many are before it, up to 1,000. */
+  readonly slot: { readonly key: string; readonly aheadCount: number } | undefined
+  /** What it has come to, while its children have not ended; undefined before and behind that. */
+  readonly closingAs: RunStatus | undefined
   /** What `set` left, by key. */
   readonly values: Readonly<Record<string, Json>>
 }
@@ -119,7 +114,10 @@ export interface StartRequest {
   readonly priority?: number
 }
 
-/** What `start` answers. `isNew` is false when the id or the idempotency key was known. */
+/**
+ * What `start` answers. `isNew` is false when the id or the idempotency key was known, or the workflow allows no second run
+ * beside this one. A run that was deleted since is shown as it was then.
+ */
 export interface Started {
   readonly run: RunRecord
   readonly isNew: boolean
@@ -161,15 +159,50 @@ export interface Sent {
 /** Something that an operator should know. */
 export type EngineEvent =
   | { readonly type: 'run_blocked'; readonly tenant: TenantId; readonly run: string; readonly reason: string }
+  /** A schedule was due and started nothing: its workflow is not loaded, or refuses its input. */
+  | { readonly type: 'schedule_failed'; readonly tenant: TenantId; readonly schedule: string; readonly reason: string }
   /** The tenant's work was put aside for a while: its file could not be opened or written. */
   | { readonly type: 'tenant_stalled'; readonly tenant: TenantId; readonly error: unknown }
+  /** Processes died with this run under way; it will be tried alone, or, where nobody does that, it goes on (WORKFLOWS 28). */
+  | { readonly type: 'run_suspected'; readonly tenant: TenantId; readonly run: string; readonly isAlone: boolean }
+  /** The run has killed its process, and is put aside. */
+  | { readonly type: 'run_poisoned'; readonly tenant: TenantId; readonly run: string; readonly reason: string }
+  /** The event loop stood still for so long, and turns again; if the code of a run was on it, whose (WORKFLOWS 29). */
+  | { readonly type: 'loop_stalled'; readonly stalledMs: number; readonly tenant?: string; readonly run?: string }
+
+/**
+ * How the process before this one ended, as far as its runs are concerned. `mark`: the run that stood on its event loop then
+ * (see `readStallMark`).
+ */
+export type LastEnd = { readonly type: 'closed' } | { readonly type: 'died'; readonly mark?: StallMark | undefined }
+
+/** Who lets a run execute alone, in a process of its own (WORKFLOWS 28). */
+export interface ProbationPort {
+  /** The run has been set aside for it. May be called again for a run that is known. */
+  add(tenant: TenantId, run: string): void
+}
 
 /** What {@link Workflows} works with. Its tenancy was opened with `tables: ENGINE_TABLES`. */
 export interface WorkflowsOptions {
-  readonly tenancy: Tenancy
+  readonly tenancy: EngineTenancy
   readonly clock: Clock
   readonly randomId: RandomId
   /** Definitions by their names, which are unique. */
   readonly workflows: readonly AnyWorkflow[]
+  /** Default: none, and no payload is checked. */
+  readonly events?: readonly AnyEvent[]
+  /**
+   * Runs each function again behind each of its commits, and blocks the run when it does not do the same (WORKFLOWS 8): for
+   * who works on it. Default false.
+   */
+  readonly checksReplay?: boolean
   readonly onEvent: (event: EngineEvent) => void
+  /** How the process before this one ended. Default: nothing was under way. */
+  readonly lastEnd?: LastEnd | undefined
+  /** Without it a run that is suspected of killing processes goes on in this one. */
+  readonly probation?: ProbationPort | undefined
+  /** The only run of its tenant that this engine executes: the run is on probation here. */
+  readonly only?: string | undefined
+  /** For test kits. */
+  readonly seams?: EngineSeams
 }

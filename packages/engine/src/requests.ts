@@ -1,7 +1,7 @@
 /** What callers give, checked at the door. */
-import { TenaxError } from '@tenax/kernel'
+import { RUN_STATUSES, TenaxError } from '@tenax/kernel'
 import { PAGE_COUNT, PAGE_COUNT_MAX } from './limits.ts'
-import { RUN_STATUSES, type RunQuery, type SendRequest, type StartRequest } from './port.ts'
+import type { RunQuery, SendRequest, StartRequest } from './port.ts'
 
 /** A segment of a path: `.` and `..` are none, so that nobody could ask for such a run. */
 const RUN_ID = /^(?!\.\.?$)[A-Za-z0-9_.:-]{1,128}$/

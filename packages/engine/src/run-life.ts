@@ -7,120 +7,116 @@
  *  2. An attempt begins only when the commit that asked for it is durable (WORKFLOWS 9).
  *  3. Behind `discard()` nothing of it is recorded. Whoever discards it sees that the run is claimed again.
  */
-import { type TenantId, TenaxError } from '@tenax/kernel'
-import { Execution, type History, type Outcome, type Turn } from '@tenax/workflow/core'
+import { TenaxError } from '@tenax/kernel'
+import type { Execution, Outcome, Turn } from '@tenax/workflow/core'
+import { executionOf, hasChild, isCancelApplied, type RunLifeOptions, rowOf, runOf, takenUpOf } from './beginning.ts'
 import { prepareTurn } from './child-plan.ts'
-import { foreignWait, macrotask } from './foreign-wait.ts'
-import { FOREIGN_FIRST_MS, FOREIGN_LOOK_MS_MAX, FOREIGN_MS_MAX } from './limits.ts'
+import { settleDue } from './due-operations.ts'
+import { ForeignLooks } from './foreign-looks.ts'
+import { arrivedOf, type Inbound, Inbox } from './inbox.ts'
+import { KeepingStill } from './keeping-still.ts'
 import { OpenOperations } from './open-operations.ts'
-import type { EngineParts, Recorder } from './parts.ts'
-import type { AnyWorkflow } from './port.ts'
-import { shortHash } from './registry.ts'
-import { StepAttempts } from './step-attempts.ts'
+import type { Recorder } from './parts.ts'
+import { replayedState } from './replay-check.ts'
+import type { RunFault } from './run-faults.ts'
+import { type AttemptsOwner, StepAttempts } from './step-attempts.ts'
 import type { Announcement } from './store/announcement.ts'
-import type { NewRun, Outlook, RunRow } from './store/runs.ts'
-import { type RecordedSteps, settle } from './store/steps.ts'
+import type { Outlook } from './store/runs.ts'
 import { type Delivered, recordTurn, StaleRun, type TurnInput, type TurnRecord } from './store/turn-record.ts'
-import { failed } from './stored-error.ts'
-import { confine } from './stray.ts'
+import { confine, type StrayKind } from './stray.ts'
 import { TransactionEnded } from './tx.ts'
-
-/** Where a life begins: a run that is accepted with its first turn, or one from the record. */
-export type Beginning =
-  | { readonly type: 'new'; readonly run: NewRun }
-  | { readonly type: 'recorded'; readonly row: RunRow; readonly steps: RecordedSteps }
-
-/** What a life is made of. */
-export interface RunLifeOptions {
-  readonly parts: EngineParts
-  readonly tenant: TenantId
-  readonly recorder: Recorder
-  readonly workflow: AnyWorkflow
-  readonly beginning: Beginning
-}
+import type { RunName } from './watch/loop-note.ts'
 
 /** Why a life is over: its run ended or was put aside, it waits outside memory, or it is to be claimed anew. */
 export type LifeEnd = 'ended' | 'parked' | 'stale' | 'discarded'
 
-interface Inbound {
-  readonly seq: number
-  readonly outcome: Outcome
-  readonly isArrived: boolean
-  readonly attempts: number
-}
-
 /** A run in memory. */
 export class RunLife {
   readonly id: string
+  readonly #name: RunName
   /** Told the run's number when its first commit gave it one. */
   onNumber: (number: number) => void = () => undefined
   readonly #options: RunLifeOptions
   readonly #execution: Execution
   readonly #open = new OpenOperations()
+  readonly #owner: AttemptsOwner
   readonly #attempts: StepAttempts
+  readonly #inbox: Inbox
+  readonly #looks: ForeignLooks
   readonly #verdicts = new Map<number, Outcome>()
   readonly #startedAtMs: number
   readonly #first = Promise.withResolvers<{ record: TurnRecord; leave: () => Promise<void> }>()
   #number: number | undefined
-  #inbox: Inbound[] = []
   /** Placed by the last commit, not yet delivered. */
   #settled: Extract<TurnRecord, { type: 'recorded' }>['settled'] = []
   #completionCount: number
   #outputCount: number
-  #lastAtMs: number
   #isCompensating = false
   #isStalled = false
   /** True while the body is ahead of the record: what memory says then is not how the run stands. */
   #isTurning = true
-  #stalledSinceMs: number | undefined
   #isCancelAsked: boolean
+  #hasChildren: boolean
+  readonly #still: KeepingStill
   #isCancelApplied: boolean
   #outlook: Outlook | undefined
   #isOver = false
   #hasStray = false
+  #thrown: { readonly error: unknown } | undefined
   #poke: () => void = () => undefined
 
   constructor(options: RunLifeOptions) {
     this.#options = options
-    const { parts, beginning, tenant, workflow } = options
-    const nowMs = parts.clock.nowMs()
-    const row = beginning.type === 'recorded' ? beginning.row : undefined
-    const run = beginning.type === 'new' ? beginning.run : beginning.row
-    this.id = run.id
+    const { parts, beginning } = options
+    const row = rowOf(beginning)
+    this.id = runOf(beginning).id
+    this.#name = { tenant: options.tenant, run: this.id }
     this.#number = row?.number
-    this.#startedAtMs = row?.startedAtMs ?? nowMs
-    this.#completionCount = row?.completionCount ?? 0
+    // A clock that was set back starts no run before it was made.
+    this.#startedAtMs = row?.startedAtMs ?? Math.max(parts.clock.nowMs(), row?.createdAtMs ?? 0)
+    const beginsAtMs = row?.beginsAtMs ?? this.#startedAtMs
+    this.#completionCount = beginning.type === 'recorded' ? beginning.steps.completionCount : 0
     this.#outputCount = row?.outputCount ?? 0
-    this.#lastAtMs = Math.max(this.#startedAtMs, beginning.type === 'recorded' ? beginning.steps.lastAtMs : 0)
     this.#isCancelAsked = row?.isCancelRequested ?? false
-    this.#isCancelApplied = this.#isCancelAsked
-    this.#execution = new Execution({
-      body: workflow.body,
-      inputJson: run.inputJson,
-      run: { id: run.id, tenant, ...(run.predecessor === undefined ? {} : { origin: run.predecessor }) },
-      seed: run.seed,
-      startedAtMs: this.#startedAtMs,
-      history: historyOf(beginning),
-      isCancelled: this.#isCancelAsked,
-      macrotask,
-      awaitForeign: foreignWait(parts.clock),
-      hash: shortHash,
-      confine: (act) => confine((error) => this.#stray(error), act),
+    this.#isCancelApplied = isCancelApplied(beginning)
+    this.#hasChildren = hasChild(beginning)
+    const recordedAtMs = beginning.type === 'recorded' ? beginning.steps.lastAtMs : 0
+    this.#inbox = new Inbox(this.#open, { clock: parts.clock, lastAtMs: Math.max(beginsAtMs, recordedAtMs) })
+    this.#looks = new ForeignLooks(parts.clock)
+    this.#execution = executionOf(beginning, options, {
+      startedAtMs: beginsAtMs,
+      confine: (act) => this.#confine(act),
     })
     this.#first.promise.catch(() => undefined) // heard by who started it, if somebody did
-    this.#attempts = new StepAttempts({
-      ...{ parts, recorder: options.recorder, open: this.#open },
+    this.#still = new KeepingStill({
+      ...{ recorder: options.recorder, open: this.#open, inbox: this.#inbox, execution: this.#execution },
+      number: () => this.#number,
+      isOver: () => this.#isOver,
+      isCancelPending: () => this.#isCancelPending && !this.#isTurning,
+      poked: () => this.#poked(),
+    })
+    this.#owner = {
+      ...{ parts, recorder: options.recorder, open: this.#open, name: this.#name },
       number: () => (this.#isOver ? undefined : this.#number),
+      isHeld: () => this.#still.isOn || this.#isCancelPending,
       outlook: () => this.#outlookNow(NOTHING, this.#isTurning),
       settled: (seq, outcome, attempts) => this.#put({ seq, outcome, isArrived: false, attempts }),
       kept: (outlook) => this.#kept(outlook),
       lost: () => this.discard(),
-    })
+    }
+    this.#attempts = new StepAttempts(this.#owner)
   }
 
   /** The run's number, once it has one. */
   get number(): number | undefined {
     return this.#number
+  }
+
+  /** What it was thrown out of memory by, if that was something unexpected. */
+  get fault(): RunFault | undefined {
+    const { parts, workflow } = this.#options
+    if (this.#thrown === undefined || this.#number === undefined) return undefined
+    return { ...this.#thrown, number: this.#number, id: this.id, codeHash: parts.registry.codeHash(workflow.name) }
   }
 
   /** What the first commit came to: for who starts a run. */
@@ -130,12 +126,12 @@ export class RunLife {
 
   /** When it wants to be told the time. */
   get nextLookMs(): number | undefined {
-    return this.#open.nextLookMs()
+    return this.#still.isOn ? undefined : this.#open.nextLookMs()
   }
 
   /** True when something came in that it left without having seen. */
   get hasUnseen(): boolean {
-    return this.#inbox.length > 0
+    return !this.#inbox.isEmpty
   }
 
   /** Goes on until it leaves memory. Never rejects: what cannot be recorded discards it. */
@@ -145,8 +141,14 @@ export class RunLife {
       let delivered: readonly Delivered[] = []
       while (turn !== undefined) {
         const outlook = await this.#record(turn, delivered)
-        if (outlook === undefined) return this.#leave('ended')
+        if (outlook === undefined)
+          return this.#leave(this.#still.isAhead && (await this.#still.keep()) ? 'parked' : 'ended')
         delivered = []
+        const state = this.#options.parts.checksReplay ? await replayedState(this.#options, this.#number) : undefined
+        if (state !== undefined) {
+          await this.#record({ ...turn, asked: [], state }, [])
+          return this.#leave('ended')
+        }
         const next = await this.#next()
         if (next === undefined) return this.#leave(this.#isOver ? 'discarded' : 'parked')
         turn = next.turn
@@ -155,6 +157,7 @@ export class RunLife {
       return this.#leave('discarded')
     } catch (error) {
       this.#first.reject(error)
+      if (!this.#isOver && !(error instanceof StaleRun)) this.#thrown = { error }
       return this.#leave(error instanceof StaleRun ? 'stale' : 'discarded')
     }
   }
@@ -178,38 +181,36 @@ export class RunLife {
   }
 
   /** Hears of an operation that was settled by a commit of others. */
-  arrive({ seq, outcome }: Announcement): void {
-    this.#inbox.push({ seq, outcome, isArrived: true, attempts: 0 })
+  arrive(announcement: Announcement): void {
+    this.#inbox.put(arrivedOf(announcement))
     this.#poke()
   }
 
   /** Hears that its run is to be cancelled. */
   cancel(): void {
     this.#isCancelAsked = true
+    this.resume()
+  }
+
+  /** Hears that its run is paused: the ends of attempts in flight are recorded, and nothing else happens. */
+  pause(): void {
+    this.#still.isPaused = true
+    this.#poke()
+  }
+
+  /** Hears that its run is not paused any more. */
+  resume(): void {
+    const wasPaused = this.#still.isPaused
+    this.#still.isPaused = false
+    if (wasPaused) this.#attempts.release()
     this.#poke()
   }
 
   /** Sees to whatever is due by `nowMs`. */
   tick(nowMs: number): void {
-    if (this.#isOver) return
-    for (const operation of this.#open.due(nowMs)) {
-      operation.isHandled = true
-      const { seq, spec } = operation.asked
-      if (spec.kind === 'sleep') this.#put({ seq, outcome: OK, isArrived: false, attempts: 0 })
-      else this.#timeOut(seq)
-    }
+    if (this.#isOver || this.#still.isOn) return
+    settleDue(this.#owner, nowMs)
     this.#attempts.tick(nowMs)
-  }
-
-  /** The timeout is decided where events are given out, so that one that came in time wins (WORKFLOWS 16). */
-  #timeOut(seq: number): void {
-    const { recorder } = this.#options
-    recorder
-      .submit((file, effects) => {
-        const run = this.#number
-        if (run !== undefined) settle(file, { run, seq, outcome: OK }, effects)
-      })
-      .catch(() => this.discard())
   }
 
   async #replay(): Promise<Turn> {
@@ -217,9 +218,9 @@ export class RunLife {
     const { beginning } = this.#options
     if (beginning.type === 'recorded') {
       this.#open.apply(turn, beginning.steps.open)
-      this.#inbox.unshift(
-        ...beginning.steps.arrived.map(({ seq, outcome }) => ({ seq, outcome, isArrived: true, attempts: 0 })),
-      )
+      this.#inbox.putFirst(beginning.steps.arrived)
+      // What brought it back is work: without it the run would be put to rest again, and lose its slot.
+      settleDue(this.#owner, this.#options.parts.clock.nowMs())
     } else this.#open.apply(turn)
     return turn
   }
@@ -230,6 +231,7 @@ export class RunLife {
     const { recorder, parts, workflow } = this.#options
     this.#isCompensating = turn.isCompensating
     this.#isStalled = turn.state.type === 'stalled'
+    this.#hasChildren ||= turn.asked.some(({ spec }) => spec.kind === 'child')
     const plan = await prepareTurn(parts, this.#options.beginning, turn)
     for (const [seq, outcome] of plan.verdicts) this.#verdicts.set(seq, outcome)
     const input: TurnInput = {
@@ -238,44 +240,54 @@ export class RunLife {
       startedAtMs: this.#startedAtMs,
       completionCount: this.#completionCount,
       outputCount: this.#outputCount,
+      ...takenUpOf(this.#options.beginning),
       delivered,
-      turn,
+      ...plan,
       verdicts: this.#verdicts,
-      children: plan.children,
-      successor: plan.successor,
       codeHash: parts.registry.codeHash(workflow.name),
+      hasChildren: this.#hasChildren,
       isCancelApplied: this.#isCancelApplied,
+      hasOpen: this.#open.count > 0,
+      isOver: () => this.#isOver,
       outlook: (settled) => this.#outlookNow(settled),
     }
     const asked = [...turn.reopened, ...turn.asked].map(({ seq }) => seq)
     const committed = await this.#commit(input, recorder)
     const { value: record, durable, leave } = committed
     this.#first.resolve({ record, leave })
-    if (record.type === 'existing') return undefined
+    this.#still.isAhead = record.type === 'paused'
+    if (record.type !== 'recorded') return undefined
     this.#isTurning = false
     this.#completionCount = record.completionCount
     this.#outputCount = record.outputCount
+    this.#options.parts.feeds.recorded(this.#options.tenant, this.#number, this.#outputCount)
     this.#settled = record.settled
     this.#verdicts.clear()
     this.#outlook = record.outlook
     for (const { seq } of record.settled) this.#open.remove(seq)
     if (record.isCancelRequested) this.#isCancelAsked = true
     const leaves = this.#open.leavesFor(asked)
-    durable.then(
-      () => this.#attempts.allow(leaves),
-      () => this.discard(),
-    )
+    durable
+      .then(() => parts.share.enter(this.#options.tenant))
+      .then(
+        () => this.#attempts.allow(leaves),
+        () => this.discard(),
+      )
     return record.outlook
   }
 
   /** A tx that ended the whole transaction is recorded as failed in the next try. */
   async #commit(input: TurnInput, recorder: Recorder) {
+    // Only what a user's own SQL may end is refused when something has been written.
+    const isRefusedFirst = !input.turn.asked.some(({ spec }) => spec.kind === 'tx' || spec.kind === 'sql')
+    const heard = (record: TurnRecord) => this.#numbered(record)
     for (;;) {
       try {
-        return await recorder.submit(
-          (file, effects) => recordTurn(file, input, effects),
-          (record) => this.#numbered(record),
-        )
+        return await recorder.submit((file, effects) => this.#confine(() => recordTurn(file, input, effects)), {
+          heard,
+          isRefusedFirst,
+          takesFaults: true,
+        })
       } catch (error) {
         if (!(error instanceof TransactionEnded)) throw error
         this.#verdicts.set(error.seq, error.outcome)
@@ -290,7 +302,7 @@ export class RunLife {
   }
 
   #outlookNow(settled: ReadonlySet<number>, isBusy = false): Outlook {
-    const hasWork = isBusy || this.#isStalled || this.#inbox.some(({ seq }) => this.#open.get(seq) !== undefined)
+    const hasWork = isBusy || this.#isStalled || this.#inbox.hasWork
     const nowMs = this.#options.parts.clock.nowMs()
     return this.#open.outlook(settled, { isCompensating: this.#isCompensating, hasWork, nowMs })
   }
@@ -298,12 +310,13 @@ export class RunLife {
   /** Waits for something to deliver. Undefined when nothing will come while the run is in memory. */
   async #next(): Promise<{ turn: Turn; delivered: readonly Delivered[] } | undefined> {
     for (;;) {
-      if (this.#isOver) return undefined
-      const delivered = this.#takeInbox()
+      if (this.#isOver || (await this.#still.keep()) || this.#mustQueue) return undefined
+      if (this.#isCancelPending) this.#inbox.forgetFailures(this.#still.childSeqs())
+      const delivered = this.#inbox.take(this.#completionCount)
       const completions = [...this.#settled, ...delivered.map(({ completion }) => completion)]
       this.#settled = []
       if (completions.length > 0) return this.#applied(this.#execution.deliver(completions), delivered)
-      if (this.#isCancelAsked && !this.#isCancelApplied) {
+      if (this.#isCancelPending) {
         this.#isCancelApplied = true
         return this.#applied(this.#execution.cancel(), [])
       }
@@ -314,10 +327,24 @@ export class RunLife {
         continue
       }
       if (this.#outlook?.readiness === 0 && this.#open.inFlightCount === 0) return undefined
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#poke = resolve
-      await promise
+      await this.#poked()
     }
+  }
+
+  /** True when its slot went to somebody else with the last commit: what has come in meanwhile is for when it has one again. */
+  get #mustQueue(): boolean {
+    return this.#outlook?.readiness === 0 && rowOf(this.#options.beginning)?.isSlotted === true
+  }
+
+  get #isCancelPending(): boolean {
+    return this.#isCancelAsked && !this.#isCancelApplied
+  }
+
+  async #poked(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#poke = resolve
+    await promise
+    await this.#options.parts.share.enter(this.#options.tenant)
   }
 
   async #applied(coming: Promise<Turn>, delivered: readonly Delivered[]) {
@@ -326,73 +353,41 @@ export class RunLife {
     const turn = await coming
     for (const { completion } of delivered) this.#open.remove(completion.seq)
     this.#open.apply(turn)
-    this.#stalledSinceMs = undefined
+    this.#looks.reset()
     return { turn, delivered }
   }
 
-  /** What has arrived, in its places behind what was placed in the last commit. */
-  #takeInbox(): Delivered[] {
-    const places = this.#completionCount
-    const taken = this.#inbox.filter(({ seq }) => this.#open.get(seq) !== undefined)
-    this.#inbox = []
-    return taken.map(({ seq, outcome, isArrived, attempts }, index) => {
-      this.#lastAtMs = Math.max(this.#lastAtMs, this.#options.parts.clock.nowMs())
-      return { completion: { seq, number: places + index + 1, atMs: this.#lastAtMs, outcome }, isArrived, attempts }
-    })
-  }
-
-  /** The body awaits something of its own: it is looked at again, less and less often, and fails in the end (WORKFLOWS 8). */
+  /** The body awaits something of its own: it is looked at again, and fails in the end (WORKFLOWS 8). */
   async #lookAgain(): Promise<Turn | undefined> {
-    const { clock } = this.#options.parts
-    const nowMs = clock.monotonicMs()
-    this.#stalledSinceMs ??= nowMs
-    const sinceMs = nowMs - this.#stalledSinceMs
-    const waitMs = Math.min(Math.max(sinceMs, FOREIGN_FIRST_MS), FOREIGN_LOOK_MS_MAX)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#poke = resolve
-    const timer = clock.after(waitMs, resolve)
-    await promise
-    timer.cancel()
-    if (this.#isOver || this.#inbox.length > 0) return undefined
-    const turn = await this.#execution.look()
-    const isSilent = turn.state.type === 'stalled' && turn.asked.length + turn.outputs.length === 0
-    if (!isSilent) return turn
-    if (sinceMs < FOREIGN_MS_MAX) return undefined
-    const outcome = failed('awaits_foreign_promise', FOREIGN_MESSAGE, 1)
-    return outcome.type === 'error' ? { ...turn, state: { type: 'failed', error: outcome.error } } : turn
+    await this.#looks.wait(promise, resolve)
+    if (this.#isOver || !this.#inbox.isEmpty) return undefined
+    return this.#looks.judge(await this.#execution.look())
   }
 
-  #stray(error: unknown): void {
-    this.#execution.stray(error)
+  #confine<T>(act: () => T): T {
+    return confine(this.#name, (error, kind) => this.#stray(error, kind), act)
+  }
+
+  #stray(error: unknown, kind: StrayKind): void {
+    this.#execution.stray(error, kind)
     this.#hasStray = true
     this.#poke()
   }
 
   #put(inbound: Inbound): void {
     if (this.#isOver) return
-    this.#inbox.push(inbound)
+    this.#inbox.put(inbound)
     this.#poke()
   }
 
   #kept(outlook: Outlook | undefined): void {
     if (outlook !== undefined) this.#outlook = outlook
+    this.#options.parts.feeds.recorded(this.#options.tenant, this.#number, this.#outputCount)
     this.#options.recorder.touch()
     this.#poke()
   }
 }
 
-const OK: Outcome = { type: 'ok', json: undefined }
 const NOTHING: ReadonlySet<number> = new Set()
-const FOREIGN_MESSAGE = 'the body awaits a promise that is no operation of its context: put that work into a step'
-
-function historyOf(beginning: Beginning): History {
-  if (beginning.type === 'new') return { operations: [], outputCount: 0, patches: {} }
-  const { row, steps } = beginning
-  return {
-    operations: steps.operations,
-    outputCount: row.outputCount,
-    patches: row.patches,
-    cancelledAfter: row.cancelledAfter,
-    skipped: row.skipped,
-  }
-}

@@ -5,6 +5,7 @@
  *                        ▲                               │ failed, worth another try
  *                        └──durable again◄──due◄──recorded┘
  */
+import type { Json } from '@tenax/workflow'
 import type { Outcome } from '@tenax/workflow/core'
 import { type AttemptEnd, runAttempt, type StepSpec } from './attempt.ts'
 import { STEPS_IN_FLIGHT_MAX } from './limits.ts'
@@ -13,14 +14,18 @@ import type { EngineParts, Recorder } from './parts.ts'
 import { type Outlook, writeOutlook } from './store/runs.ts'
 import { writeAttempt } from './store/steps.ts'
 import { failed } from './stored-error.ts'
+import type { RunName } from './watch/loop-note.ts'
 
 /** The run whose steps these are. */
 export interface AttemptsOwner {
   readonly parts: EngineParts
   readonly recorder: Recorder
   readonly open: OpenOperations
+  readonly name: RunName
   /** The run's number; undefined when it has none yet, or has left memory. */
   number(): number | undefined
+  /** True while none may begin: its run is paused. */
+  isHeld(): boolean
   outlook(): Outlook
   /** A step has its outcome. `attempts`: how many it took. */
   settled(seq: number, outcome: Outcome, attempts: number): void
@@ -54,10 +59,15 @@ export class StepAttempts {
     )
   }
 
+  /** Those that were held may begin: each is an effect, so whatever was committed meanwhile is durable first. */
+  release(): void {
+    this.#owner.recorder.durable().then(this.#start, () => this.#owner.lost())
+  }
+
   /** A field, so that waiting for a place twice counts once. */
   readonly #start = (): void => {
     const { open, parts } = this.#owner
-    if (this.#owner.number() === undefined || parts.isClosing()) return
+    if (this.#owner.number() === undefined || this.#owner.isHeld() || parts.isClosing()) return
     for (const operation of open.startable()) {
       if (open.inFlightCount >= STEPS_IN_FLIGHT_MAX) return
       if (wasInterrupted(operation)) this.#interrupt(operation)
@@ -77,18 +87,29 @@ export class StepAttempts {
   }
 
   #attempt(operation: OpenOperation): void {
-    const { parts } = this.#owner
+    const { parts, name } = this.#owner
     const { asked, attempts, progressJson } = operation
     const controller = new AbortController()
     operation.flight = controller
     operation.begunCount += 1
-    const spec = asked.spec as StepSpec
-    void runAttempt({ spec, number: attempts + 1, lastJson: progressJson, clock: parts.clock, controller }).then(
-      (end) => {
-        this.#ended(operation, end)
-        parts.places.release()
-      },
-    )
+    const spec = this.#seamed(asked.identity, asked.spec as StepSpec)
+    const number = attempts + 1
+    const show = (value: Json) => {
+      const run = operation.flight === controller ? this.#owner.number() : undefined
+      const shown = { type: 'live', step: asked.identity, attempt: number, atMs: parts.clock.nowMs(), value } as const
+      if (run !== undefined) parts.feeds.show(name.tenant, run, shown)
+    }
+    const attempt = { name, spec, number, lastJson: progressJson, clock: parts.clock, controller, show }
+    void runAttempt(attempt).then((end) => {
+      this.#ended(operation, end)
+      parts.places.release()
+    })
+  }
+
+  #seamed(identity: string, spec: StepSpec): StepSpec {
+    const { name, run: fn } = spec
+    const step = { run: this.#owner.number() ?? 0, identity, name, fn }
+    return { ...spec, run: (attempt) => this.#owner.parts.seams.runStep(step, attempt) }
   }
 
   #ended(operation: OpenOperation, end: AttemptEnd): void {

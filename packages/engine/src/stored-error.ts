@@ -1,11 +1,13 @@
 /** Results and failures as they are stored: bounded, and never failing because of what they carry. */
 import { isTenaxError, messageOf, TenaxError } from '@tenax/kernel'
 import {
+  isTooDeep,
   isTooLong,
   NOT_AN_ERROR,
   type Outcome,
   PAYLOAD_BYTES_MAX,
   type StoredError,
+  TOO_DEEP,
   UNNAMED_FAILURE,
   UNSERIALISABLE,
 } from '@tenax/workflow/core'
@@ -50,7 +52,7 @@ function read(error: unknown, attempts: number): Failure {
 function jsonOf(data: unknown): string | undefined {
   try {
     const json = data === undefined ? undefined : JSON.stringify(data)
-    return json !== undefined && json.length <= MESSAGE_CHARS_MAX ? json : undefined
+    return json !== undefined && json.length <= MESSAGE_CHARS_MAX && !isTooDeep(json) ? json : undefined
   } catch {
     return undefined
   }
@@ -72,6 +74,8 @@ export function outcomeOfResult(value: unknown, attempts: number): Outcome {
   if (json === undefined && value !== undefined) {
     return failed(UNSERIALISABLE, `JSON cannot hold a ${typeof value}`, attempts)
   }
+  if (json !== undefined && isTooDeep(json))
+    return failed(UNSERIALISABLE, `JSON holds no such result: ${TOO_DEEP}`, attempts)
   if (json !== undefined && isTooLong(json)) {
     return failed('payload_too_large', `the result has more than ${PAYLOAD_BYTES_MAX} bytes of JSON`, attempts)
   }
@@ -85,12 +89,27 @@ export function failed(code: string, message: string, attempts: number): Outcome
 
 /** The JSON text of something that a caller gave. Throws TenaxError `payload_too_large`, `argument_invalid`. */
 export function payloadOf(value: unknown, what: string): string | undefined {
-  const outcome = outcomeOfResult(value, 0)
-  if (outcome.type === 'ok') return outcome.json
-  const { code, message } = outcome.type === 'error' ? outcome.error : { code: 'cancelled', message: '' }
-  if (code !== 'payload_too_large') throw new TenaxError('argument_invalid', `the ${what} is no JSON: ${message}`)
-  throw new TenaxError('payload_too_large', `the ${what} has more than ${PAYLOAD_BYTES_MAX} bytes of JSON`, {
+  return value === undefined ? undefined : jsonTextOf(value, { what, bytesMax: PAYLOAD_BYTES_MAX })
+}
+
+/** As {@link payloadOf}, of something that must be there. */
+export function jsonTextOf(value: unknown, { what, bytesMax }: { what: string; bytesMax: number }): string {
+  let json: string | undefined
+  try {
+    json = JSON.stringify(value)
+  } catch (error) {
+    throw noJson(what, messageOf(error))
+  }
+  if (json === undefined) throw noJson(what, `it is a ${typeof value}`)
+  if (isTooDeep(json)) throw noJson(what, TOO_DEEP)
+  // A character is at most three bytes of UTF-8, so most texts need not be counted.
+  if (json.length * 3 <= bytesMax || Buffer.byteLength(json) <= bytesMax) return json
+  throw new TenaxError('payload_too_large', `the ${what} has more than ${bytesMax} bytes of JSON`, {
     hint: 'keep bulk data in tables, and pass its key',
-    details: { bytesMax: PAYLOAD_BYTES_MAX },
+    details: { bytesMax },
   })
+}
+
+function noJson(what: string, why: string): TenaxError {
+  return new TenaxError('argument_invalid', `the ${what} is no JSON that can be kept: ${why}`)
 }

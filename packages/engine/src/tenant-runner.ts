@@ -7,77 +7,84 @@
  *  2. All commits of the engine to the tenant go through its one queue, so what a commit settles is told in order.
  *  3. When a commit fails, every life in memory is discarded, and claimed again from the record (WORKFLOWS 10).
  */
-import { type Incarnation, isTenaxError, type TenantId } from '@tenax/kernel'
+import type { Incarnation, TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
+import type { Beginning } from './beginning.ts'
+import { Chores } from './chores.ts'
+import { type ClaimedRun, needsRecovery, readClaimed } from './claimed-runs.ts'
 import { CommitQueue, isBusy } from './commit-queue.ts'
-import { BLOCKED_LOOK_MS, CLAIM_COUNT_MIN, LINGER_MS, RUNS_ACTIVE_MAX, STALL_FIRST_MS, STALL_MS_MAX } from './limits.ts'
-import { type Committed, type EngineParts, type Recorder, TenantReplaced } from './parts.ts'
+import { earliest } from './earliest.ts'
+import { CLAIM_COUNT_MAX, CLAIM_COUNT_MIN, LINGER_MS, REST_LOOK_MS, RUNS_ACTIVE_MAX } from './limits.ts'
+import { Lives } from './lives.ts'
+import type { AboutJob, Committed, EngineParts, Recorder, StartedRun } from './parts.ts'
+import { isOfTheTenant, TenantReplaced } from './parts.ts'
 import type { AnyWorkflow } from './port.ts'
-import { type Beginning, type LifeEnd, RunLife } from './run-life.ts'
+import { type RunFault, RunFaults } from './run-faults.ts'
+import { type LifeEnd, RunLife } from './run-life.ts'
+import { SlotKeeper } from './slot-keeper.ts'
+import { Stall } from './stall.ts'
+import { acceptRun } from './store/acceptance.ts'
 import type { Effects } from './store/announcement.ts'
-import { type Backlog, dueRuns, hasClaims, readBacklog, readyRuns, releaseClaims } from './store/claims.ts'
-import {
-  blockedCodes,
-  findStarted,
-  hasBlocked,
-  hasTables,
-  insertRun,
-  makeTables,
-  type NewRun,
-  type RunRow,
-  readRun,
-  unblockRuns,
-  writeBlocked,
-} from './store/runs.ts'
-import { type RecordedSteps, readSteps } from './store/steps.ts'
-
-/** What `start` came to. */
-export interface StartedRun {
-  readonly number: number
-  readonly isNew: boolean
-  readonly leave: () => Promise<void>
-}
-
-type Claimed = { readonly row: RunRow; readonly steps: RecordedSteps }
+import { type Backlog, readBacklog, releaseClaim, releaseClaims } from './store/claims.ts'
+import { blockedCodes, hasBlocked, hasTables, makeTables, type NewRun, unblockRuns } from './store/runs.ts'
+import { queueDueRuns } from './store/slots.ts'
+import { acceptedOf } from './store/turn-record.ts'
+import { Suspects } from './suspects.ts'
+import { WakeHint } from './wake-hint.ts'
 
 /** The engine of one tenant. */
 export class TenantRunner implements Recorder {
   readonly tenant: TenantId
   readonly #parts: EngineParts
   readonly #queue: CommitQueue<Backlog>
-  readonly #lives = new Map<number, RunLife>()
-  /** Runs whose first commit is under way. */
-  readonly #newborn = new Set<RunLife>()
+  readonly #suspects: Suspects
+  readonly #lives = new Lives()
+  readonly #slots: SlotKeeper
+  readonly #chores: Chores
   /** Undefined until the record was looked at: then nobody knows when the tenant is to be woken. */
   #backlog: Backlog | undefined
   #incarnation: Incarnation | undefined
   #hasBlocked = false
-  #isHinted = false
+  readonly #wakeHint: WakeHint
   #isRecovered = false
   #isClaiming = false
   #claimsAgain = false
   #busyAtMs: number
-  #stallMs = 0
-  #stalledUntilMs: number | undefined
+  readonly #stall: Stall
+  readonly #faults = new RunFaults()
+  #lingerMs = LINGER_MS
   #isGone = false
   #isDraining = false
 
   constructor(parts: EngineParts, tenant: TenantId) {
     this.#parts = parts
     this.tenant = tenant
+    this.#slots = new SlotKeeper(parts)
     this.#busyAtMs = parts.clock.nowMs()
+    this.#stall = new Stall(parts.clock)
+    this.#wakeHint = new WakeHint(parts.tenancy, tenant)
+    this.#suspects = new Suspects(parts, tenant, this)
+    this.#chores = new Chores({ parts, tenant, recorder: this, failed: (error) => this.#fail(error) })
     this.#queue = new CommitQueue<Backlog>(parts, {
       tenant,
-      beforeCommit: () => this.#hint(),
-      open: (file, incarnation) => this.#open(file, incarnation),
-      close: readBacklog,
+      isCrowded: () => this.#lives.count > 1,
+      beforeCommit: () => {
+        this.#busyAtMs = parts.clock.nowMs()
+        this.#wakeHint.wakeNow()
+      },
+      open: (file, incarnation, effects) => this.#open(file, incarnation, effects),
+      close: (file, keepsBacklog) => this.#close(file, keepsBacklog),
       committed: (backlog, effects, committed) => this.#committed(backlog, effects, committed),
       failed: (error) => this.#fail(error),
     })
   }
 
-  submit<T>(body: (file: SqliteFile, effects: Effects) => T, heard?: (value: T) => void): Promise<Committed<T>> {
-    return this.#queue.submit(body, heard)
+  submit<T>(body: (file: SqliteFile, effects: Effects) => T, about?: AboutJob<T>): Promise<Committed<T>> {
+    return this.#queue.submit(body, about)
+  }
+
+  post(body: (file: SqliteFile, effects: Effects) => void): void {
+    this.#queue.post(body)
   }
 
   durable(): Promise<void> {
@@ -91,45 +98,65 @@ export class TenantRunner implements Recorder {
 
   /** Accepts a run. With a place free, its first turn goes into the commit that accepts it. */
   async start(run: NewRun, workflow: AnyWorkflow): Promise<StartedRun> {
-    const isDue = run.startAtMs <= this.#parts.clock.nowMs()
-    if (isDue && this.#free > 0 && this.#stalledUntilMs === undefined && this.#backlog?.hasReady !== true) {
+    const isDue = run.startAtMs <= this.#parts.clock.nowMs() && run.limits?.concurrency === undefined
+    if (isDue && this.#free > 0 && !this.#stall.isOn && this.#backlog?.hasReady !== true) {
       const life = this.#begin({ type: 'new', run }, workflow)
       const { record, leave } = await life.first
-      return { number: record.number, isNew: record.type === 'recorded', leave }
+      return { ...acceptedOf(record), leave }
     }
-    const { value, leave } = await this.submit((file, { nowMs }) => {
-      const existing = findStarted(file, run)
-      return { number: existing ?? insertRun(file, run, { nowMs }), isNew: existing === undefined }
-    })
+    const { value, leave } = await this.submit((file, effects) => acceptRun(file, run, effects), { takesFaults: true })
     return { ...value, leave }
   }
 
   /** What is in the record is looked at: after a start of the host, when a time has come, when a place came free. */
   wake(): void {
-    this.#stalledUntilMs = undefined
+    this.#stall.end()
     void this.#claim()
   }
 
   /** Sees to what is due. True when the runner has nothing more to do and may go. */
   look(nowMs: number): boolean {
     for (const life of this.#lives.values()) life.tick(nowMs)
-    if (this.#stalledUntilMs !== undefined && !this.#isDraining) {
-      if (nowMs >= this.#stalledUntilMs) this.wake()
+    const { untilMs } = this.#stall
+    if (untilMs !== undefined && !this.#isDraining) {
+      if (nowMs >= untilMs) this.wake()
       return false
     }
     if (this.#backlog === undefined || this.#isDue(nowMs)) void this.#claim()
+    if (!this.#isDraining) this.#chores.look(nowMs)
     return this.#mayGo(nowMs)
   }
 
   /** When it wants to be looked at next. */
   get nextLookMs(): number | undefined {
-    if (this.#stalledUntilMs !== undefined) return this.#stalledUntilMs
+    if (this.#stall.untilMs !== undefined) return this.#stall.untilMs
     if (this.#isDraining && this.#isAtRest) return 0
     const times = [...this.#lives.values()].map(({ nextLookMs }) => nextLookMs)
     if (this.#free > 0) times.push(this.#backlog?.nextDueMs)
-    if (this.#lives.size === 0) times.push(this.#busyAtMs + LINGER_MS)
-    const known = times.filter((atMs) => atMs !== undefined)
-    return known.length === 0 ? undefined : Math.min(...known)
+    if (!this.#chores.isBusy) times.push(this.#chores.nextDueMs)
+    if (this.#lives.numberedCount === 0) times.push(this.#leaveMs)
+    return earliest(times)
+  }
+
+  /** When it may want to go: it is not told when a commit or a claim has ended. */
+  get #leaveMs(): number | undefined {
+    const nowMs = this.#parts.clock.nowMs()
+    const leaveMs = Math.max(this.#busyAtMs + this.#lingerMs, this.#isAtRest ? nowMs : nowMs + REST_LOOK_MS)
+    // It stays for what is due in the moment after, and is looked at then.
+    return this.#isDue(leaveMs + this.#lingerMs) ? undefined : leaveMs
+  }
+
+  /** Says how long it stays without work. */
+  linger(ms: number): void {
+    this.#lingerMs = ms
+    this.touch()
+  }
+
+  /** Other code is loaded: what is in memory is claimed again, and what is blocked is tried again, as behind a restart. */
+  reload(): void {
+    this.#isRecovered = false
+    for (const life of this.#lives.values()) life.discard()
+    this.post(() => undefined)
   }
 
   /** Takes no further runs into memory: it is to go when those that are there have come to rest. */
@@ -140,29 +167,28 @@ export class TenantRunner implements Recorder {
 
   /** Leaves the tenant to its hint. Gives when that is. */
   retire(): number | undefined {
-    this.#isGone = true
+    this.#goes()
     // With runs that are ready, or a record that was never looked at, the hint stays as it is: at 0, or earlier than need be.
     if (this.#backlog === undefined || this.#backlog.hasReady) return 0
-    const { nextDueMs } = this.#backlog
-    const lookMs = this.#hasBlocked ? this.#parts.clock.nowMs() + BLOCKED_LOOK_MS : undefined
-    const wakeAtMs = nextDueMs === undefined ? lookMs : Math.min(nextDueMs, lookMs ?? nextDueMs)
-    // Without it the hint stays at 0, which is early and harmless.
-    this.#parts.tenancy.setWake(this.tenant, wakeAtMs).catch(() => undefined)
+    const lookMs = this.#hasBlocked ? this.#parts.clock.nowMs() + this.#parts.seams.blockedLookMs : undefined
+    const wakeAtMs = earliest([this.#backlog.nextDueMs, this.#chores.nextDueMs, lookMs])
+    this.#wakeHint.wakeAt(wakeAtMs)
     return wakeAtMs
   }
 
   /** Starts nothing more and forgets. Resolves when no commit is under way. */
   async close(): Promise<void> {
-    this.#discardAll()
-    while (!this.#queue.isIdle) await new Promise((resolve) => setImmediate(resolve))
+    this.#goes()
+    this.#lives.discardAll()
+    while (!this.#queue.isIdle || this.#chores.isBusy) await new Promise((resolve) => setImmediate(resolve))
   }
 
   get #free(): number {
-    return this.#isDraining ? 0 : RUNS_ACTIVE_MAX - this.#lives.size - this.#newborn.size
+    return this.#isDraining ? 0 : RUNS_ACTIVE_MAX - this.#lives.count
   }
 
   get #isAtRest(): boolean {
-    return this.#lives.size + this.#newborn.size === 0 && this.#queue.isIdle && !this.#isClaiming
+    return this.#lives.count === 0 && this.#queue.isIdle && !this.#isClaiming && !this.#chores.isBusy
   }
 
   #isDue(nowMs: number): boolean {
@@ -173,18 +199,9 @@ export class TenantRunner implements Recorder {
   #mayGo(nowMs: number): boolean {
     if (!this.#isAtRest) return false
     if (this.#isDraining) return true
-    if (this.#backlog === undefined || this.#backlog.hasReady || nowMs < this.#busyAtMs + LINGER_MS) return false
-    return !this.#isDue(nowMs + LINGER_MS)
-  }
-
-  #hint(): void {
-    this.#busyAtMs = this.#parts.clock.nowMs()
-    if (this.#isHinted) return
-    this.#isHinted = true
-    // It is in the ledger when this returns; a host whose ledger fails ends, and so does whoever waits for that commit.
-    this.#parts.tenancy.setWake(this.tenant, 0).catch(() => {
-      this.#isHinted = false
-    })
+    if (this.#backlog === undefined || this.#backlog.hasReady || nowMs < this.#busyAtMs + this.#lingerMs) return false
+    const choreMs = this.#chores.nextDueMs ?? Number.POSITIVE_INFINITY
+    return !this.#isDue(nowMs + this.#lingerMs) && choreMs > nowMs + this.#lingerMs
   }
 
   /** What is in memory belongs to one incarnation: recorded in another, it would change runs that are not its own. */
@@ -193,26 +210,44 @@ export class TenantRunner implements Recorder {
     if (incarnation !== this.#incarnation) throw new TenantReplaced()
   }
 
-  #open(file: SqliteFile, incarnation: Incarnation): void {
+  #open(file: SqliteFile, incarnation: Incarnation, effects: Effects): void {
     this.#belongTo(incarnation)
-    if (this.#isRecovered) return
+    if (!this.#isRecovered) this.#recover(file, effects)
+    this.#chores.open(file)
+  }
+
+  #recover(file: SqliteFile, effects: Effects): void {
     makeTables(file)
+    this.#suspects.open(file, effects)
     releaseClaims(file)
-    for (const code of blockedCodes(file)) {
-      if (this.#parts.registry.codeHash(code.workflow) !== code.codeHash) unblockRuns(file, code)
-    }
+    for (const code of blockedCodes(file)) if (this.#parts.registry.hasOtherCode(code)) unblockRuns(file, code)
     this.#hasBlocked = hasBlocked(file)
+    if (this.#parts.only === undefined) this.#chores.learn(file)
+  }
+
+  /** The queue at the end of a commit: read, unless nothing can have changed it since it was. */
+  #close(file: SqliteFile, isKept: boolean): Backlog {
+    const isSame = !this.#slots.settle(file) && isKept && this.#isRecovered
+    return isSame && this.#backlog !== undefined ? this.#backlog : readBacklog(file, this.#parts.only)
   }
 
   #committed(backlog: Backlog, effects: Effects, { leave }: Omit<Committed<void>, 'value'>): void {
     this.#isRecovered = true
-    this.#stallMs = 0
+    this.#parts.deaths.counted(this.tenant)
+    this.#stall.forget()
     this.#backlog = backlog
+    this.#chores.hear(effects)
     for (const announcement of effects.announcements) this.#lives.get(announcement.run)?.arrive(announcement)
     for (const notice of effects.notices) {
       const life = this.#lives.get(notice.run)
       if (notice.type === 'cancel_requested') life?.cancel()
-      else if (notice.type === 'blocked') this.#blocked(notice.id, notice.reason)
+      else if (notice.type === 'paused') life?.pause()
+      else if (notice.type === 'resumed') life?.resume()
+      else if (notice.type === 'blocked') {
+        this.#hasBlocked = true
+        this.#parts.onEvent({ type: 'run_blocked', tenant: this.tenant, run: notice.id, reason: notice.reason })
+      } else if (notice.type === 'poisoned' || notice.type === 'probation')
+        this.#hasBlocked = this.#suspects.tell(notice, life)
       else {
         life?.discard()
         this.#parts.runEnded(this.tenant, notice.run, leave)
@@ -222,14 +257,9 @@ export class TenantRunner implements Recorder {
     this.touch()
   }
 
-  #blocked(run: string, reason: string): void {
-    this.#hasBlocked = true
-    this.#parts.onEvent({ type: 'run_blocked', tenant: this.tenant, run, reason })
-  }
-
   get #mayClaim(): boolean {
     if (this.#backlog?.hasReady !== true && !this.#isDue(this.#parts.clock.nowMs())) return false
-    return this.#free >= CLAIM_COUNT_MIN || this.#lives.size === 0
+    return this.#free >= CLAIM_COUNT_MIN || this.#lives.numberedCount === 0
   }
 
   /** Takes runs from the queue into memory, as many as there are places. */
@@ -241,6 +271,7 @@ export class TenantRunner implements Recorder {
       do {
         this.#claimsAgain = false
         if (this.#free <= 0 || this.#isStopping) break
+        await this.#parts.share.enter(this.tenant)
         const nowMs = this.#parts.clock.nowMs()
         const found = await this.#parts.tenancy.use(this.tenant, (handle) =>
           handle.read((file) => {
@@ -248,8 +279,11 @@ export class TenantRunner implements Recorder {
             return this.#readClaims(file, nowMs)
           }),
         )
-        for (const claimed of found) if (!this.#isStopping) this.#beginRecorded(claimed)
+        for (const claimed of await this.#suspects.keepClaims(found, nowMs))
+          if (!this.#isStopping) this.#beginRecorded(claimed)
+        this.#chores.look(nowMs)
       } while (this.#claimsAgain)
+      this.touch() // what is due next is known only now
     } catch (error) {
       if (isBusy(error)) this.#putOff()
       else this.#fail(error)
@@ -262,120 +296,103 @@ export class TenantRunner implements Recorder {
     return this.#parts.isClosing() || this.#isGone
   }
 
-  #readClaims(file: SqliteFile, nowMs: number): Claimed[] {
+  #readClaims(file: SqliteFile, nowMs: number): ClaimedRun[] {
     if (!hasTables(file)) {
       this.#backlog ??= { hasReady: false, nextDueMs: undefined }
       return []
     }
-    if (!this.#isRecovered && needsRecovery(file, (workflow) => this.#parts.registry.codeHash(workflow))) {
-      this.submit(() => undefined).catch(() => undefined) // heard by `failed`; what it finds is claimed behind it
+    const { only, registry } = this.#parts
+    if (!this.#isRecovered && (only !== undefined || needsRecovery(file, registry))) {
+      this.post(() => undefined) // what it finds is claimed behind it
       return []
     }
     this.#isRecovered = true
-    const limit = this.#free + this.#lives.size
-    const numbers = new Set([...readyRuns(file, limit), ...dueRuns(file, nowMs, limit)])
-    const claimed: Claimed[] = []
-    for (const number of numbers) {
-      if (claimed.length >= this.#free) break
-      if (this.#lives.has(number)) continue
-      const row = readRun(file, number)
-      if (row !== undefined) claimed.push({ row, steps: readSteps(file, number) })
-    }
+    const count = this.#parts.share.isShared ? Math.min(this.#free, CLAIM_COUNT_MAX) : this.#free
+    const { claimed, slotless } = readClaimed(file, {
+      ...{ nowMs, count, knownCount: this.#lives.numberedCount },
+      isInMemory: (number) => this.#lives.has(number),
+      only,
+    })
+    if (slotless.length > 0) this.post((open) => queueDueRuns(open, slotless, nowMs))
     this.#hasBlocked ||= hasBlocked(file)
-    const backlog = readBacklog(file)
+    if (this.#hasBlocked) this.#suspects.remindOf(file)
+    if (only === undefined) this.#chores.learn(file)
+    const backlog = readBacklog(file, this.#parts.only)
     // Where there was a place and nothing came of it, what is ready is in memory already.
     if (claimed.length === 0) this.#backlog = { ...backlog, hasReady: backlog.hasReady && this.#free <= 0 }
     else this.#backlog ??= backlog
     return claimed
   }
 
-  #beginRecorded({ row, steps }: Claimed): void {
-    if (this.#lives.has(row.number)) return
+  #beginRecorded(claimed: ClaimedRun): void {
+    const { row, steps } = claimed
+    if (this.#lives.has(row.number) || this.#suspects.divert(claimed)) return
     const workflow = this.#parts.registry.find(row.workflow)
     if (workflow !== undefined) {
       this.#begin({ type: 'recorded', row, steps }, workflow)
       return
     }
-    const reason = `workflow_unknown: no workflow "${row.workflow}" is loaded`
-    this.submit((file, { notices }) => {
-      writeBlocked(file, row.number, reason, '')
-      notices.push({ run: row.number, type: 'blocked', id: row.id, reason })
-    }).catch(() => undefined) // heard by `failed`
+    this.#suspects.refuseUnknown(row)
   }
 
   #begin(beginning: Beginning, workflow: AnyWorkflow): RunLife {
     const life = new RunLife({ parts: this.#parts, tenant: this.tenant, recorder: this, workflow, beginning })
-    if (beginning.type === 'recorded') this.#lives.set(beginning.row.number, life)
-    else {
-      this.#newborn.add(life)
-      // Told first, so that what the commit settles for it finds it.
-      life.onNumber = (number) => {
-        this.#newborn.delete(life)
-        this.#lives.set(number, life)
-      }
-    }
+    if (beginning.type === 'recorded') this.#lives.add(beginning.row.number, life)
+    else this.#lives.addNewborn(life)
     void life.live().then((end) => this.#lived(life, end))
     return life
   }
 
   #lived(life: RunLife, end: LifeEnd): void {
-    this.#newborn.delete(life)
-    const { number } = life
-    if (number !== undefined && this.#lives.get(number) === life) this.#lives.delete(number)
     this.#busyAtMs = this.#parts.clock.nowMs()
-    if ((end === 'stale' || end === 'discarded') && number !== undefined && this.#stalledUntilMs === undefined) {
-      this.#giveBack(number)
-    } else if (life.hasUnseen || this.#mayClaim) void this.#claim()
+    const { number, fault } = life
+    const mayRecord = number !== undefined && !this.#stall.isOn && !this.#isStopping
+    if (mayRecord && fault !== undefined) {
+      this.#putAside(life, fault)
+      return
+    }
+    this.#lives.remove(life)
+    if (number !== undefined && (end === 'ended' || end === 'parked')) this.#faults.forget(number)
+    // One that was thrown away by itself is claimed again.
+    if (mayRecord && (end === 'stale' || end === 'discarded')) this.post((file) => releaseClaim(file, number))
+    else if (life.hasUnseen || this.#mayClaim) void this.#claim()
     this.touch()
   }
 
-  /** A life that was thrown away by itself: its run is claimed again. */
-  #giveBack(number: number): void {
-    if (this.#isStopping) return
-    this.submit((file) =>
-      file
-        .engine('UPDATE tenax_run SET readiness = 1 WHERE number = ? AND readiness = 2 AND ended_at_ms IS NULL')
-        .get([BigInt(number)]),
-    ).catch(() => undefined) // heard by `failed`
+  /** Until that is recorded nobody claims the run: what came in for it meanwhile is looked for then. */
+  #putAside(life: RunLife, fault: RunFault): void {
+    const over = () => {
+      this.#lives.remove(life)
+      if (!this.#stall.isOn) void this.#claim()
+    }
+    this.submit(this.#faults.next(fault, this.#busyAtMs)).then(over, over) // a failure is heard by `failed`
   }
 
   #putOff(): void {
-    this.#stallMs = Math.min(Math.max(this.#stallMs * 2, STALL_FIRST_MS), STALL_MS_MAX)
-    this.#stalledUntilMs = this.#parts.clock.nowMs() + this.#stallMs
+    this.#stall.begin()
     this.touch()
   }
 
   #fail(error: unknown): void {
     this.#isRecovered = false
+    this.#chores.forget()
     this.#backlog = undefined
     this.#putOff()
-    this.#discardAll()
+    this.#lives.discardAll()
     this.#queue.refuse(error)
     if (this.#parts.isClosing()) return
-    if (isOfTheTenant(error)) this.#isGone = true
+    if (isOfTheTenant(error)) this.#goes()
     else this.#parts.onEvent({ type: 'tenant_stalled', tenant: this.tenant, error })
     this.touch()
+  }
+
+  #goes(): void {
+    this.#isGone = true
+    this.#chores.stop()
   }
 
   /** True when the tenant was deleted, suspended or stopped: there is nobody to work for. */
   get isGone(): boolean {
     return this.#isGone
   }
-
-  #discardAll(): void {
-    for (const life of [...this.#lives.values(), ...this.#newborn]) life.discard()
-    this.#lives.clear()
-    this.#newborn.clear()
-  }
-}
-
-/** True when a host has left claims behind, or new code is there for a run that waits for it. */
-function needsRecovery(file: SqliteFile, codeHashOf: (workflow: string) => string): boolean {
-  if (hasClaims(file)) return true
-  return blockedCodes(file).some(({ workflow, codeHash }) => codeHashOf(workflow) !== codeHash)
-}
-
-function isOfTheTenant(error: unknown): boolean {
-  if (error instanceof TenantReplaced) return true
-  return isTenaxError(error) && (error.kind === 'not_found' || error.kind === 'locked')
 }

@@ -5,7 +5,7 @@
 import { isTenaxError, type SqlResult, type SqlValue, TenaxError } from '@tenax/kernel'
 import { type Bindings, EngineError, isBusy, type SqliteFile } from '@tenax/sqlite'
 import type { Query, Tx } from '@tenax/workflow'
-import type { OperationSpec, Outcome } from '@tenax/workflow/core'
+import { type OperationSpec, type Outcome, UNSERIALISABLE } from '@tenax/workflow/core'
 import { TX_STATEMENT_MS_MAX } from './limits.ts'
 import { failed, failureOf, outcomeOfResult } from './stored-error.ts'
 
@@ -106,9 +106,10 @@ class FileTx implements Tx {
     return { changes: this.#execute(sql, values).rowsAffected }
   }
 
-  /** One statement of `sql`. */
+  /** One statement of `sql`, whose rows JSON has to hold as they are. */
   rowsOf(sql: string, args: readonly unknown[]): { rows: Record<string, unknown>[]; changes: number } {
     const result = this.#execute(sql, args)
+    assertJson(result)
     return { rows: this.#objects(result), changes: result.rowsAffected }
   }
 
@@ -121,7 +122,7 @@ class FileTx implements Tx {
     // What a statement has ended by itself must not go on outside any transaction.
     if (!this.#file.inTransaction) throw new TenaxError('sql_error', 'the transaction was rolled back')
     try {
-      return this.#file.executeNow(sql, bindings(args), TX_STATEMENT_MS_MAX).result
+      return this.#file.executeNow(sql, bindingsOf(args), TX_STATEMENT_MS_MAX).result
     } catch (error) {
       if (isOfTheHost(error)) this.hostFailure ??= error
       throw error
@@ -144,7 +145,7 @@ function read(query: Query, args: readonly unknown[]): { sql: string; values: re
 }
 
 /** Values by position; one plain object gives them by name. */
-function bindings(args: readonly unknown[]): Bindings {
+export function bindingsOf(args: readonly unknown[]): Bindings {
   const [first] = args
   if (args.length === 1 && isPlainObject(first)) {
     return { positional: [], named: Object.entries(first).map(([name, value]) => ({ name, value: toSql(value) })) }
@@ -166,8 +167,28 @@ function toSql(value: unknown): SqlValue {
   throw new TenaxError('argument_invalid', `SQL takes no ${typeof value} as an argument`)
 }
 
+/** A value that JSON would change or refuse is no result: the statement can say how it is to be written. */
+function assertJson({ columns, rows }: SqlResult): void {
+  for (const row of rows) {
+    for (const [index, value] of row.entries()) {
+      const held = fromSql(value)
+      if (typeof held !== 'bigint' && !(held instanceof Uint8Array)) continue
+      const name = columns[index]?.name ?? ''
+      const [what, cure] =
+        typeof held === 'bigint'
+          ? ['a whole number beyond 2^53', `CAST("${name}" AS TEXT)`]
+          : ['a BLOB', `hex("${name}")`]
+      throw new Unserialisable(`column "${name}" holds ${what}, which JSON cannot: select ${cure}, or use tx`)
+    }
+  }
+}
+
+class Unserialisable extends Error {
+  readonly code = UNSERIALISABLE
+}
+
 /** Integers are numbers while that is exact. */
-function fromSql(value: SqlValue): unknown {
+export function fromSql(value: SqlValue): unknown {
   if (typeof value !== 'bigint') return value
   const number = Number(value)
   return Number.isSafeInteger(number) ? number : value

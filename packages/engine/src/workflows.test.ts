@@ -99,7 +99,7 @@ it('wakes a sleeping run after a restart, without anybody touching its tenant', 
 
 it('starts one run for one id or one idempotency key, and refuses another input under it', async () => {
   const echo = workflow({ name: 'echo', input: z.object({ n: z.number() }) }, async (_ctx, { n }) => n)
-  const { workflows, ended } = await openHost({ workflows: [echo] })
+  const { workflows, ended } = await openHost({ workflows: [echo, double] })
   const request = { workflow: 'echo', input: { n: 1 } }
   const both = await Promise.all([
     workflows.start(ACME, { ...request, id: 'one' }),
@@ -120,6 +120,10 @@ it('starts one run for one id or one idempotency key, and refuses another input 
   )
   expect((await ended('one')).output).toBe(1)
   expect((await workflows.list(ACME)).runs.length).toBe(2)
+  // A key is one of the workflow, an id one of the tenant.
+  const other = { workflow: 'double', input: { value: 1 } }
+  expect(await workflows.start(ACME, { ...other, idempotencyKey: 'k' })).toMatchObject({ isNew: true })
+  expect(await codeOf(workflows.start(ACME, { ...other, id: 'one' }))).toBe('run_id_reused')
 })
 
 it('refuses what is no run, no workflow, no input, or too much of one', async () => {
@@ -143,6 +147,25 @@ it('fails a step whose result is too large, and the body can catch that', async 
   })
   const host = await openHost({ workflows: [big] })
   expect((await host.ended(await host.start('big'))).output).toBe('payload_too_large')
+})
+
+it('records which resource a step uses, and begins none that asks for more durability than there is', async () => {
+  const begun: string[] = []
+  const call = workflow({ name: 'call', input: z.object({}) }, async (ctx) => {
+    await ctx.step('ask', () => void begun.push('ask'), { uses: 'llm' })
+    await ctx.step('pay', () => void begun.push('pay'), { durability: 'remote' })
+  })
+  const host = await openHost({ workflows: [call] })
+  const { status, error } = await host.ended(await host.start('call'))
+  expect({ status, code: error?.code, begun }).toEqual({
+    status: 'failed',
+    code: 'remote_not_configured',
+    begun: ['ask'],
+  })
+  expect(await host.sql('SELECT identity, uses FROM tenax_step ORDER BY seq')).toEqual([
+    ['ask#1', 'llm'],
+    ['pay#1', null],
+  ])
 })
 
 it('answers `result` with the run as it is when the time is over, and a wait with its timeout', async () => {

@@ -1,5 +1,5 @@
 /** `tenax.config.ts`: what a project says once for `dev` and `serve`. */
-import type { WorkflowRef } from '@tenax/workflow'
+import type { EventDef, WorkflowRef } from '@tenax/workflow'
 
 /** The keys of a project's configuration. */
 export interface TenaxConfig {
@@ -7,6 +7,8 @@ export interface TenaxConfig {
   readonly migrations?: string
   /** Modules that export workflows, relative to the configuration file, or the workflows themselves. */
   readonly workflows?: readonly (string | WorkflowRef<never, unknown>)[]
+  /** Further events whose payloads are checked when they are sent, as definitions or modules. Those that `workflows` export are known. */
+  readonly events?: readonly (string | EventDef<unknown>)[]
 }
 
 /**

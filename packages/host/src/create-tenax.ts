@@ -1,5 +1,5 @@
 /** `createTenax()`: one host in the caller's process. */
-import { Workflows } from '@tenax/engine'
+import { Workflows, type WorkflowsOptions } from '@tenax/engine'
 import {
   type DurabilityClass,
   InvariantError,
@@ -7,6 +7,7 @@ import {
   type SqlArgs,
   type SqlResult,
   type SqlValue,
+  type TenantId,
   TenaxError,
 } from '@tenax/kernel'
 import {
@@ -19,13 +20,16 @@ import {
   Tenancy,
 } from '@tenax/tenancy'
 import { type EmbeddedEvents, type EmbeddedRuns, embeddedWorkflows } from './embedded-runs.ts'
+import { type EmbeddedSchedules, embeddedSchedules } from './embedded-schedules.ts'
 import { createApp } from './http/app.ts'
 import type { HostParts } from './http/environment.ts'
 import { hostFailed } from './http/failure.ts'
 import { bindingsOf } from './http/query-route.ts'
 import { JSON_BODIES_BYTES_MAX } from './limits.ts'
+import { beginLiveness, type Liveness, lastEndOf } from './liveness.ts'
 import { createMetrics } from './metrics.ts'
-import { type HostSettings, readOptions, type TenaxOptions } from './options.ts'
+import { eventsOf, type HostSettings, readOptions, type TenaxOptions, workflowsOf } from './options.ts'
+import { Probation } from './probation/probation.ts'
 import { ResultWaits } from './result-waits.ts'
 import { Streams } from './streams.ts'
 
@@ -47,6 +51,8 @@ export interface EmbeddedTenant {
   readonly runs: EmbeddedRuns
   /** What its runs wait for. */
   readonly events: EmbeddedEvents
+  /** Runs that start by the clock. */
+  readonly schedules: EmbeddedSchedules
 }
 
 /** A running host. */
@@ -55,6 +61,13 @@ export interface Tenax extends AsyncDisposable {
   readonly fetch: (request: Request) => Promise<Response>
   /** One tenant. Throws TenaxError `tenant_id_invalid`, `tenant_id_reserved`. */
   tenant(id: string): EmbeddedTenant
+  /**
+   * Takes these definitions in place of all that were loaded: for who works on them. Runs in memory begin again from their
+   * record with the new code, as behind a crash, so steps in flight are aborted and run again. Blocked runs are tried again.
+   *
+   * @throws TenaxError `config_invalid`; then nothing has changed
+   */
+  reload(definitions: Pick<TenaxOptions, 'workflows' | 'events'>): void
   /** Answers requests that wait for the end of a run with what there is: for a server that begins to drain. */
   endWaits(): void
   /**
@@ -86,9 +99,18 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const components = {
     ...{ driver, clock, onEvent, randomId: systemRandomId, pid: process.pid, onFatal: fail },
     ...(ledgerFiles === undefined ? {} : { ledgerFiles }),
+    onTenant: (id: TenantId) => workflows?.tenantChanged(id),
   }
+  let workflows: Workflows | undefined
   const tenancy = await Tenancy.open(settings.tenancy, components)
-  const workflows = await openWorkflows(tenancy, settings)
+  const lastEnd = lastEndOf(settings, tenancy.epochs)
+  const liveness = beginLiveness(settings, tenancy.epochs.own)
+  const probation = settings.probation === undefined ? undefined : new Probation(settings, settings.probation)
+  workflows = await openWorkflows(tenancy, settings, { lastEnd, probation }).catch(async (error: unknown) => {
+    await liveness.stop()
+    throw error
+  })
+  probation?.begin({ tenancy, workflows })
   const streams = new Streams({ clock, onError: settings.onError })
   const waits = new ResultWaits()
   const parts: HostParts = {
@@ -108,7 +130,7 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const close = () => {
     if (state === 'failed') return Promise.resolve() // nothing may reach the engine's close
     state = 'closing'
-    closed ??= closeAll(parts).catch((error: unknown) => {
+    closed ??= closeAll(parts, liveness, probation).catch((error: unknown) => {
       closed = undefined // whoever calls again tries again
       throw error
     })
@@ -117,6 +139,8 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   return {
     fetch: async (request) => app.fetch(request),
     tenant: (id) => embeddedTenant(parts, id),
+    reload: ({ workflows: given = [], events = [] }) =>
+      workflows.reload({ workflows: workflowsOf(given), events: eventsOf(events) }),
     endWaits: () => waits.end(),
     close,
     [Symbol.asyncDispose]: close,
@@ -124,19 +148,31 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
 }
 
 /** The engine above `tenancy`, which is closed again when its workflows cannot be taken. */
-async function openWorkflows(tenancy: Tenancy, { clock, workflows, onEvent }: HostSettings): Promise<Workflows> {
+async function openWorkflows(
+  tenancy: Tenancy,
+  settings: HostSettings,
+  about: Pick<WorkflowsOptions, 'lastEnd' | 'probation'>,
+): Promise<Workflows> {
+  const { clock, workflows, events, checksReplay, onEvent } = settings
+  const loaded = { workflows, events, checksReplay }
   try {
-    return Workflows.create({ tenancy, clock, randomId: systemRandomId, workflows, onEvent })
+    return Workflows.create({ tenancy, clock, randomId: systemRandomId, ...loaded, onEvent, ...about })
   } catch (error) {
     await tenancy.close()
     throw error
   }
 }
 
-async function closeAll({ streams, waits, workflows, tenancy }: HostParts): Promise<void> {
+async function closeAll(
+  { streams, waits, workflows, tenancy }: HostParts,
+  liveness: Liveness,
+  probation: Probation | undefined,
+): Promise<void> {
   waits.end()
+  await probation?.close()
   await streams.close()
   await workflows.close()
+  await liveness.stop()
   await tenancy.close()
 }
 
@@ -163,6 +199,7 @@ function embeddedTenant(parts: HostParts, text: string): EmbeddedTenant {
         return tenancy.use(id, (handle) => handle.execute(sql, bindingsOf(naturally(args)), gate))
       }),
     ...embeddedWorkflows(parts.workflows, id, whileServing),
+    schedules: embeddedSchedules(parts.workflows, id, whileServing),
   }
 }
 

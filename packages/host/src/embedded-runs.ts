@@ -1,5 +1,20 @@
 /** A tenant's workflows, spoken to in-process. */
-import type { RunDetail, RunPage, RunQuery, RunRecord, Sent, Started, StepRecord, Workflows } from '@tenax/engine'
+import type {
+  FeedItem,
+  OutputFeed,
+  ReplayCheck,
+  RerunPreview,
+  RerunRequest,
+  RunDetail,
+  RunHistory,
+  RunPage,
+  RunQuery,
+  RunRecord,
+  Sent,
+  Started,
+  StepRecord,
+  Workflows,
+} from '@tenax/engine'
 import type { TenantId } from '@tenax/kernel'
 import { RUN_WAIT_MS } from '@tenax/protocol'
 import type { EventDef, WorkflowRef } from '@tenax/workflow'
@@ -11,7 +26,7 @@ export interface StartRunOptions {
   readonly idempotencyKey?: string
   /** Not before; milliseconds since 1970 UTC. */
   readonly startAtMs?: number
-  /** −100 to 100; higher goes first. Default 0. */
+  /** −100 to 100; each step is worth a minute of waiting. Default 0. */
   readonly priority?: number
 }
 
@@ -28,7 +43,8 @@ export interface EmbeddedRuns {
   /**
    * Accepts a run: once this answers, it completes, whatever happens.
    *
-   * @throws TenaxError `workflow_unknown`, `input_invalid`, `payload_too_large`, `idempotency_key_reused`
+   * @throws TenaxError `workflow_unknown`, `input_invalid`, `payload_too_large`, `idempotency_key_reused`,
+   * `singleton_conflict`, `limit_key_invalid`
    */
   start<I, O>(workflow: WorkflowRef<I, O> | string, input: I, options?: StartRunOptions): Promise<Started>
   /** Throws TenaxError `cursor_invalid`. */
@@ -38,17 +54,38 @@ export interface EmbeddedRuns {
   steps(run: string): Promise<readonly StepRecord[]>
   /** The run once it has ended, or as it is after `timeoutMs` (default 20,000). */
   result(run: string, options?: { readonly timeoutMs?: number }): Promise<RunDetail>
+  /**
+   * What the run puts out behind `after`, and what its steps show meanwhile, until it has ended. Throws TenaxError
+   * `reader_too_slow` when it is read too slowly.
+   */
+  outputs(run: string, options?: { readonly after?: number }): AsyncIterable<FeedItem>
   /** Throws TenaxError `run_ended`. */
   cancel(run: string): Promise<RunRecord>
   /** Throws TenaxError `run_ended`. */
   terminate(run: string): Promise<RunRecord>
+  /** The run starts nothing new until it is resumed. Throws TenaxError `run_ended`, `run_cancelling`. */
+  pause(run: string): Promise<RunRecord>
+  /** Throws TenaxError `run_ended`. */
+  resume(run: string): Promise<RunRecord>
+  /** Tries it again under its id. Throws TenaxError `run_not_retryable`, `already_compensated`, `parent_informed`, `run_held`. */
+  retry(run: string): Promise<RunRecord>
+  /** Goes on without the compensation that is stuck. Throws TenaxError `run_ended`, `run_not_stuck`. */
+  skip(run: string, options?: { readonly step?: string }): Promise<RunRecord>
+  /** A new run from one that has ended. Throws TenaxError `run_not_ended`, `step_not_found`, `input_invalid`, `argument_invalid`. */
+  rerun(run: string, request?: RerunRequest): Promise<Started>
+  /** What `rerun` would keep and do again. */
+  previewRerun(run: string, request?: RerunRequest): Promise<RerunPreview>
+  /** Its record, as `checkReplay` of `tenax/testing` takes it. Throws TenaxError `payload_too_large` above 16 MiB of results. */
+  history(run: string): Promise<RunHistory>
+  /** Whether the code that is loaded would block it. Changes nothing. */
+  check(run: string): Promise<ReplayCheck>
   /** Lets all runs go on that an import holds, and tries blocked ones again. Gives how many. */
   release(): Promise<number>
 }
 
 /** The events of one tenant. */
 export interface EmbeddedEvents {
-  /** Throws TenaxError `run_not_found`, `run_ended`, `payload_too_large`, `argument_invalid`. */
+  /** Throws TenaxError `run_not_found`, `run_ended`, `input_invalid`, `payload_too_large`, `argument_invalid`. */
   send<P>(event: EventDef<P> | string, payload: P, options?: SendEventOptions): Promise<Sent>
 }
 
@@ -69,8 +106,18 @@ export function embeddedWorkflows(
       get: (run) => whileServing(() => workflows.get(id, run)),
       steps: (run) => whileServing(() => workflows.steps(id, run)),
       result: (run, { timeoutMs = RUN_WAIT_MS } = {}) => whileServing(() => workflows.result(id, run, { timeoutMs })),
+      outputs: (run, { after: afterSeq = 0 } = {}) =>
+        followed(() => whileServing(() => workflows.follow(id, run, { afterSeq }))),
       cancel: (run) => whileServing(() => workflows.cancel(id, run)),
       terminate: (run) => whileServing(() => workflows.terminate(id, run)),
+      pause: (run) => whileServing(() => workflows.pause(id, run)),
+      resume: (run) => whileServing(() => workflows.resume(id, run)),
+      retry: (run) => whileServing(() => workflows.retry(id, run)),
+      skip: (run, options) => whileServing(() => workflows.skip(id, run, options)),
+      rerun: (run, request) => whileServing(() => workflows.reruns.start(id, run, request)),
+      previewRerun: (run, request) => whileServing(() => workflows.reruns.preview(id, run, request)),
+      history: (run) => whileServing(() => workflows.histories.get(id, run)),
+      check: (run) => whileServing(() => workflows.histories.check(id, run)),
       release: () => whileServing(() => workflows.release(id)),
     },
     events: {
@@ -78,6 +125,10 @@ export function embeddedWorkflows(
         whileServing(() => workflows.send(id, { name: nameOf(event), payload, ...options })),
     },
   }
+}
+
+async function* followed(open: () => Promise<OutputFeed>): AsyncGenerator<FeedItem> {
+  yield* await open()
 }
 
 function nameOf(named: { readonly name: string } | string): string {

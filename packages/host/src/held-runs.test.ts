@@ -21,6 +21,11 @@ async function importCopy(from: string, to: string): Promise<void> {
 
 const release = async (id: string) => (await send(bed, `POST /v1/tenants/${id}/workflows/release`)).json
 
+/** As docs/reference/workflows.md has it. */
+const BLOCKED = `
+  SELECT workflow, substr(blocked_reason, 1, instr(blocked_reason || ':', ':') - 1) AS why, count(*) AS runs
+  FROM tenax_run WHERE blocked_reason IS NOT NULL GROUP BY workflow, why`
+
 test('a copy of a tenant does nothing until it is released, and the tenant itself goes on', async () => {
   const acme = bed.tenax.tenant('acme')
   const copy = bed.tenax.tenant('copy')
@@ -29,6 +34,7 @@ test('a copy of a tenant does nothing until it is released, and the tenant itsel
   await copy.events.send(approved, { by: 'Ada' }, { key: 'k' })
   const held = runDetailSchema.parse((await send(bed, 'GET /t/copy/runs/a-1')).json)
   expect(held).toMatchObject({ endedAt: null, blockedReason: 'held' })
+  expect(await rowsOf(bed, 'copy', BLOCKED)).toEqual([['approve', 'held', 1]])
   expect(held.waitsFor[0]).toMatchObject({ type: 'operator', text: 'is blocked: held' })
   expect(await copy.runs.result('a-1', { timeoutMs: 0 })).toMatchObject({ endedAtMs: undefined })
   // What is started in the copy itself is its own.

@@ -1,19 +1,26 @@
 export {
   type EngineEvent,
+  type FeedItem,
   type OutputRecord,
-  RUN_STATUSES,
   type RunDetail,
   type RunPage,
   type RunQuery,
   type RunRecord,
-  type RunStatus,
   type Sent,
   type ShownError,
   type Started,
   type StepRecord,
+  takeStrayException,
   takeStrayRejection,
 } from '@tenax/engine'
-export { type DurabilityClass, type ErrorCode, type ErrorKind, TenaxError } from '@tenax/kernel'
+export {
+  type DurabilityClass,
+  type ErrorCode,
+  type ErrorKind,
+  RUN_STATUSES,
+  type RunStatus,
+  TenaxError,
+} from '@tenax/kernel'
 export { readTenantNames } from '@tenax/tenancy'
 export {
   type Attempt,
@@ -37,6 +44,13 @@ export {
 export { defineConfig, type TenaxConfig } from './config.ts'
 export { createTenax, type EmbeddedTenant, type QueryOptions, type Tenax } from './create-tenax.ts'
 export type { EmbeddedEvents, EmbeddedRuns, SendEventOptions, StartRunOptions } from './embedded-runs.ts'
-export { loadWorkflows } from './load-workflows.ts'
+export type { EmbeddedSchedules, ScheduleOptions } from './embedded-schedules.ts'
+export {
+  type DefinitionEntries,
+  type LoadedDefinitions,
+  type LoadModule,
+  loadDefinitions,
+  loadWorkflows,
+} from './load-workflows.ts'
 export { loadMigrations } from './migrations.ts'
 export type { HostEvent, TenaxOptions } from './options.ts'

@@ -30,3 +30,24 @@ export const IDEMPOTENCY_KEY_CHARS_MAX = 255
 
 /** Requests that wait for the end of a run, all tenants together: each holds a socket and some 4 KiB. */
 export const RESULT_WAITS_MAX = 10_000
+
+/** How long a run may be tried alone before it is stopped without blame: so long its tenant answers nobody. */
+export const PROBATION_MS_MAX = 60_000
+
+/** How long a process that was asked to stop may take, a checkpoint included, before it is killed. */
+export const CHILD_STOP_MS = 15_000
+
+/** A run that was stopped, or could not be tried, leaves its tenant to others for so long. */
+export const PROBATION_REST_MS = 10_000
+
+/** How long a tenant's other runs may take to come to rest before one of them is tried alone. */
+export const VACATE_MS = 5_000
+
+/** An event loop that stood still for so long ends the process of a run that is tried alone, if the host says nothing else. */
+export const STALL_KILL_MS = 30_000
+
+/** JavaScript heap of a process in which a run is tried alone, in MiB: beside the host's own. */
+export const PROBATION_MEMORY_MIB = 512
+
+/** How often a stream of outputs says that it is there: proxies cut silent ones off after a minute. */
+export const HEARTBEAT_MS = 15_000

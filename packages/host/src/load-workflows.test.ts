@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { codeOf } from './fixtures/host-bed.ts'
-import { approve, greet, WORKFLOWS } from './fixtures/workflows.ts'
+import { approve, approved, greet, WORKFLOWS } from './fixtures/workflows.ts'
 import { createTenax } from './index.ts'
-import { loadWorkflows } from './load-workflows.ts'
+import { loadDefinitions, loadWorkflows } from './load-workflows.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'tenax-load-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -14,6 +14,18 @@ test('modules are loaded with all that they export, definitions are taken as the
   const loaded = await loadWorkflows([approve, './fixtures/workflows.ts'], import.meta.dirname)
   expect(loaded.map(({ name }) => name).toSorted()).toEqual(WORKFLOWS.map(({ name }) => name).toSorted())
   expect(loaded[0]).toBe(approve)
+})
+
+test('events come with the modules that export them, or are named, each once', async () => {
+  const named = await loadDefinitions({ events: [approved, './fixtures/workflows.ts'] }, import.meta.dirname)
+  expect(named.events).toEqual([approved])
+  expect(named.workflows).toContain(greet)
+  const beside = await loadDefinitions({ workflows: ['./fixtures/workflows.ts'] }, import.meta.dirname)
+  expect(beside.events).toEqual([approved])
+  for (const events of [[greet], [{ name: 'no schema' }], [7]]) {
+    const refused = loadDefinitions({ events }, import.meta.dirname)
+    await expect(refused).rejects.toMatchObject({ code: 'config_invalid' })
+  }
 })
 
 test.each([

@@ -1,4 +1,5 @@
 /** Options of {@link createTenax} and the one settings object that they become. */
+import { isAbsolute } from 'node:path'
 import { ENGINE_TABLES, type EngineEvent } from '@tenax/engine'
 import { type Clock, type DurabilityClass, parseDurabilityClass, systemClock, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, libsqlDriver } from '@tenax/sqlite'
@@ -9,11 +10,13 @@ import {
   type TenancyEvent,
   type TenancySettings,
 } from '@tenax/tenancy'
-import type { Workflow, WorkflowRef } from '@tenax/workflow'
-import { isWorkflow } from './load-workflows.ts'
+import type { EventDef, Workflow, WorkflowRef } from '@tenax/workflow'
+import { PROBATION_MEMORY_MIB } from './limits.ts'
+import { isEvent, isWorkflow } from './load-workflows.ts'
+import type { ProbationEvent } from './probation/probation.ts'
 
 /** Something that an operator should know. */
-export type HostEvent = TenancyEvent | EngineEvent
+export type HostEvent = TenancyEvent | EngineEvent | ProbationEvent
 
 /** What an embedder says. Only `data` is needed. */
 export interface TenaxOptions {
@@ -27,6 +30,13 @@ export interface TenaxOptions {
   readonly migrations?: readonly Migration[]
   /** The workflows that tenants may run: what `workflow()` has answered. See {@link loadWorkflows}. */
   readonly workflows?: readonly WorkflowRef<never, unknown>[]
+  /** Events whose payloads are checked by their schemas when they are sent: what `event()` has answered. */
+  readonly events?: readonly EventDef<unknown>[]
+  /**
+   * Runs each workflow's function again behind each of its commits, and blocks the run when it does not do the same: for who
+   * works on it. Default false.
+   */
+  readonly checksReplay?: boolean
   /** Shards of a new data directory, 1 to 99; an existing one keeps its own. Default 16. */
   readonly shardCount?: number
   /** When replies of tenants without a class of their own leave: `relaxed` or `local`. Default `local`. */
@@ -45,6 +55,18 @@ export interface TenaxOptions {
   readonly replyBytesMax?: number
   /** Size of a file that is imported, in bytes. Default 1 GiB. */
   readonly importBytesMax?: number
+  /**
+   * Only for a process that others start again when it ends: an event loop that has stood still for so long, in milliseconds,
+   * ends it with SIGKILL, and the run that is on it is put aside. Default: it is only told. At least 5,000.
+   */
+  readonly stallKillMs?: number
+  /**
+   * How a run is tried that processes died with: alone, in a process of its own with a heap of `memoryMib` (512), which gets its
+   * workflows from `module`, an absolute path: what that exports, or what its default export lists. Without it such a run goes on.
+   */
+  readonly probation?: { readonly module: string; readonly memoryMib?: number }
+  /** Whether a standing event loop is told on stderr while it stands, as a line of JSON. Default: only as an event, when it turns again. */
+  readonly tellsStderr?: boolean
   /** Told what an operator should know: recoveries, quarantines, ends of runs. */
   readonly onEvent?: (event: HostEvent) => void
   /** Told of a request that failed for no fault of its caller. */
@@ -66,6 +88,11 @@ export interface HostSettings {
   readonly ledgerFiles: TenancyComponents['ledgerFiles']
   readonly clock: Clock
   readonly workflows: readonly Workflow[]
+  readonly events: readonly EventDef<unknown>[]
+  readonly checksReplay: boolean
+  readonly stallKillMs: number | undefined
+  readonly probation: { readonly module: string; readonly memoryMib: number } | undefined
+  readonly tellsStderr: boolean
   readonly onEvent: (event: HostEvent) => void
   readonly onError: (error: unknown) => void
   readonly onFatal: (error: unknown) => void
@@ -81,8 +108,13 @@ export function readOptions(options: TenaxOptions): HostSettings {
   return {
     tenancy: readTenancy(options),
     workflows: workflowsOf(options.workflows ?? []),
+    events: eventsOf(options.events ?? []),
+    checksReplay: options.checksReplay ?? false,
     adminKey: options.adminKey,
     guard: options.guard ?? 'loopback',
+    stallKillMs: stallKillMsOf(options.stallKillMs),
+    probation: probationOf(options.probation),
+    tellsStderr: options.tellsStderr ?? false,
     driver: options.driver ?? libsqlDriver,
     ledgerFiles: options.ledgerFiles,
     clock: options.clock ?? systemClock,
@@ -119,17 +151,44 @@ function readTenancy(options: TenaxOptions): TenancySettings {
   }
 }
 
+/** Below this a slow disk or a busy machine would end hosts that nothing is wrong with. */
+const STALL_KILL_MS_MIN = 5_000
+
+function stallKillMsOf(value: number | undefined): number | undefined {
+  if (value === undefined) return undefined
+  if (Number.isInteger(value) && value >= STALL_KILL_MS_MIN && value <= 3_600_000) return value
+  throw new TenaxError('config_invalid', `stallKillMs must be a whole number from ${STALL_KILL_MS_MIN} to 3600000`)
+}
+
+function probationOf(given: TenaxOptions['probation']): HostSettings['probation'] {
+  if (given === undefined) return undefined
+  const { module, memoryMib } = given
+  if (!isAbsolute(module)) throw new TenaxError('config_invalid', 'probation.module must be an absolute path')
+  return { module, memoryMib: countOf('probation.memoryMib', memoryMib, PROBATION_MEMORY_MIB, 1_048_576) }
+}
+
 function classOf(value: unknown): DurabilityClass {
   const durability = parseDurabilityClass(value)
   if (durability !== undefined) return durability
   throw new TenaxError('config_invalid', 'durability must be relaxed, local or remote')
 }
 
-function workflowsOf(workflows: readonly unknown[]): readonly Workflow[] {
+/** Throws TenaxError `config_invalid`. */
+export function workflowsOf(workflows: readonly unknown[]): readonly Workflow[] {
   return workflows.map((workflow) => {
     if (isWorkflow(workflow)) return workflow
     throw new TenaxError('config_invalid', 'workflows lists something that is no workflow', {
       hint: 'list what workflow() has answered; loadWorkflows() reads modules',
+    })
+  })
+}
+
+/** Throws TenaxError `config_invalid`. */
+export function eventsOf(events: readonly unknown[]): readonly EventDef<unknown>[] {
+  return events.map((event) => {
+    if (isEvent(event)) return event
+    throw new TenaxError('config_invalid', 'events lists something that is no event', {
+      hint: 'list what event() has answered; loadDefinitions() reads modules',
     })
   })
 }

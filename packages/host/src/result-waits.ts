@@ -8,7 +8,8 @@ export type AskResult = (timeoutMs: number) => Promise<RunDetail>
 
 /** The waits of one host. */
 export class ResultWaits {
-  readonly #ended = Promise.withResolvers<void>()
+  readonly #listeners = new Set<() => void>()
+  #hasEnded = false
   #count = 0
 
   /** What `ask` answers, at once when the host stops meanwhile. Throws TenaxError `overloaded` beyond the limit. */
@@ -20,15 +21,27 @@ export class ResultWaits {
       })
     }
     this.#count += 1
+    const ended = Promise.withResolvers<void>()
+    const forget = this.onEnd(ended.resolve)
     try {
-      return await Promise.race([ask(timeoutMs), this.#ended.promise.then(() => ask(0))])
+      return await Promise.race([ask(timeoutMs), ended.promise.then(() => ask(0))])
     } finally {
+      forget()
       this.#count -= 1
     }
   }
 
+  /** Calls `listener` when everybody who waits is to be answered, at once if that is now. The answer forgets it. */
+  onEnd(listener: () => void): () => void {
+    if (this.#hasEnded) listener()
+    else this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
   /** Everybody who waits is answered with what there is. */
   end(): void {
-    this.#ended.resolve()
+    this.#hasEnded = true
+    for (const listener of [...this.#listeners]) listener()
+    this.#listeners.clear()
   }
 }

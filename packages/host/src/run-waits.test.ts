@@ -11,8 +11,25 @@ function run(of: Partial<RunDetail> = {}): RunDetail {
   const none = undefined
   return {
     ...{ id: 'r', workflow: 'trial', version: none, status: 'waiting', priority: 0, createdAtMs: T0, startAtMs: T0 },
-    ...{ startedAtMs: T0 + 5, endedAtMs: none, cancelRequestedAtMs: none, blockedReason: none, parent: none },
-    ...{ predecessor: none, successor: none, input: none, output: none, error: none, values: {} },
+    ...{
+      startedAtMs: T0 + 5,
+      endedAtMs: none,
+      cancelRequestedAtMs: none,
+      pausedAtMs: none,
+      blockedReason: none,
+      parent: none,
+    },
+    ...{
+      predecessor: none,
+      successor: none,
+      origin: none,
+      closingAs: none,
+      input: none,
+      output: none,
+      error: none,
+      slot: none,
+      values: {},
+    },
     ...of,
   }
 }
@@ -63,6 +80,14 @@ test('a run that has not begun waits for its time, then for its turn', () => {
     { type: 'turn', text: 'waits for its turn to start', dueAt: null },
   ])
   expect(runWaits(run({ status: 'running' }), [], T0)).toMatchObject([{ type: 'turn' }])
+})
+
+test.each([
+  [{ key: 'eu', aheadCount: 1 }, 'waits for a slot of workflow "trial" with key "eu", behind 1 run'],
+  [{ key: '', aheadCount: 0 }, 'waits for a slot of workflow "trial", behind 0 runs'],
+])('a run that waits for a slot says of which key, and behind how many', (slot, text) => {
+  const queued = run({ status: 'queued', startedAtMs: undefined, slot })
+  expect(runWaits(queued, [], T0)).toMatchObject([{ type: 'slot', text, key: slot.key, ahead: slot.aheadCount }])
 })
 
 test('what blocks a run comes first, with what it waits for behind it', () => {

@@ -9,14 +9,31 @@ type Saying = Pick<RunWait, 'type' | 'text'> & Partial<RunWait>
 export function runWaits(run: RunDetail, steps: readonly StepRecord[], nowMs: number): RunWait[] {
   if (run.endedAtMs !== undefined) return []
   const open = steps.filter(({ status }) => status === 'open').map((step) => stepWait(step, nowMs))
-  const waits = [...blockedWaits(run), ...open]
+  const waits = [...blockedWaits(run), ...slotWaits(run), ...closingWaits(run), ...open]
   return waits.length > 0 ? waits : [turnWait(run, nowMs)]
 }
 
 function blockedWaits(run: RunDetail): RunWait[] {
-  const { blockedReason, startedAtMs, createdAtMs } = run
-  if (blockedReason === undefined) return []
-  return [waitOf({ type: 'operator', text: `is blocked: ${blockedReason}` }, startedAtMs ?? createdAtMs)]
+  const { blockedReason, pausedAtMs, startedAtMs, createdAtMs } = run
+  const operator = (text: string, sinceMs: number) => waitOf({ type: 'operator', text }, sinceMs)
+  return [
+    ...(blockedReason === undefined ? [] : [operator(`is blocked: ${blockedReason}`, startedAtMs ?? createdAtMs)]),
+    ...(pausedAtMs === undefined ? [] : [operator('is paused', pausedAtMs)]),
+  ]
+}
+
+function slotWaits({ slot, workflow, startedAtMs, createdAtMs }: RunDetail): RunWait[] {
+  if (slot === undefined) return []
+  const { key, aheadCount: ahead } = slot
+  const ofKey = key === '' ? '' : ` with key "${key}"`
+  const text = `waits for a slot of workflow "${workflow}"${ofKey}, behind ${ahead} ${ahead === 1 ? 'run' : 'runs'}`
+  return [waitOf({ type: 'slot', text, key, ahead }, startedAtMs ?? createdAtMs)]
+}
+
+function closingWaits({ closingAs, startedAtMs, createdAtMs }: RunDetail): RunWait[] {
+  if (closingAs === undefined) return []
+  const text = `is ${closingAs} when its children have ended`
+  return [waitOf({ type: 'child', text }, startedAtMs ?? createdAtMs)]
 }
 
 function turnWait({ status, createdAtMs, startAtMs, startedAtMs }: RunDetail, nowMs: number): RunWait {
@@ -65,7 +82,16 @@ function eventSaying({ event = '', key = '' }: StepRecord, dueAt: string | null)
 }
 
 function waitOf(saying: Saying, sinceMs: number): RunWait {
-  const unsaid = { dueAt: null, step: null, event: null, key: null, run: null, attempts: null, error: null }
+  const unsaid = {
+    dueAt: null,
+    step: null,
+    event: null,
+    key: null,
+    ahead: null,
+    run: null,
+    attempts: null,
+    error: null,
+  }
   return { ...unsaid, ...saying, since: timeOf(sinceMs) }
 }
 

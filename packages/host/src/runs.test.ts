@@ -1,8 +1,17 @@
 /** A tenant's workflows over HTTP and in-process. */
-import { runDetailSchema, runPageSchema, runResultSchema, runSchema } from '@tenax/protocol'
+import {
+  replayCheckSchema,
+  rerunPreviewSchema,
+  runDetailSchema,
+  runHistorySchema,
+  runPageSchema,
+  runResultSchema,
+  runSchema,
+} from '@tenax/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { codeOf, createTenants, type HostBed, member, openHost, rowsOf, send } from './fixtures/host-bed.ts'
 import { approve, approved, greet, WORKFLOWS } from './fixtures/workflows.ts'
+import { checkReplay } from './testing.ts'
 
 let bed: HostBed
 beforeAll(async () => {
@@ -138,6 +147,39 @@ test('a run is cancelled, or terminated, once', async () => {
   })
 })
 
+test('a run is paused and resumed, and says so', async () => {
+  const run = await startRun('nap')
+  const paused = await send(bed, `POST /t/acme/runs/${run}/pause`)
+  expect(paused.status, paused.text).toBe(200)
+  expect(runSchema.parse(paused.json).pausedAt).not.toBeNull()
+  expect((await send(bed, `GET /t/acme/runs/${run}`)).json).toMatchObject({
+    waitsFor: expect.arrayContaining([expect.objectContaining({ type: 'operator', text: 'is paused' })]),
+  })
+  expect((await send(bed, `POST /t/acme/runs/${run}/resume`)).json).toMatchObject({ pausedAt: null })
+  await send(bed, `POST /t/acme/runs/${run}/terminate`)
+})
+
+test('a run is tried again, skipped, and run again, each as the contract says', async () => {
+  const first = await send(bed, 'POST /t/acme/runs', { json: { workflow: 'greet', input: { name: 'Lin' } } })
+  const { id } = runSchema.parse(first.json)
+  await send(bed, `GET /t/acme/runs/${id}/result`)
+  const rerun = await send(bed, `POST /t/acme/runs/${id}/rerun`, { json: { input: { name: 'Ada' }, id: 'again' } })
+  expect(rerun.status, rerun.text).toBe(202)
+  expect(rerun.headers.get('location')).toBe('/t/acme/runs/again')
+  expect(runSchema.parse(rerun.json)).toMatchObject({ id: 'again', origin: id })
+  expect((await send(bed, 'GET /t/acme/runs/again/result')).json).toMatchObject({ input: { name: 'Ada' } })
+  const preview = await send(bed, `POST /t/acme/runs/${id}/rerun`, { json: { preview: true } })
+  expect(rerunPreviewSchema.parse(preview.json)).toMatchObject({ keptCount: 0 })
+  const refused = async (verb: string) => (await send(bed, `POST /t/acme/runs/${id}/${verb}`)).json
+  expect(await refused('retry')).toMatchObject({ code: 'run_not_retryable' })
+  expect(await refused('skip')).toMatchObject({ code: 'run_ended' })
+  const nap = await startRun('nap')
+  expect((await send(bed, `POST /t/acme/runs/${nap}/rerun`)).json).toMatchObject({ code: 'run_not_ended' })
+  expect((await send(bed, `POST /t/acme/runs/${nap}/retry`)).json).toMatchObject({ id: nap })
+  expect((await send(bed, `POST /t/acme/runs/${nap}/skip`)).json).toMatchObject({ code: 'run_not_stuck' })
+  await send(bed, `POST /t/acme/runs/${nap}/terminate`)
+})
+
 test('the header Idempotency-Key and the field mean the same, and may not disagree', async () => {
   const json = { workflow: 'greet', input: { name: 'once' } }
   const headers = { 'idempotency-key': 'k-1' }
@@ -230,4 +272,23 @@ test('runs go on after the host was closed and opened again', async () => {
     expect(await acme.runs.result('a-1')).toMatchObject({ status: 'completed', output: { by: 'Zoe' } })
   }
   await first[Symbol.asyncDispose]()
+})
+
+test('the record of a run leaves as checkReplay takes it, and is replayed against the code that is loaded', async () => {
+  const run = await startRun('approve', { key: 'k9' })
+  await untilWaits(run, 'event')
+  const history = await send(bed, `GET /t/acme/runs/${run}/history`)
+  expect(history.headers.get('tenax-durability')).toBe('local')
+  expect(await checkReplay(history.json, approve)).toEqual({ ok: true, state: 'waiting', asks: [] })
+  const checked = replayCheckSchema.parse((await send(bed, `GET /t/acme/runs/${run}/check`)).json)
+  expect(checked).toEqual({ ok: true, state: 'waiting', asks: [] })
+  const { runs } = bed.tenax.tenant('acme')
+  expect([await runs.history(run), await runs.check(run)]).toEqual([history.json, checked])
+  expect(runHistorySchema.parse(history.json)).toEqual(history.json)
+  for (const what of ['history', 'check']) {
+    expect(await send(bed, `GET /t/acme/runs/lost/${what}`)).toMatchObject({
+      status: 404,
+      json: { code: 'run_not_found' },
+    })
+  }
 })

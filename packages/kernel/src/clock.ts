@@ -36,6 +36,21 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
   })
 }
 
+/** As {@link sleep} on the platform's clock, for a program that has nothing else to do: it keeps the process alive. `signal` ends it early. */
+export function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const handle = setTimeout(resolve, delayMs)
+    signal?.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(handle)
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}
+
 /** A clock that stands still until it is told to move: for tests and simulations. */
 export class ManualClock implements Clock {
   #nowMs: number

@@ -1,5 +1,5 @@
 export { assert, InvariantError, unreachable } from './assert.ts'
-export { type Clock, ManualClock, sleep, systemClock, type Timer } from './clock.ts'
+export { type Clock, ManualClock, pause, sleep, systemClock, type Timer } from './clock.ts'
 export { DURABILITY_CLASSES, type DurabilityClass, parseDurabilityClass, strongerClass } from './durability.ts'
 export {
   ERROR_KINDS,
@@ -21,4 +21,6 @@ export {
   type TenantId,
 } from './ids.ts'
 export { MIB_BYTES, SQL_ARGS_MAX, SQL_BYTES_MAX } from './limits.ts'
+export { Line } from './line.ts'
+export { RUN_STATUSES, type RunStatus } from './run-status.ts'
 export type { SqlArgs, SqlColumn, SqlResult, SqlValue } from './sql.ts'

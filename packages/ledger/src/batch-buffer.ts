@@ -9,11 +9,13 @@
  */
 import { assert } from '@tenax/kernel'
 import { controlBytes, encodeControl, encodePart } from './core/batch-body.ts'
+import type { LedgerPlace } from './core/batch-header.ts'
 import { encodedEntryBytes, partBytes, partPagesMax } from './core/entry-part.ts'
 import { BATCH_HEADER_BYTES, PAGE_BYTES } from './core/layout.ts'
 import type { PinEffect } from './core/pins.ts'
 import type { ControlRecord, EntryRecord } from './core/record.ts'
 import { FREE_BUFFERS_MAX } from './limits.ts'
+import type { DurableBatch } from './remote/ship-queue.ts'
 
 /** A batch on its way to the disk: room for the header, then the body. */
 export interface PendingBatch {
@@ -26,6 +28,8 @@ export interface PendingBatch {
   /** Number of the last record that has ended when this batch ends. */
   lastSeq: number
   readonly effects: PinEffect[]
+  /** Where it was written, and its number in the ledger; undefined before. */
+  written: { readonly place: LedgerPlace; readonly number: number } | undefined
   /** What `durable()` answers for records of this batch; made for the first who asks. */
   waiting: PromiseWithResolvers<void> | undefined
 }
@@ -104,6 +108,7 @@ export class BatchBuffer {
       firstSeq: this.#seq + 1,
       lastSeq: this.#seq,
       effects: [],
+      written: undefined,
       waiting: undefined,
     }
     assert(batch.end + recordBytes <= this.#batchBytesMax, 'a record fits an empty batch')
@@ -135,6 +140,14 @@ export class BatchBuffer {
     }
     return undefined
   }
+}
+
+/** A batch as whoever stores it sees it. Its body is memory that is used again. */
+export function durableBatch(
+  { bytes, end, recordCount, firstSeq, lastSeq }: PendingBatch,
+  written: Pick<DurableBatch, 'place' | 'number'>,
+): DurableBatch {
+  return { ...written, recordCount, firstSeq, lastSeq, body: bytes.subarray(BATCH_HEADER_BYTES, end) }
 }
 
 function effectOf(record: ControlRecord): PinEffect | undefined {

@@ -128,40 +128,32 @@ function describeNames(make: Make): void {
 /** Registers the suite for a driver of SegmentSink. `make` gives an empty sink. */
 export function describeSegmentSink(name: string, make: () => SegmentSink): void {
   describe(`SegmentSink ${name}`, () => {
-    it('gives back what was put, and undefined for what was not', async () => {
+    it('gives back what was created, and undefined for what was not', async () => {
       const sink = make()
-      expect(await sink.put(7, Buffer.from('seven'))).toBe('stored')
-      expect(Buffer.from((await sink.get(7)) ?? []).toString()).toBe('seven')
-      expect(await sink.get(8)).toBeUndefined()
+      expect(await sink.create(7, Buffer.from('seven'))).toBe('created')
+      expect(Buffer.from((await sink.read(7)) ?? []).toString()).toBe('seven')
+      expect(await sink.read(8)).toBeUndefined()
     })
 
     it('never overwrites: a taken id stays as it is', async () => {
       const sink = make()
-      await sink.put(7, Buffer.from('mine'))
-      expect(await sink.put(7, Buffer.from('theirs'))).toBe('taken')
-      expect(Buffer.from((await sink.get(7)) ?? []).toString()).toBe('mine')
+      await sink.create(7, Buffer.from('mine'))
+      expect(await sink.create(7, Buffer.from('theirs'))).toBe('exists')
+      expect(Buffer.from((await sink.read(7)) ?? []).toString()).toBe('mine')
     })
 
-    it('of two puts at once one is stored', async () => {
+    it('of two creates at once one is stored', async () => {
       const sink = make()
-      const outcomes = await Promise.all(['a', 'b'].map((text) => sink.put(1, Buffer.from(text))))
-      expect(outcomes.toSorted()).toEqual(['stored', 'taken'])
+      const outcomes = await Promise.all(['a', 'b'].map((text) => sink.create(1, Buffer.from(text))))
+      expect(outcomes.toSorted()).toEqual(['created', 'exists'])
     })
 
     it('keeps a copy: the caller may write over its bytes', async () => {
       const sink = make()
       const bytes = Buffer.from('kept')
-      await sink.put(0, bytes)
+      await sink.create(0, bytes)
       bytes.fill(0)
-      expect(Buffer.from((await sink.get(0)) ?? []).toString()).toBe('kept')
-    })
-
-    it('removeBefore removes lower ids only, and does no harm again', async () => {
-      const sink = make()
-      for (const id of [1, 2, 3]) await sink.put(id, Buffer.from([id]))
-      await sink.removeBefore(3)
-      await sink.removeBefore(3)
-      expect([await sink.get(1), await sink.get(2), (await sink.get(3))?.[0]]).toEqual([undefined, undefined, 3])
+      expect(Buffer.from((await sink.read(0)) ?? []).toString()).toBe('kept')
     })
   })
 }

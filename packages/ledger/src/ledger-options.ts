@@ -1,6 +1,7 @@
 /** What a ledger's owner gives it, and what it gets to see of it. */
 import type { Clock, TenaxError } from '@tenax/kernel'
 import type { CheckpointRecord, EntryRecord, ForgetRecord } from './core/record.ts'
+import type { DurableBatch } from './remote/ship-queue.ts'
 import type { LedgerIdentity } from './segment-chain.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import type { LedgerSettings } from './settings.ts'
@@ -14,6 +15,8 @@ export interface LedgerOptions extends Omit<LedgerIdentity, 'cuts'> {
   readonly cuts?: LedgerIdentity['cuts']
   /** The ledger cannot go on (F2). The host must stop without closing a database file. Called once. */
   readonly onFatal: (error: TenaxError) => void
+  /** Hears of each batch when it is fsynced, in order; it must not throw. Segments from `neededFrom` on are not trimmed. */
+  readonly shipping?: { take(batch: DurableBatch): void; readonly neededFrom: number | undefined }
   /** Called after each fsync with the new `durableSeq`, before those who wait for it go on. It must not throw. */
   readonly onDurable?: (durableSeq: number) => void
 }

@@ -16,7 +16,7 @@
  *   open, full, closing ──a failed fsync, any other failure to write──▶ failed (`#fail`, `onFatal` once)
  */
 import { assert, type Clock, type Incarnation, systemClock, TenaxError, type Timer } from '@tenax/kernel'
-import { BatchBuffer, type PendingBatch } from './batch-buffer.ts'
+import { BatchBuffer, durableBatch, type PendingBatch } from './batch-buffer.ts'
 import { Pins } from './core/pins.ts'
 import type { SealRecord, WatermarkRecord } from './core/record.ts'
 import { noRoomToClose, outcomeUnknown, overloaded } from './ledger-errors.ts'
@@ -85,11 +85,6 @@ export class Ledger {
   /** Every record up to this number is fsynced. */
   get durableSeq(): number {
     return this.#durableSeq
-  }
-
-  /** Every record up to this number is in object storage. Stays 0: there is no sink yet. */
-  get remoteSeq(): number {
-    return 0
   }
 
   /** Bytes of records that wait for the disk. */
@@ -241,6 +236,7 @@ export class Ledger {
     if (this.#failure !== undefined) throw this.#failure // a directory failed meanwhile: nothing is acknowledged
     for (const batch of written) {
       for (const effect of batch.effects) this.#pins.apply(this.#chain.currentId, effect)
+      if (batch.written !== undefined) this.#options.shipping?.take(durableBatch(batch, batch.written))
     }
     this.#buffer.dropDurable(written.length)
     this.#durableSeq = last.lastSeq
@@ -287,7 +283,8 @@ export class Ledger {
 
   async #trim(): Promise<number> {
     const currentId = this.#chain.currentId
-    const firstNeeded = Math.min(this.#pins.firstNeeded() ?? currentId, currentId)
+    const notStored = this.#options.shipping?.neededFrom ?? currentId
+    const firstNeeded = Math.min(this.#pins.firstNeeded() ?? currentId, notStored, currentId)
     if (firstNeeded <= this.#chain.oldestId) return 0
     this.#assertOpen()
     await this.durable(this.#append({ kind: 'watermark', firstNeeded }))

@@ -203,6 +203,7 @@ export class SegmentChain {
       segment.hasFailed = segment.end > SEGMENT_HEADER_BYTES
       return 'full'
     }
+    batch.written = { place: { segmentId: segment.id, offset: segment.end }, number: this.#nextBatch }
     segment.end += batch.end
     this.#nextBatch += 1
     this.#lastHash = hash

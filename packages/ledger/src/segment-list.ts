@@ -85,6 +85,9 @@ async function readHeader({ directory, files }: LedgerSource, id: number): Promi
     const header = decodeSegmentHeader(bytes.subarray(0, byteCount))
     if (header === 'newer') throw newerFormat({ segmentId: id, offset: 0 }, 'the header has a newer version')
     return { id, fileBytes: await file.length(), header: header === 'torn' ? undefined : header }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EISDIR')) throw error
+    throw damaged({ segmentId: id, offset: 0 }, 'a directory has its name')
   } finally {
     await file.close()
   }

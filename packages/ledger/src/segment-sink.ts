@@ -1,17 +1,16 @@
+/** The port to object storage, as a ledger needs it. Whoever composes a host glues it to a store; tests take `MemorySink`. */
+
+/** What became of a create. `exists`: something holds the id already; read it back to learn whose it is (LEDGER O2). */
+export type CreateOutcome = 'created' | 'exists'
+
 /**
- * Where segments go for class `remote`: object storage, later. One sink is one ledger's place in it. Nothing in this
- * package calls it yet, and `Ledger.remoteSeq` stays 0.
+ * The stored objects of one ledger, by id; created once and never overwritten. Both verbs reject with TenaxError
+ * `unavailable` when nothing was changed, and `create` with `outcome_unknown` when the object is perhaps there, or will be:
+ * then it is read back.
  */
-
-/** What became of a put. `taken`: another segment holds the id already; read it back to learn whose it is (LEDGER O2). */
-export type PutOutcome = 'stored' | 'taken'
-
-/** Segments by id, created once and never overwritten. */
 export interface SegmentSink {
-  /** Stores `bytes` as segment `segmentId`, unless the id is taken. Durable when it resolves. */
-  put(segmentId: number, bytes: Uint8Array): Promise<PutOutcome>
-  /** The bytes of a segment; undefined when there is none. */
-  get(segmentId: number): Promise<Uint8Array | undefined>
-  /** Removes the segments before `segmentId`. Again is harmless. Only ids below a durable watermark may go. */
-  removeBefore(segmentId: number): Promise<void>
+  /** Stores `bytes` as object `id`, unless the id is taken. Durable when it resolves. */
+  create(id: number, bytes: Uint8Array): Promise<CreateOutcome>
+  /** The bytes of an object; undefined when there is none. */
+  read(id: number): Promise<Uint8Array | undefined>
 }

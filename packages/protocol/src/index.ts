@@ -1,5 +1,6 @@
 export { decodeBase64, encodeBase64, encodeBase64Unpadded } from './base64.ts'
 export { type BodyIssue, parseBody, parseSearchParams } from './body.ts'
+export { type ReplayCheck, type RunHistory, replayCheckSchema, runHistorySchema } from './histories.ts'
 export {
   type BatchStep,
   batchResultSchema,
@@ -74,8 +75,10 @@ export {
   BATCH_STEPS_MAX,
   BATON_CHARS_MAX,
   BODY_ISSUES_MAX,
+  CATCH_UP_MAX,
   CONDITION_DEPTH_MAX,
   CONDITION_PARTS_MAX,
+  CRON_CHARS_MAX,
   CURSOR_CHARS_MAX,
   DURABILITY_WAIT_MS,
   DURABILITY_WAIT_MS_MAX,
@@ -89,11 +92,23 @@ export {
   RUN_STEPS_MAX,
   RUN_WAIT_MS,
   RUN_WAIT_MS_MAX,
+  SCHEDULE_ID_CHARS_MAX,
   STEP_RESULT_BYTES_MAX,
   STORED_SQL_MAX,
   WORKFLOW_NAME_CHARS_MAX,
 } from './limits.ts'
 export { type OpenApiDocument, openApiDocument } from './openapi.ts'
+export {
+  DROPPED_EVENT,
+  droppedSchema,
+  type OutputEvent,
+  type OutputPage,
+  outputEventSchema,
+  outputPageSchema,
+  outputsQuerySchema,
+  type RunOutput,
+  runOutputSchema,
+} from './outputs.ts'
 export {
   type HranaError,
   hranaErrorSchema,
@@ -125,15 +140,17 @@ export {
 export {
   type ListRunsQuery,
   listRunsQuerySchema,
-  RUN_STATUSES,
+  type RerunBody,
+  type RerunPreview,
   type Run,
   type RunDetail,
   type RunError,
   type RunPage,
   type RunResult,
-  type RunStatus,
   type RunStep,
   type RunWait,
+  rerunBodySchema,
+  rerunPreviewSchema,
   runDetailSchema,
   runErrorSchema,
   runPageSchema,
@@ -148,11 +165,26 @@ export {
   type StartRunBody,
   sendEventBodySchema,
   sentEventSchema,
+  skipBodySchema,
   startRunBodySchema,
   stepSchema,
   WAIT_TYPES,
   waitSchema,
 } from './runs.ts'
+export {
+  type CreateScheduleBody,
+  createScheduleBodySchema,
+  type DeletedSchedule,
+  deletedScheduleSchema,
+  type PutScheduleBody,
+  putScheduleBodySchema,
+  type Schedule,
+  type ScheduleDetail,
+  type ScheduleList,
+  scheduleDetailSchema,
+  scheduleListSchema,
+  scheduleSchema,
+} from './schedules.ts'
 export {
   type CreateTenantBody,
   createTenantBodySchema,

@@ -51,6 +51,9 @@ export const STEP_RESULT_BYTES_MAX = 8192
 /** Characters of a run's id: a UUID with a prefix, and no path of its own. */
 export const RUN_ID_CHARS_MAX = 128
 
+/** Characters of an operation's identity: its scopes and its name, escaped. */
+export const STEP_IDENTITY_CHARS_MAX = 4_096
+
 /** Characters of the name of a workflow or an event, and of an event's key: they are columns of an index. */
 export const WORKFLOW_NAME_CHARS_MAX = 255
 
@@ -62,3 +65,16 @@ export const RUN_WAIT_MS = 20_000
 
 /** Longest wait of `GET …/result`: proxies cut requests off after a minute. */
 export const RUN_WAIT_MS_MAX = 30_000
+
+/** Characters of a schedule's id: the ids of its runs hold it and a time. */
+export const SCHEDULE_ID_CHARS_MAX = 100
+
+/** Characters of a cron expression, and of the name of a time zone. */
+export const CRON_CHARS_MAX = 255
+
+/** Missed firings that a schedule may make up for. */
+export const CATCH_UP_MAX = 100
+
+/** Outputs of a run in one page, and when the caller does not say: what the engine reads in one turn of the tenant's file. */
+export const OUTPUTS_MAX = 500
+export const OUTPUTS_DEFAULT = 100

@@ -1,5 +1,6 @@
 /** The named schemas of the OpenAPI document: those that parse the requests. */
 import { z } from 'zod'
+import { replayCheckSchema, runHistorySchema } from './histories.ts'
 import { batchResultSchema, batchSchema } from './hrana/batch.ts'
 import { conditionShapeSchema } from './hrana/condition.ts'
 import { cursorEntrySchema, cursorRequestSchema } from './hrana/cursor.ts'
@@ -7,9 +8,12 @@ import { describeResultSchema } from './hrana/describe.ts'
 import { pipelineReplySchema, pipelineRequestSchema } from './hrana/pipeline.ts'
 import { statementResultSchema, statementSchema } from './hrana/statement.ts'
 import { answeredHranaValueSchema, hranaValueSchema } from './hrana/value.ts'
+import { outputEventSchema, outputPageSchema, runOutputSchema } from './outputs.ts'
 import { hranaErrorSchema, problemSchema } from './problem.ts'
 import { jsonArgSchema, jsonValueSchema, queryBodySchema, queryReplySchema } from './query.ts'
 import {
+  rerunBodySchema,
+  rerunPreviewSchema,
   runDetailSchema,
   runErrorSchema,
   runPageSchema,
@@ -18,10 +22,19 @@ import {
   runStatusSchema,
   sendEventBodySchema,
   sentEventSchema,
+  skipBodySchema,
   startRunBodySchema,
   stepSchema,
   waitSchema,
 } from './runs.ts'
+import {
+  createScheduleBodySchema,
+  deletedScheduleSchema,
+  putScheduleBodySchema,
+  scheduleDetailSchema,
+  scheduleListSchema,
+  scheduleSchema,
+} from './schedules.ts'
 import {
   createTenantBodySchema,
   deleteReceiptSchema,
@@ -52,6 +65,9 @@ const COMPONENTS = {
   QueryReply: queryReplySchema,
   QueryValue: jsonValueSchema,
   StartRunBody: startRunBodySchema,
+  SkipBody: skipBodySchema,
+  RerunBody: rerunBodySchema,
+  RerunPreview: rerunPreviewSchema,
   RunStatus: runStatusSchema,
   RunError: runErrorSchema,
   Run: runSchema,
@@ -60,8 +76,19 @@ const COMPONENTS = {
   RunWait: waitSchema,
   RunDetail: runDetailSchema,
   RunPage: runPageSchema,
+  RunHistory: runHistorySchema,
+  ReplayCheck: replayCheckSchema,
+  RunOutput: runOutputSchema,
+  OutputEvent: outputEventSchema,
+  OutputPage: outputPageSchema,
   SendEventBody: sendEventBodySchema,
   SentEvent: sentEventSchema,
+  CreateScheduleBody: createScheduleBodySchema,
+  PutScheduleBody: putScheduleBodySchema,
+  Schedule: scheduleSchema,
+  ScheduleDetail: scheduleDetailSchema,
+  ScheduleList: scheduleListSchema,
+  DeletedSchedule: deletedScheduleSchema,
   HranaValue: hranaValueSchema,
   HranaAnsweredValue: answeredHranaValueSchema,
   HranaStatement: statementSchema,

@@ -9,7 +9,9 @@ import {
   type Paths,
   problems,
   queryParameters,
+  reference,
 } from './openapi-parts.ts'
+import { outputsQuerySchema } from './outputs.ts'
 import { listRunsQuerySchema, runResultQuerySchema } from './runs.ts'
 
 const tags = ['workflows']
@@ -24,9 +26,40 @@ export function runPaths(): Paths {
       get: onRun('getRun', 'Show a run, its steps, and what it waits for', answered(json('the run', 'RunDetail'))),
     },
     '/t/{id}/runs/{run}/result': { get: runResult() },
+    '/t/{id}/runs/{run}/outputs': { get: runOutputs() },
+    '/t/{id}/runs/{run}/history': {
+      get: onRun('runHistory', 'The record of a run, to replay it against code', answered(json('it', 'RunHistory'))),
+    },
+    '/t/{id}/runs/{run}/check': {
+      get: onRun(
+        'checkRun',
+        'Whether the code that is loaded would block a run; changes nothing',
+        answered(json('what its replay has come to', 'ReplayCheck')),
+      ),
+    },
     '/t/{id}/runs/{run}/cancel': {
       post: onRun('cancelRun', 'Ask a run to end through its own clean-up', answered(json('the run', 'Run'))),
     },
+    '/t/{id}/runs/{run}/pause': {
+      post: onRun('pauseRun', 'Let a run start nothing new', answered(json('the run', 'Run'))),
+    },
+    '/t/{id}/runs/{run}/resume': {
+      post: onRun('resumeRun', 'Let a paused run go on', answered(json('the run', 'Run'))),
+    },
+    '/t/{id}/runs/{run}/retry': {
+      post: onRun('retryRun', 'Try a failed or blocked run again', answered(json('the run', 'Run'))),
+    },
+    '/t/{id}/runs/{run}/skip': {
+      post: {
+        ...onRun(
+          'skipCompensation',
+          'Let a run go on without the compensation that is stuck',
+          answered(json('it', 'Run')),
+        ),
+        requestBody: jsonBody('SkipBody'),
+      },
+    },
+    '/t/{id}/runs/{run}/rerun': { post: rerunRun() },
     '/t/{id}/runs/{run}/terminate': {
       post: onRun('terminateRun', 'End a run where it stands', answered(json('the run', 'Run'))),
     },
@@ -57,6 +90,18 @@ function startRun(): Operation {
   }
 }
 
+function rerunRun(): Operation {
+  const preview = answered(json('to `preview`: what would be kept', 'RerunPreview'))
+  const operation = onRun('rerunRun', 'Run an ended run again, as a new one', preview)
+  const accepted = answered(json('accepted: the new run', 'Run'))
+  return {
+    ...operation,
+    responses: { 202: accepted, ...operation.responses },
+    parameters: [...(operation.parameters ?? []), keyParameter],
+    requestBody: jsonBody('RerunBody'),
+  }
+}
+
 function listRuns(): Operation {
   const responses = { 200: answered(json('a page', 'RunPage')), ...problems }
   return {
@@ -71,6 +116,27 @@ function runResult(): Operation {
   return {
     ...operation,
     parameters: [...(operation.parameters ?? []), ...queryParameters(runResultQuerySchema)],
+  }
+}
+
+function runOutputs(): Operation {
+  const page = answered(
+    json('a page, or with `Accept: text/event-stream` all that comes until the run has ended', 'OutputPage'),
+  )
+  const events = { schema: reference('OutputEvent'), description: 'the `data` of each event; its name is `type`' }
+  const operation = onRun('runOutputs', 'Read or follow what a run puts out', {
+    ...page,
+    content: { ...page.content, 'text/event-stream': events },
+  })
+  const lastId = {
+    name: 'Last-Event-ID',
+    in: 'header',
+    schema: { type: 'integer', minimum: 0 },
+    description: 'goes on behind the event of this id',
+  }
+  return {
+    ...operation,
+    parameters: [...(operation.parameters ?? []), lastId, ...queryParameters(outputsQuerySchema)],
   }
 }
 

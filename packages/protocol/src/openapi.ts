@@ -13,6 +13,7 @@ import {
   reference,
 } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
+import { schedulePaths } from './openapi-schedules.ts'
 import { durabilityQuerySchema, listTenantsQuerySchema } from './tenants.ts'
 
 const SQLITE_CONTENT_TYPE = 'application/vnd.sqlite3'
@@ -49,6 +50,7 @@ export function openApiDocument(): OpenApiDocument {
       ...durabilityPaths(),
       ...queryPaths(),
       ...runPaths(),
+      ...schedulePaths(),
       ...hranaPaths('v2'),
       ...hranaPaths('v3'),
       ...serverPaths(),

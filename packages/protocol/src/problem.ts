@@ -100,7 +100,7 @@ export function toProblem(error: unknown): Problem {
   const status = KIND_STATUS[known.kind]
   return {
     status,
-    headers: { 'content-type': PROBLEM_CONTENT_TYPE, ...headersOf(known.kind) },
+    headers: { 'content-type': PROBLEM_CONTENT_TYPE, ...headersOf(known) },
     body: {
       ...jsonMembersOf(known.details),
       type: `${PROBLEM_TYPE_PREFIX}${known.code}`,
@@ -131,10 +131,10 @@ export function toHranaError(error: unknown): HranaError {
  */
 export function toHranaProblem(error: unknown): Problem<HranaError & { readonly error: string }> {
   const body = toHranaError(error)
-  const { kind } = publicErrorOf(error)
+  const known = publicErrorOf(error)
   return {
-    status: KIND_STATUS[kind],
-    headers: { 'content-type': 'application/json', ...headersOf(kind) },
+    status: KIND_STATUS[known.kind],
+    headers: { 'content-type': 'application/json', ...headersOf(known) },
     body: { ...body, error: body.message },
   }
 }
@@ -150,8 +150,9 @@ function publicErrorOf(error: unknown): TenaxError {
   return new TenaxError('internal', 'the server failed; its log says why', { hint: 'try again, then ask the operator' })
 }
 
-function headersOf(kind: ErrorKind): Record<string, string> {
-  if (kind === 'overloaded' || kind === 'unavailable') return { 'retry-after': String(RETRY_AFTER_SECONDS) }
+function headersOf({ kind, code }: Pick<TenaxError, 'kind' | 'code'>): Record<string, string> {
+  if (kind === 'overloaded' || kind === 'unavailable' || code === 'tenant_in_transition')
+    return { 'retry-after': String(RETRY_AFTER_SECONDS) }
   if (kind === 'unauthorized') return { 'www-authenticate': 'Bearer realm="tenax"' }
   return {}
 }

@@ -34,6 +34,11 @@ test.each([
   expect(codeOf(() => parseBody(startRunBodySchema, body))).toBe('body_invalid')
 })
 
+test('a time before 1970 is refused as the member that has it', () => {
+  const startAt = '1969-12-31T23:59:59Z'
+  expect(() => parseBody(startRunBodySchema, { workflow: 'a', startAt })).toThrow('/startAt: it is 1970 or later')
+})
+
 test.each([{}, { name: '' }, { name: 7 }, { name: 'a', id: '' }, { name: 'a', run: 'r'.repeat(129) }])(
   'the event %j is body_invalid',
   (body) => {

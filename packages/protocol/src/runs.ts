@@ -1,4 +1,5 @@
 /** The shapes of `/t/:id/runs` and `/t/:id/events`: a tenant's durable workflows. */
+import { RUN_STATUSES } from '@tenax/kernel'
 import { z } from 'zod'
 import {
   CURSOR_CHARS_MAX,
@@ -8,28 +9,13 @@ import {
   RUN_ID_CHARS_MAX,
   RUN_WAIT_MS,
   RUN_WAIT_MS_MAX,
+  STEP_IDENTITY_CHARS_MAX,
   WORKFLOW_NAME_CHARS_MAX,
 } from './limits.ts'
 import { digitsToNumber } from './text.ts'
 
-/** Where a run is. The last five are ends. */
-export const RUN_STATUSES = [
-  'queued',
-  'running',
-  'waiting',
-  'compensating',
-  'completed',
-  'failed',
-  'cancelled',
-  'terminated',
-  'continued',
-] as const
-
 /** Where a run is, as a schema. */
 export const runStatusSchema = z.enum(RUN_STATUSES)
-
-/** Where a run is, as a type. */
-export type RunStatus = z.output<typeof runStatusSchema>
 
 const time = z.iso.datetime().meta({ description: 'UTC, ISO 8601 with milliseconds' })
 const name = z.string().min(1).max(WORKFLOW_NAME_CHARS_MAX)
@@ -48,7 +34,11 @@ export const startRunBodySchema = z.object({
     description: "the run's own id; a second start with it answers the run that is there",
   }),
   idempotencyKey: key.optional().meta({ description: 'as the header Idempotency-Key' }),
-  startAt: z.iso.datetime({ offset: true }).optional().meta({ description: 'not before; ISO 8601' }),
+  startAt: z.iso
+    .datetime({ offset: true })
+    .refine((text) => Date.parse(text) >= 0, 'it is 1970 or later')
+    .optional()
+    .meta({ description: 'not before; ISO 8601' }),
   priority: z
     .int()
     .min(-PRIORITY_MAX)
@@ -82,10 +72,15 @@ export const runSchema = z.object({
   startedAt: time.nullable().meta({ description: 'when it ran first' }),
   endedAt: time.nullable(),
   cancelRequestedAt: time.nullable(),
-  blockedReason: z.string().nullable().meta({ description: 'why it does not go on although it has not ended' }),
+  pausedAt: time.nullable().meta({ description: 'since when it starts nothing new' }),
+  blockedReason: z.string().nullable().meta({
+    description:
+      'why it does not go on although it has not ended: a word, such as workflow_changed, and mostly `: ` and details',
+  }),
   parent: z.string().nullable().meta({ description: 'the run whose child it is' }),
   predecessor: z.string().nullable().meta({ description: 'the run that went on as this one' }),
   successor: z.string().nullable().meta({ description: 'the run that this one went on as' }),
+  origin: z.string().nullable().meta({ description: 'the run that it is a rerun of' }),
 })
 
 /** A run without what it was given and what it came to, as a type. */
@@ -130,20 +125,21 @@ export const stepSchema = z.object({
 export type RunStep = z.output<typeof stepSchema>
 
 /** What a run can wait for. */
-export const WAIT_TYPES = ['time', 'event', 'child', 'step', 'turn', 'operator'] as const
+export const WAIT_TYPES = ['time', 'event', 'child', 'step', 'slot', 'turn', 'operator'] as const
 
 /** One thing that a run waits for. */
 export const waitSchema = z.object({
   type: z.enum(WAIT_TYPES).meta({
     description:
-      'time: a sleep or its start; event; child: another run; step: an attempt that runs or is due; turn: a worker; operator: it is blocked',
+      'time: a sleep or its start; event; child: another run; step: an attempt that runs or is due; slot: of its `concurrency`; turn: a worker; operator: it is blocked',
   }),
   text: z.string().meta({ examples: ['waits for event "approval" with key "7" until 2026-11-22T13:30:45.412Z'] }),
   since: time,
   dueAt: time.nullable().meta({ description: 'when it goes on at the latest, if nothing else happens' }),
   step: z.string().nullable().meta({ description: 'identity of the operation' }),
   event: z.string().nullable(),
-  key: z.string().nullable(),
+  key: z.string().nullable().meta({ description: 'of the event, or of the slot' }),
+  ahead: z.int().min(0).nullable().meta({ description: 'runs that get a slot first, counted up to 1,000' }),
   run: z.string().nullable().meta({ description: 'the child' }),
   attempts: z.int().nullable(),
   error: runErrorSchema.nullable().meta({ description: 'of the last attempt' }),
@@ -161,6 +157,49 @@ export const runDetailSchema = runResultSchema.extend({
 
 /** What `GET /t/:id/runs/:run` answers, as a type. */
 export type RunDetail = z.output<typeof runDetailSchema>
+
+/** Body of `POST /t/:id/runs/:run/skip`. */
+export const skipBodySchema = z.object({
+  step: z.string().max(STEP_IDENTITY_CHARS_MAX).optional().meta({
+    description: 'only when it is the compensation of this operation that is stuck: makes the request safe to repeat',
+  }),
+})
+
+/** Body of `POST /t/:id/runs/:run/rerun`. */
+export const rerunBodySchema = z.object({
+  from: z
+    .string()
+    .max(STEP_IDENTITY_CHARS_MAX)
+    .optional()
+    .meta({
+      description: 'identity of the first operation that runs again; unsaid, everything does',
+      examples: ['charge[1]'],
+    }),
+  input: z.unknown().optional().meta({ description: 'replaces the input' }),
+  results: z
+    .record(z.string().max(STEP_IDENTITY_CHARS_MAX), z.unknown())
+    .optional()
+    .meta({ description: 'results that replace those that are kept, by identity' }),
+  preview: z.boolean().optional().meta({ description: 'true: changes nothing, and says what would be kept' }),
+  id: runId.optional().meta({ description: "the new run's own id" }),
+  idempotencyKey: key.optional().meta({ description: 'as the header Idempotency-Key' }),
+})
+
+/** Body of `POST /t/:id/runs/:run/rerun`, as a type. */
+export type RerunBody = z.output<typeof rerunBodySchema>
+
+const effectSchema = z.object({ seq: z.int(), identity: z.string(), kind: z.enum(STEP_KINDS) })
+
+/** What `POST /t/:id/runs/:run/rerun` answers to `preview`. */
+export const rerunPreviewSchema = z.object({
+  kept: z.array(effectSchema).meta({ description: 'effects of the origin that are not done again: the first 1,000' }),
+  keptCount: z.int().min(0),
+  again: z.array(effectSchema).meta({ description: 'effects that are done again: the first 1,000' }),
+  againCount: z.int().min(0),
+})
+
+/** What `POST /t/:id/runs/:run/rerun` answers to `preview`, as a type. */
+export type RerunPreview = z.output<typeof rerunPreviewSchema>
 
 /** Query string of `GET /t/:id/runs`. */
 export const listRunsQuerySchema = z.object({

@@ -1,8 +1,12 @@
 /** Real processes for the tests that kill them: started on a file, spoken to by lines, ended by a signal. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readSync, writeSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { assert } from '@tenax/kernel'
+
+/** Where processes keep the sources that they have stripped and compiled, which is most of what a start takes. */
+const COMPILED_PATH = fileURLToPath(new URL('../../../node_modules/.cache/compiled', import.meta.url))
 
 /** How a process ended: by itself with a code, or by a signal. */
 export interface Ending {
@@ -38,6 +42,16 @@ export interface ChildOptions {
  */
 export function sayLine(line: string): void {
   writeSync(1, `${line}\n`)
+  keepCompiled()
+}
+
+let isKept = false
+
+/** Node writes what it has compiled when a process ends, and ours are killed. */
+function keepCompiled(): void {
+  if (isKept) return
+  isKept = true
+  flushCompileCache()
 }
 
 /** The child's side: nothing at all happens in it until its parent has said `go`. */
@@ -48,7 +62,7 @@ export function waitForGo(): void {
 /** Starts Node on a script, never through a shim: a signal must reach the process itself. */
 export function startChild({ script, args, env = {}, waits = false, onLine }: ChildOptions): Child {
   const process_ = spawn(process.execPath, [fileURLToPath(script), ...args], {
-    env: { ...env },
+    env: { NODE_COMPILE_CACHE: COMPILED_PATH, ...env },
     stdio: [waits ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
   const { pid } = process_

@@ -27,6 +27,7 @@ import type {
 } from './file-options.ts'
 import { MAINTENANCE_TIMEOUT_MS, PAGE_BYTES, SHORT_TIMEOUT_MS, STATEMENTS_HELD_MAX } from './limits.ts'
 import { holdMainFile, type MainFileHold, releaseMainFile } from './main-files.ts'
+import { MEMORY_PATH, openInMemory } from './memory-file.ts'
 import { applyPragmas, SPILL_AT_LIMIT, SPILL_NEVER, type Synchronous } from './open-pragmas.ts'
 import { SpillWatch, transactionTooLarge } from './spill-watch.ts'
 import { executeNow } from './tenant-now.ts'
@@ -44,7 +45,7 @@ export class SqliteFile {
   readonly settings: SqliteFileSettings
   readonly #driver: EngineDriver
   readonly #connection: EngineConnection
-  readonly #hold: MainFileHold
+  readonly #hold: MainFileHold | undefined
   readonly #engineStatements = new Map<string, EngineStatement>()
   readonly #tenants: TenantStatements
   readonly #synchronous: Synchronous
@@ -53,8 +54,8 @@ export class SqliteFile {
   #mayHaveGrown = false
   #closed = false
 
-  private constructor(hold: MainFileHold, connection: EngineConnection, options: OpenOptions) {
-    this.path = hold.realPath
+  private constructor(hold: MainFileHold | undefined, connection: EngineConnection, options: OpenOptions) {
+    this.path = hold?.realPath ?? MEMORY_PATH
     this.settings = options.settings
     this.#driver = options.driver
     this.#hold = hold
@@ -85,14 +86,20 @@ export class SqliteFile {
     }
   }
 
+  /** A file in memory that holds `schema`, for tests: there is no log, and a transaction is as large as it gets. */
+  static inMemory(schema: readonly string[], options: Omit<OpenOptions, 'synchronous'>): SqliteFile {
+    return new SqliteFile(undefined, openInMemory(options.driver, schema), { ...options, synchronous: 'off' })
+  }
+
   /** A raw descriptor of the main file, for reading a frozen file. Never close it. */
   get descriptor(): number {
+    assert(this.#hold !== undefined, 'a file in memory has no descriptor')
     return this.#hold.descriptor
   }
 
   /** Makes what a checkpoint has written durable, off the event loop. */
   syncMain(): Promise<void> {
-    return syncDescriptor(this.#hold.descriptor)
+    return syncDescriptor(this.descriptor)
   }
 
   /** Calls `hooks` synchronously around each COMMIT of this connection, so that nothing else runs on it between. */
@@ -367,7 +374,7 @@ export class SqliteFile {
     this.#engineStatements.clear()
     this.dropTenantStatements()
     this.#connection.close()
-    releaseMainFile(this.#hold)
+    if (this.#hold !== undefined) releaseMainFile(this.#hold)
   }
 }
 

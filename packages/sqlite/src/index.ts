@@ -23,7 +23,14 @@ export {
   SCHEMA_BYTES_MAX,
   VIEWS_MAX,
 } from './limits.ts'
-export { allCollected, collectClosed, noteScratchClose, readMainPage, zombieCount } from './main-files.ts'
+export {
+  allCollected,
+  collectClosed,
+  holdsMainFile,
+  noteScratchClose,
+  readMainPage,
+  zombieCount,
+} from './main-files.ts'
 export { makeTemplate, rebuildInto, replaceFile, syncDirectory, writeNewFile } from './new-file.ts'
 export { acquireProcessLock, type LockHolder, type ProcessLock } from './process-lock.ts'
 export { SCHEMA_SIZE_SQL } from './schema-size.ts'

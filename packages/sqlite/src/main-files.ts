@@ -89,6 +89,11 @@ export async function allCollected(): Promise<void> {
   for (let count = 0; count < COLLECTIONS_MAX && zombieCount() + scratchCloses > 0; count += 1) await collectClosed()
 }
 
+/** True while this process has the file at `path` open, or a closed connection to it lingers. */
+export function holdsMainFile(path: string): boolean {
+  return files.has(realpathSync(path))
+}
+
 /** Closed connections whose descriptors are not known to be free. Their file may be open again meanwhile. */
 export function zombieCount(): number {
   let count = 0

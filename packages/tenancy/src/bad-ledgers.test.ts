@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { xxh64 } from '@node-rs/xxhash'
 import { isTenaxError, ManualClock, MIB_BYTES, type TenaxError } from '@tenax/kernel'
@@ -74,6 +74,11 @@ function swap(one: string, other: string): void {
   renameSync(`${one}.aside`, other)
 }
 
+function putDirectory(path: string): void {
+  rmSync(path, { force: true })
+  mkdirSync(path)
+}
+
 type Wrong = readonly [what: string, code: string, message: RegExp, damage: (dataPath: string) => void]
 
 const WRONG: readonly Wrong[] = [
@@ -139,6 +144,18 @@ const WRONG: readonly Wrong[] = [
     'data_format_invalid',
     /^ledgers\/unclean-epoch is not what Tenax writes$/,
     (dataPath) => writeFileSync(new Layout(dataPath).uncleanEpoch, 'seven\n'),
+  ],
+  [
+    'a directory in place of a segment',
+    'ledger_damaged',
+    /^ledgers\/\d{8}-\w{20}\/00000001\.seg is damaged at offset 0: a directory has its name$/,
+    (dataPath) => putDirectory(segmentOf(dataPath, 1)),
+  ],
+  [
+    'a directory in place of unclean-epoch',
+    'data_format_invalid',
+    /^ledgers\/unclean-epoch is not what Tenax writes$/,
+    (dataPath) => putDirectory(new Layout(dataPath).uncleanEpoch),
   ],
   [
     'an unclean-epoch that is empty',

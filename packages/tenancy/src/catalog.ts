@@ -9,37 +9,13 @@ import {
   type DurabilityClass,
   type Incarnation,
   isTenaxError,
-  parseDurabilityClass,
   parseIncarnation,
   parseTenantId,
   type TenantId,
 } from '@tenax/kernel'
 import { abandonFile, EngineError, type SqliteFile } from '@tenax/sqlite'
+import { COLUMNS, type Intent, readIntent, readRecord, type TenantRecord } from './catalog-rows.ts'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
-
-/** Where a tenant's data is, as the catalog records it. */
-export type PlacementState = 'creating' | 'warm' | 'importing' | 'deleting'
-
-/** One tenant as its catalog row has it. */
-export interface TenantRecord {
-  readonly id: TenantId
-  readonly incarnation: Incarnation
-  readonly file: string
-  readonly state: PlacementState
-  readonly suspendedAtMs: number | undefined
-  readonly quarantineReason: string | undefined
-  readonly createdAtMs: number
-  /** The tenant's own class; undefined: the server's. */
-  readonly durability: DurabilityClass | undefined
-}
-
-/** A lifecycle verb that was begun and not yet ended. `incarnation` and `file` name what it makes, or removes. */
-export interface Intent {
-  readonly tenantId: TenantId
-  readonly verb: 'create' | 'import' | 'delete'
-  readonly incarnation: Incarnation
-  readonly file: string
-}
 
 /** What a catalog needs of the way its changes become durable. */
 export interface CatalogJournal {
@@ -61,7 +37,6 @@ export function catalogIncarnation(shard: number): Incarnation {
 }
 
 const IS_SERVING = "state = 'warm' AND suspended_at_ms IS NULL AND quarantine_reason IS NULL"
-const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms, durability'
 
 /** What a catalog is made of. */
 export interface CatalogOptions {
@@ -330,35 +305,4 @@ export class Catalog {
   #one(sql: string, args: readonly (string | bigint | null)[]): void {
     assert(this.#file.engine(sql).get(args) !== undefined, 'a catalog change finds its row')
   }
-}
-
-function readRecord(row: readonly unknown[]): TenantRecord {
-  const [id, incarnation, file, state, suspendedAtMs, quarantineReason, createdAtMs, durability] = row
-  const parsed = parseIncarnation(String(incarnation))
-  assert(
-    parsed !== undefined && isState(state) && typeof file === 'string',
-    'a catalog row reads back as it was written',
-  )
-  return {
-    id: parseTenantId(id),
-    incarnation: parsed,
-    file,
-    state,
-    suspendedAtMs: suspendedAtMs === null ? undefined : Number(suspendedAtMs),
-    quarantineReason: typeof quarantineReason === 'string' ? quarantineReason : undefined,
-    createdAtMs: Number(createdAtMs),
-    durability: parseDurabilityClass(durability),
-  }
-}
-
-function readIntent(row: readonly unknown[]): Intent {
-  const [tenantId, verb, incarnation, file] = row
-  const parsed = parseIncarnation(String(incarnation))
-  assert(parsed !== undefined && typeof file === 'string', 'an intent reads back as it was written')
-  assert(verb === 'create' || verb === 'import' || verb === 'delete', 'an intent names a known verb')
-  return { tenantId: parseTenantId(tenantId), verb, incarnation: parsed, file }
-}
-
-function isState(value: unknown): value is PlacementState {
-  return value === 'creating' || value === 'warm' || value === 'importing' || value === 'deleting'
 }

@@ -6,7 +6,7 @@
  */
 import { type Clock, type DurabilityClass, InvariantError, type SqlResult, TenaxError } from '@tenax/kernel'
 import { type Bindings, isDamage, type SqliteFile } from '@tenax/sqlite'
-import type { TenantRecord } from './catalog.ts'
+import type { TenantRecord } from './catalog-rows.ts'
 import { Drain } from './drain.ts'
 import type { FileJournal } from './durability/file-journal.ts'
 import { Gate } from './durability/gate.ts'
@@ -100,6 +100,13 @@ export class Handle implements Poolable {
   /** Lets `gate` see the last commit; it is the caller's that it leaves before the reply does. */
   showTo(gate: Gate): void {
     gate.see({ journal: this.#journal, lineage: this.meta.lineage, durability: this.#durability() })
+  }
+
+  /** The way out of a reply that has seen the last commit: resolves when that has its class. */
+  wayOut(): () => Promise<void> {
+    const gate = new Gate()
+    this.showTo(gate)
+    return async () => (gate.isShut ? gate.leave() : undefined)
   }
 
   /** How far the commits of this file are: numbers of the last one, and of the last one that is durable. */

@@ -113,10 +113,26 @@ function checkSchema(
   const isWhole = (isExport || known.length === 0) && (!hasTables || others.length === tables.length)
   if (known.length !== reserved.length || !isWhole) {
     const foreign = reserved.find((row) => !known.includes(row)) ?? reserved[0]
+    const names = new Set(tables.map(nameIn))
+    const engines = reserved.find((row) => !own.includes(row) && names.has(row[1] ?? ''))
+    if (isExport && engines !== undefined) throw ofAnotherRelease(foreign?.[1] ?? '')
     throw invalid('reserved_name', `the file has an object "${foreign?.[1] ?? ''}", a name that belongs to the engine`)
   }
   for (const row of rows) if (!reserved.includes(row)) checkDefinition(row, vectors)
   return { isExport, hasTables }
+}
+
+/** The name in a definition of an engine's table or index. */
+function nameIn(sql: string): string {
+  return /^CREATE (?:UNIQUE )?(?:TABLE|INDEX|VIEW) (\w+)/.exec(sql)?.[1] ?? ''
+}
+
+/** An export, but for tables that others keep in tenants' files: they are not those that this release keeps there. */
+function ofAnotherRelease(name: string): TenaxError {
+  return new TenaxError('engine_tables_unknown', `the export has a "${name}" that is not what this release makes`, {
+    hint: 'import it with the release that exported it; nothing has changed here',
+    details: { object: name },
+  })
 }
 
 const OWN_SQL: readonly string[] = [TENANT_META_SQL, TENANT_MIGRATION_SQL, TENANT_IDEMPOTENCY_SQL]

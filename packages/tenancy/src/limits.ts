@@ -102,5 +102,14 @@ export const IDEMPOTENCY_PURGE_COUNT = 8
 /** Size of a reply that is kept with its key: it is written with each such commit, and read by nobody most of the time. */
 export const IDEMPOTENT_REPLY_BYTES_MAX = MIB_BYTES / 16
 
+/** How often a lent tenant's process is looked for that should be gone, when it is ended, and when that is given up. */
+export const LENT_LOOK_MS = 50
+export const LENT_KILL_MS = 2_000
+export const LENT_WAIT_MS_MAX = 10_000
+
+/** Between tries to take a lent tenant back, and how many there are before it waits for the next start. */
+export const TAKE_BACK_MS = 1_000
+export const TAKE_BACK_TRIES_MAX = 30
+
 /** How often a commit that somebody waits for, and that is not there yet, is looked for. */
 export const DURABILITY_LOOK_MS = 20

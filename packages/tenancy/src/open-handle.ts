@@ -9,7 +9,7 @@ import {
   TenaxError,
 } from '@tenax/kernel'
 import { type EngineDriver, hostFailure, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
-import type { TenantRecord } from './catalog.ts'
+import type { TenantRecord } from './catalog-rows.ts'
 import { attachJournal } from './durability/attach-journal.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { Journal } from './durability/journal.ts'

@@ -13,7 +13,7 @@ import { stallingFiles } from './fixtures/stalling-files.ts'
 import { codeOf, directoryMaker, type OpenTenancy, tenancyMaker, until } from './fixtures/test-bed.ts'
 import type { Handle } from './handle.ts'
 import { systemRandomId } from './system-ids.ts'
-import type { TenancyEvent } from './tenancy.ts'
+import type { TenancyEvent } from './tenancy-port.ts'
 
 const newDirectory = directoryMaker() // first, so that it is removed behind the tenancies in it
 const openTenancy = tenancyMaker()
@@ -56,6 +56,21 @@ function ledgersOf({ dataPath }: OpenTenancy): string {
   return new Layout(dataPath).ledgers
 }
 
+/** The first segment goes when those who serve have been checkpointed. */
+async function expectTrimmed(open: OpenTenancy): Promise<void> {
+  const [ledger = ''] = ledgersIn(ledgersOf(open))
+  const isPinned = () => readdirSync(ledger).includes('00000000.seg')
+  // Suspending checkpoints the tenant, and its catalog is checkpointed when that has grown; both catalogs pin the tail too.
+  const far = ['a', 'b', 'c', 'd'].map(idOf).find((id) => shardOf(id, shardCount) !== shardOf(well, shardCount))
+  const others = [well, far ?? expect.unreachable('an id of the other shard')]
+  await open.tenancy.create(others[1] ?? well)
+  for (let n = 0; n < ROUNDS_MAX && isPinned(); n += 1) {
+    await Promise.all(others.map((id) => open.tenancy.suspend(id)))
+    await Promise.all(others.map((id) => open.tenancy.resume(id)))
+  }
+  expect(isPinned()).toBe(false)
+}
+
 /** A commit that nobody waits for. */
 function commitUngated({ file }: Handle): void {
   file.transaction(() => file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get())
@@ -79,17 +94,25 @@ describe('a tenant that is stopped', () => {
     const open = await served()
     await breakDown(open, hurt)
     await eventOf(open, 'set_aside')
-    const [ledger = ''] = ledgersIn(ledgersOf(open))
-    const isPinned = () => readdirSync(ledger).includes('00000000.seg')
-    // Suspending checkpoints the tenant, and its catalog is checkpointed when that has grown; both catalogs pin the tail too.
-    const far = ['a', 'b', 'c', 'd'].map(idOf).find((id) => shardOf(id, shardCount) !== shardOf(well, shardCount))
-    const others = [well, far ?? expect.unreachable('an id of the other shard')]
-    await open.tenancy.create(others[1] ?? well)
-    for (let n = 0; n < ROUNDS_MAX && isPinned(); n += 1) {
-      await Promise.all(others.map((id) => open.tenancy.suspend(id)))
-      await Promise.all(others.map((id) => open.tenancy.resume(id)))
-    }
-    expect(isPinned()).toBe(false)
+    await expectTrimmed(open)
+  })
+
+  it('by a start, because its main file is empty, does not pin the tail of the ledger either', async () => {
+    const open = await served()
+    await open.tenancy.use(hurt, (handle) => handle.checkpointSoon())
+    await open.sql(hurt, 'INSERT INTO t VALUES (4)')
+    const dataPath = crashCopy(open.dataPath, newDirectory())
+    const record = open.tenancy.get(hurt)
+    writeFileSync(new Layout(dataPath).tenantFile(shardOf(hurt, shardCount), record), '')
+    const started = await openTenancy({ dataPath, shardCount, ledger: SMALL })
+    await eventOf(started, 'set_aside')
+    expect(started.events.filter(({ type }) => type !== 'redone')).toEqual([
+      { type: 'quarantined', tenantId: hurt, reason: started.tenancy.get(hurt).quarantineReason, recorded: true },
+      { type: 'set_aside', tenantId: hurt, entryCount: 1 },
+    ])
+    expect(await entriesIn(sideOf(dataPath, record), record.incarnation)).toHaveLength(1)
+    expect(await started.sql(well, 'SELECT count(*) FROM t')).toEqual([[3n]]) // opened: its tail can move
+    await expectTrimmed(started)
   })
 
   it('serves all that was acknowledged when it is resumed, after a crash too', async () => {
@@ -239,6 +262,9 @@ describe('a tenant with a gap in the ledgers', () => {
     expect(record.quarantineReason).toBe('after commit 5 the ledger has commit 7')
     expect(await started.sql(well, 'SELECT count(*) FROM t')).toEqual([[3n]])
     expect(await entriesIn(sideOf(copy, record), incarnation)).toEqual([...before, beyond])
+    const told = { tenantId: hurt, reason: 'after commit 5 the ledger has commit 7' }
+    expect(started.events).toContainEqual({ type: 'quarantined', ...told, recorded: true })
+    expect(started.events).toContainEqual({ type: 'set_aside', tenantId: hurt, entryCount: 6 })
     await started.tenancy.close()
     const again = await openTenancy({ dataPath: copy, shardCount })
     expect(ledgersIn(sideOf(copy, record))).toHaveLength(1)

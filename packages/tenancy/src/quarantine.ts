@@ -13,9 +13,10 @@
 import { type Incarnation, messageOf, type RandomId, type TenantId, TenaxError } from '@tenax/kernel'
 import type { SegmentFiles } from '@tenax/ledger'
 import { collectClosed } from '@tenax/sqlite'
-import type { TenantRecord } from './catalog.ts'
+import type { TenantRecord } from './catalog-rows.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import { newSideLedger } from './durability/set-aside.ts'
+import type { StoppedAtStart } from './durability/start.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
 import type { Handle } from './handle.ts'
@@ -67,6 +68,19 @@ export class Quarantine {
       if (this.#ending.get(record.id) === ending) this.#ending.delete(record.id)
     })
     this.#ending.set(record.id, ending)
+  }
+
+  /** Takes over the tenants that a start has stopped: each is told, and the ledger need not keep what it has of them. */
+  takeOver(stopped: readonly StoppedAtStart[]): void {
+    const { onEvent } = this.#context
+    for (const { record, reason, entryCount } of stopped) {
+      if (entryCount === undefined) {
+        this.stop(record, reason)
+        continue
+      }
+      onEvent({ type: 'quarantined', tenantId: record.id, reason, recorded: true })
+      if (entryCount > 0) onEvent({ type: 'set_aside', tenantId: record.id, entryCount })
+    }
   }
 
   /**

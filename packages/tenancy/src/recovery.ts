@@ -10,7 +10,8 @@
  * | none   | any         | files that no row names (a replaced or deleted tenant's) | remove them |
  */
 import { type Clock, InvariantError, type TenantId } from '@tenax/kernel'
-import type { Catalog, Intent } from './catalog.ts'
+import type { Catalog } from './catalog.ts'
+import type { Intent } from './catalog-rows.ts'
 import type { Layout } from './files/layout.ts'
 import { removeTenantFiles, removeUnnamedFiles } from './files/tenant-files.ts'
 

@@ -12,7 +12,7 @@ import {
   SHARD_COUNT,
   WAIT_MS_MAX,
 } from './limits.ts'
-import type { TenancySettings } from './tenancy.ts'
+import type { TenancySettings } from './tenancy-port.ts'
 
 /** Complete settings for the data directory at `dataPath`: every limit as `limits.ts` has it, and class `local`. */
 export function standardSettings(dataPath: string): TenancySettings {

@@ -1,106 +1,38 @@
 /**
  * Tenancy: the tenants of one data directory. It keeps one lifecycle verb per tenant at a time; each has a module of its own.
  */
-import {
-  type Clock,
-  type DurabilityClass,
-  type Incarnation,
-  type RandomId,
-  type TenantId,
-  TenaxError,
-} from '@tenax/kernel'
-import { fsSegmentFiles, type LedgerSettings, type SegmentFiles } from '@tenax/ledger'
-import {
-  allCollected,
-  collectClosed,
-  type EngineDriver,
-  hostFailure,
-  makeTemplate,
-  type SqliteFileSettings,
-} from '@tenax/sqlite'
-import { catalogIncarnation, type TenantRecord } from './catalog.ts'
+import { type Incarnation, type TenantId, TenaxError } from '@tenax/kernel'
+import { fsSegmentFiles } from '@tenax/ledger'
+import { allCollected, collectClosed, hostFailure, makeTemplate } from '@tenax/sqlite'
+import { catalogIncarnation } from './catalog.ts'
+import type { TenantRecord } from './catalog-rows.ts'
 import { Gate, promisedClass } from './durability/gate.ts'
-import type { HostLedger, LedgerStats } from './durability/host-ledger.ts'
+import type { LedgerStats } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
 import { type SyncTimes, timedFiles } from './durability/timed-files.ts'
-import { type DataDirectory, openDataDirectory } from './files/data-directory.ts'
-import type { Directory, ListQuery, TenantPage } from './files/directory.ts'
+import { openDataDirectory } from './files/data-directory.ts'
+import type { ListQuery, TenantPage } from './files/directory.ts'
 import { exportFile, type TenantExport } from './files/export.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
 import { readLsn } from './identity.ts'
+import { takeBackAll } from './lent/lend.ts'
+import { Lending } from './lent/lending.ts'
 import { type CreateOptions, createTenant } from './lifecycle/create.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
-import { checkMigrations, type Migration } from './migrations.ts'
-import { type OpeningContext, openHandle, quarantined } from './open-handle.ts'
+import { checkMigrations } from './migrations.ts'
+import { type OpeningContext, openHandle } from './open-handle.ts'
 import { HandlePool } from './pool.ts'
-import type { PoolSettings, PoolStats } from './pool-port.ts'
-import { Quarantine, type QuarantineEvent, suspended } from './quarantine.ts'
+import type { PoolStats } from './pool-port.ts'
+import { Quarantine, suspended } from './quarantine.ts'
 import type { ShardRecovery } from './recovery.ts'
+import { refuseUnlessServing } from './serving.ts'
 import { Session } from './session.ts'
-import { type EngineTables, TENANT_SCHEMA } from './tenant-schema.ts'
-
-/** Settings of tenancy: data, not components. */
-export interface TenancySettings {
-  readonly dataPath: string
-  readonly shardCount: number
-  readonly pool: PoolSettings
-  readonly file: SqliteFileSettings
-  readonly importBytesMax: number
-  readonly ledger: Partial<LedgerSettings>
-  /** Length of the ledger on disk above which those who hold its oldest segment are checkpointed. */
-  readonly ledgerBytesMax: number
-  readonly migrations: readonly Migration[]
-  /** What others keep in tenants' files. Default: nothing. */
-  readonly tables?: EngineTables
-  /** Class of tenants that have none of their own. Default `local`. */
-  readonly durability?: DurabilityClass
-}
-
-/** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
-export interface TenancyComponents {
-  readonly driver: EngineDriver
-  readonly clock: Clock
-  readonly randomId: RandomId
-  readonly pid: number
-  readonly onEvent: (event: TenancyEvent) => void
-  /** The ledger has failed: nothing may be acknowledged, and no file closed, from now on (LEDGER F2). */
-  readonly onFatal: (error: unknown) => void
-  /** The disk under the ledger, when it is not the file system. */
-  readonly ledgerFiles?: SegmentFiles
-}
-
-/** Something that an operator should know. */
-export type TenancyEvent =
-  | { readonly type: 'recovered'; readonly finished: number; readonly undone: number; readonly filesRemoved: number }
-  | { readonly type: 'redone'; readonly fileCount: number }
-  | QuarantineEvent
-
-/** Sizes and position of one tenant. */
-export interface TenantStats {
-  readonly pageCount: number
-  readonly pageBytes: number
-  readonly freePages: number
-  readonly walBytes: number
-  readonly pageCountMax: number
-  readonly lineage: string
-  readonly lsn: bigint
-  readonly wasOpen: boolean
-}
-
-/** What the lifecycle verbs work with. */
-export interface VerbContext {
-  readonly data: DataDirectory
-  readonly directory: Directory
-  readonly pool: HandlePool<TenantId, Handle>
-  readonly settings: TenancySettings
-  readonly components: TenancyComponents
-  readonly template: Uint8Array
-  readonly ledger: HostLedger
-}
+import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
+import { TENANT_SCHEMA } from './tenant-schema.ts'
 
 /** What was measured around the ledger. */
 interface Measured {
@@ -116,6 +48,7 @@ export class Tenancy {
   readonly #quarantine: Quarantine
   readonly #measured: Measured
   readonly #transitions = new Set<TenantId>()
+  readonly #lending: Lending
   /** How to cut off each export that is under way. */
   readonly #exports = new Set<() => void>()
 
@@ -128,6 +61,7 @@ export class Tenancy {
     const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
     this.#context = { ...base, pool, template }
     const { randomId, onEvent, ledgerFiles = fsSegmentFiles } = base.components
+    this.#lending = new Lending(this.#context)
     this.#quarantine = new Quarantine({ ...base, pool, randomId, onEvent, ledgerFiles })
     ledger.onPressure((incarnations) => this.#checkpointAll(new Set(incarnations)))
   }
@@ -147,8 +81,9 @@ export class Tenancy {
       const { onFatal, ledgerFiles = fsSegmentFiles } = components
       const syncs: SyncTimes = { count: 0, durationMs: 0 }
       const startedMs = clock.monotonicMs()
+      const left = await takeBackAll(data.layout, settings, components)
       await allCollected() // connections of a start that failed in this process
-      const { ledger, directory, shards, redoneCount } = await startDataDirectory({
+      const { ledger, directory, shards, redoneCount, stopped } = await startDataDirectory({
         ...{ data, driver, clock, randomId, onFatal },
         fileSettings: settings.file,
         settings: settings.ledger,
@@ -158,6 +93,8 @@ export class Tenancy {
       const recoveryMs = clock.monotonicMs() - startedMs
       tellRecovery(components, shards, redoneCount)
       const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
+      tenancy.#quarantine.takeOver(stopped)
+      tenancy.#lending.miss(left)
       void collectClosed() // making catalogs and the template has left descriptors of removed files
       return tenancy
     } catch (error) {
@@ -171,13 +108,17 @@ export class Tenancy {
     const { directory, data } = this.#context
     const record = directory.get(id)
     refuseUnlessServing(record)
+    this.#lending.refuseIfAway(id)
     return openHandle(this.#opening(record), record, data.layout.tenantFile(directory.catalogOf(id).shard, record))
   }
 
   #opening(record: TenantRecord): OpeningContext {
     const { settings, components, ledger } = this.#context
     const { driver, clock, randomId } = components
-    const quarantine = (at: TenantRecord, reason: string) => this.#quarantine.stop(at, reason)
+    const quarantine = (at: TenantRecord, reason: string) => {
+      this.#quarantine.stop(at, reason)
+      components.onTenant?.(at.id)
+    }
     const { file: fileSettings, migrations } = settings
     const durability = this.classes.follow(record)
     return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations, durability }
@@ -245,7 +186,13 @@ export class Tenancy {
 
   /** Tenants that serve and are to be looked at by `nowMs`, earliest first, at most `limit`. */
   dueTenants(nowMs: number, limit: number): { readonly id: TenantId; readonly wakeAtMs: number }[] {
-    return this.#context.directory.due(nowMs, limit)
+    return this.#lending.without((more) => this.#context.directory.due(nowMs, limit + more))
+  }
+
+  /** How the ledgers count this process, and the one before it if it ended without closing what it had. */
+  get epochs(): { readonly own: number; readonly died: number | undefined } {
+    const { epoch, uncleanEpoch } = this.#context.ledger
+    return { own: epoch, died: uncleanEpoch > 0 && uncleanEpoch === epoch - 1 ? uncleanEpoch : undefined }
   }
 
   poolStats(): PoolStats {
@@ -310,6 +257,16 @@ export class Tenancy {
     })
   }
 
+  /**
+   * Lends the tenant's file to another process while `work` runs; `directory` is what `LentTenant.open` takes. `work` resolves
+   * when that process has ended. Until then the tenant answers `tenant_in_transition`, and lifecycle verbs do.
+   *
+   * @throws TenaxError `unavailable` when the file could not be closed: nothing has changed; what `work` throws
+   */
+  lend<T>(id: TenantId, work: (directory: string) => Promise<T>): Promise<T> {
+    return this.#transition(id, () => this.#lending.lend(id, work))
+  }
+
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     return this.use(id, (handle) =>
@@ -339,6 +296,7 @@ export class Tenancy {
       throw hostFailure(error)
     } finally {
       this.#transitions.delete(id)
+      this.#context.components.onTenant?.(id)
     }
   }
 
@@ -385,16 +343,5 @@ function translated<T>(body: () => T): T {
     return body()
   } catch (error) {
     throw hostFailure(error)
-  }
-}
-
-/** Throws the error that a tenant in this state answers with. */
-function refuseUnlessServing(record: TenantRecord): void {
-  if (record.quarantineReason !== undefined) throw quarantined(record, record.quarantineReason)
-  if (record.suspendedAtMs !== undefined) throw suspended(record.id)
-  if (record.state !== 'warm') {
-    throw new TenaxError('tenant_in_transition', `tenant "${record.id}" is ${record.state}`, {
-      hint: 'retry when that has ended',
-    })
   }
 }

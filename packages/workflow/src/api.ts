@@ -183,9 +183,21 @@ export interface WorkflowRef<I, O> {
   readonly '~io'?: (input: I) => O
 }
 
-/** Bounds on how many runs there are at a time. */
+/**
+ * Bounds on how many runs there are at a time, for each tenant. A `key` makes one bound of each of its values: a text of 1 to
+ * 255 characters, made of the input when the run is accepted.
+ */
 export interface Limits<I> {
+  /**
+   * At most `max` (1 to 1,000) runs of a key are at work at a time; the others wait in order. A run holds its slot while it is
+   * `active`: not in a sleep, a wait, a pause between attempts, or a child; with `'run'` from its first turn to its end. A
+   * child of the same key waits for ever for a parent that holds the last slot with `'run'`.
+   */
   readonly concurrency?: { readonly max: number; key?(input: I): string; readonly holds?: 'active' | 'run' }
+  /**
+   * One run of a key that has not ended. A start beside it answers it (`existing`), asks it to end (`cancel_other`), or fails
+   * with `singleton_conflict`.
+   */
   readonly singleton?: { key?(input: I): string; readonly onConflict: 'existing' | 'cancel_other' | 'reject' }
 }
 
@@ -195,7 +207,9 @@ export interface WorkflowDef<S extends StandardSchemaV1> {
   readonly version?: string
   readonly input: S
   readonly limits?: Limits<Stored<StandardSchemaV1.InferOutput<S>>>
+  /** How long ended runs are kept: 30 days if unsaid. */
   readonly retention?: Duration
+  /** How long a run may take from its start on; then it is asked to end, and fails with `deadline_exceeded`. */
   readonly deadline?: Duration
 }
 

@@ -4,6 +4,7 @@ import { TenaxError } from '@tenax/kernel'
 import type { Ctx, EmbeddedCtx, EventDef, Stored, Workflow, WorkflowDef, WorkflowRef } from './api.ts'
 import { parseDuration } from './duration.ts'
 import { NAME_CHARACTERS_MAX } from './limits.ts'
+import { checkLimits } from './run-limits.ts'
 
 type Output<S extends StandardSchemaV1> = Stored<StandardSchemaV1.InferOutput<S>>
 
@@ -11,7 +12,7 @@ type Output<S extends StandardSchemaV1> = Stored<StandardSchemaV1.InferOutput<S>
  * A workflow: a plain async function whose operations are recorded. Its input is what the schema accepts, and the body gets
  * the JSON round trip of what the schema gives back.
  *
- * @throws TenaxError `argument_invalid` for an empty or too long name, a schema that is none, or a wrong duration.
+ * @throws TenaxError `argument_invalid` for an empty or too long name, a schema that is none, a wrong duration, or limits that make no sense.
  * @example
  * const greet = workflow({ name: 'greet', input: z.object({ name: z.string() }) }, async (ctx, { name }) => {
  *   await ctx.sleep('a while', '1d')
@@ -33,6 +34,7 @@ export function workflow(
   checkName('workflow', def.name)
   checkSchema(def.name, def.input)
   if (typeof body !== 'function') throw invalid(`workflow "${def.name}" needs a function`)
+  checkLimits(def.name, def.limits)
   for (const duration of [def.retention, def.deadline]) if (duration !== undefined) parseDuration(duration)
   return Object.freeze({ name: def.name, def: Object.freeze(def), at, body: body as Workflow['body'] })
 }

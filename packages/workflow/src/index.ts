@@ -9,3 +9,4 @@ export {
   type StepErrorOptions,
 } from './errors.ts'
 export { type InputIssue, parseInput, parsePayload } from './input.ts'
+export { limitsOf, type RunLimits } from './run-limits.ts'

@@ -4,6 +4,9 @@ import { MIB_BYTES } from '@tenax/kernel'
 /** JSON of an input, a payload, a result, an output: a page of one commit at most; bulk data belongs into tables. */
 export const PAYLOAD_BYTES_MAX = MIB_BYTES
 
+/** Arrays and objects of such JSON inside each other: SQLite reads 1,000, and what is recorded lies inside of other JSON. */
+export const JSON_DEPTH_MAX = 500
+
 /** Characters of a stored failure's message: it is shown, and repeated to parents. */
 export const MESSAGE_CHARACTERS_MAX = 8_192
 
@@ -21,6 +24,9 @@ export const REFUSED_OPERATIONS_MAX = 1_000
 
 /** Characters of a name or a key: they are repeated in every identity below them, and an engine's columns hold as many. */
 export const NAME_CHARACTERS_MAX = 255
+
+/** Runs of one key that hold a slot at a time: they are counted when one comes free, 1,000 of them in some 50 µs. */
+export const CONCURRENCY_MAX = 1_000
 
 /** Longest duration: 100 years, which keeps every due time a safe integer and a valid date. */
 export const DURATION_MS_MAX = 100 * 365 * 86_400_000

@@ -51,15 +51,20 @@ function movedBy(tenant: string, run: RunDetail, wait: RunWait): string {
     case 'event':
       return `tenax events send ${tenant} ${word(wait.event)} '<payload>'${wait.key === null ? '' : ` --for ${word(wait.key)}`}`
     case 'child':
+      if (wait.run === null) return 'the end of its children'
       return `the end of that run: tenax runs explain ${tenant} ${word(wait.run)}`
     case 'time':
       return `time, or tenax runs cancel ${tenant} ${word(run.id)}`
     case 'step':
       return wait.error === null ? 'the end of the attempt' : 'an attempt that succeeds, or the last one that fails'
+    case 'slot':
+      return 'a run that gives its slot back: tenax runs list shows those of the workflow'
     case 'turn':
       return 'the host: nothing is missing'
     case 'operator':
-      return blockedMove(tenant, wait.text)
+      return wait.text === 'is paused'
+        ? `tenax runs resume ${tenant} ${word(run.id)}`
+        : blockedMove(tenant, word(run.id), run.blockedReason ?? '')
   }
 }
 
@@ -69,10 +74,23 @@ function word(text: string | null): string {
   return `'${(text ?? '').replaceAll("'", "'\\''")}'`
 }
 
-function blockedMove(tenant: string, text: string): string {
-  if (text.includes('workflow_changed')) return 'code that asks for what is recorded: bring it back, or use patched()'
-  if (text.includes('workflow_unknown')) return 'a server that loads the workflow: name it in tenax.config.ts'
-  return `tenax runs release ${tenant}, once no other copy of the tenant works on`
+function blockedMove(tenant: string, run: string, reason: string): string {
+  switch (reason.split(':', 1)[0]) {
+    case 'compensation_stuck':
+      return `tenax runs retry or tenax runs skip ${tenant} ${run}, once it is seen to`
+    case 'workflow_changed':
+      return 'code that asks for what is recorded: bring it back, or use patched()'
+    case 'workflow_unknown':
+      return 'a server that loads the workflow: name it in tenax.config.ts'
+    case 'probation':
+      return 'the host, which tries it alone'
+    case 'poisoned':
+      return `tenax runs retry ${tenant} ${run}, once it is mended: it is tried alone first`
+    case 'held':
+      return `tenax runs release ${tenant}, once no other copy of the tenant works on`
+    default:
+      return `tenax runs release ${tenant}, once the reason is seen to`
+  }
 }
 
 function earliest(waits: readonly RunWait[]): string | null {

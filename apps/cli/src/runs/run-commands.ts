@@ -51,9 +51,13 @@ function statusOf(text: string | undefined): RunStatus | undefined {
 }
 
 /** The status, and what stands beside it. */
-export function shownStatus({ status, blockedReason, cancelRequestedAt, endedAt }: Run): string {
+export function shownStatus({ status, blockedReason, pausedAt, cancelRequestedAt, endedAt }: Run): string {
   if (endedAt !== null) return status
-  const beside = [blockedReason === null ? '' : 'blocked', cancelRequestedAt === null ? '' : 'cancelling']
+  const beside = [
+    blockedReason === null ? '' : 'blocked',
+    pausedAt === null ? '' : 'paused',
+    cancelRequestedAt === null ? '' : 'cancelling',
+  ]
   return [status, ...beside].filter((word) => word !== '').join(', ')
 }
 

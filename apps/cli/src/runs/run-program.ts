@@ -7,10 +7,14 @@ import {
   TENANT,
   tenantId,
   timeArgument,
+  type WaitArgument,
+  waitArgument,
   wholeNumber,
 } from '../arguments.ts'
+import type { CheckArguments } from './check-command.ts'
 import type { SendOptions } from './event-commands.ts'
 import type { ListRunsArguments, StartArguments } from './run-commands.ts'
+import { addVerbs } from './verb-program.ts'
 
 const RUN = 'id of the run'
 const PRIORITY_MAX = 100
@@ -20,23 +24,28 @@ const SECONDS_MAX = 31_536_000
 /** `--key` is the admin key, wherever it stands. */
 type SendFlags = Omit<SendOptions, 'key'> & { readonly for?: string }
 
+type CheckFlags = Pick<CheckArguments, 'workflow' | 'config'>
+
 /** Adds both to `program`. */
 export function addRunCommands(program: Command, options: ProgramOptions): void {
   const runs = program.command('runs').description('start, follow and end runs of workflows')
   addList(runs, options)
   addStart(runs, options)
   addResult(runs, options)
+  addWatch(runs, options)
   addEnds(runs, options)
+  addVerbs(runs, options)
   addRelease(runs, options)
   for (const verb of ['show', 'explain'] as const) {
     onRun(runs, verb, SHOWING[verb]).action(
       async (tenant: string, run: string, _options: unknown, command: Command) => {
         const context = await contextOf(command, options)
-        if (verb === 'show') await (await import('./show-command.ts')).showRun(context, tenant, run)
+        if (verb === 'show') await (await import('./show-command.ts')).showRun(context, { tenant, run })
         else await (await import('./explain-command.ts')).explainRun(context, tenant, run)
       },
     )
   }
+  addRecords(runs, options)
   addEvents(program, options)
 }
 
@@ -82,18 +91,20 @@ function addStart(runs: Command, options: ProgramOptions): void {
 
 function addResult(runs: Command, options: ProgramOptions): void {
   onRun(runs, 'result', 'wait for the end of a run, and print its output as JSON')
-    .option('--timeout <seconds>', 'give up after so long; default: never', wholeNumber(0, SECONDS_MAX))
-    .action(
-      async (
-        tenant: string,
-        run: string,
-        { timeout }: Readonly<Record<'timeout', number | undefined>>,
-        command: Command,
-      ) => {
-        const { awaitResult } = await import('./result-command.ts')
-        await awaitResult(await contextOf(command, options), { tenant, run, timeoutS: timeout })
-      },
-    )
+    .option('--timeout <seconds>', 'give up after so long; default: never', waitArgument(SECONDS_MAX))
+    .action(async (tenant: string, run: string, { timeout }: { readonly timeout?: WaitArgument }, command: Command) => {
+      const { awaitResult } = await import('./result-command.ts')
+      await awaitResult(await contextOf(command, options), { tenant, run, timeoutS: timeout?.seconds })
+    })
+}
+
+function addWatch(runs: Command, options: ProgramOptions): void {
+  onRun(runs, 'watch', 'show what a run does and puts out as it comes, until it has ended').action(
+    async (tenant: string, run: string, _options: unknown, command: Command) => {
+      const { watchRun } = await import('./watch-command.ts')
+      await watchRun(await contextOf(command, options), { tenant, run })
+    },
+  )
 }
 
 function addEnds(runs: Command, options: ProgramOptions): void {
@@ -108,6 +119,26 @@ function addEnds(runs: Command, options: ProgramOptions): void {
     .action(async (tenant: string, run: string, { yes = false }: { yes?: boolean }, command: Command) => {
       const { terminateRun } = await import('./run-commands.ts')
       await terminateRun(await contextOf(command, options), { tenant, run, isGiven: yes })
+    })
+}
+
+function addRecords(runs: Command, options: ProgramOptions): void {
+  onRun(runs, 'history', 'print the record of a run as JSON, as checkReplay of tenax/testing takes it').action(
+    async (tenant: string, run: string, _options: unknown, command: Command) => {
+      const { printHistory } = await import('./history-command.ts')
+      await printHistory(await contextOf(command, options), tenant, run)
+    },
+  )
+  runs
+    .command('check')
+    .description('say which runs that have not ended would be blocked by the code; changes nothing')
+    .argument('<tenant>', TENANT, tenantId)
+    .argument('[run]', 'only this run, ended or not')
+    .option('--workflow <name>', 'only those of this workflow')
+    .option('--config <file>', 'the code that this tenax.config.ts names, instead of what the server has loaded')
+    .action(async (tenant: string, run: string | undefined, given: CheckFlags, command: Command) => {
+      const { checkRuns } = await import('./check-command.ts')
+      await checkRuns(await contextOf(command, options), { ...given, tenant, run })
     })
 }
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { RunDetail, RunStep, RunWait } from '@tenax/client'
+import { ManualClock } from '@tenax/kernel'
 import { expect, test } from 'vitest'
 import { fakeContext, fakeIo } from '../fixtures/fake-context.ts'
 import { main } from '../main.ts'
@@ -10,7 +11,8 @@ import { sendEvent } from './event-commands.ts'
 import { explainRun } from './explain-command.ts'
 import { awaitResult } from './result-command.ts'
 import { cancelRun, listRuns, releaseRuns, startRun, terminateRun } from './run-commands.ts'
-import { showRun } from './show-command.ts'
+import { showRun, timeline } from './show-command.ts'
+import { changeRun, rerunRun, skipCompensation } from './verb-commands.ts'
 
 const T0 = '2026-11-22T12:00:00.000Z'
 const ENDED = { status: 'completed', endedAt: '2026-11-22T12:00:10.000Z' } as const
@@ -32,7 +34,17 @@ function step(of: Partial<RunStep> & Pick<RunStep, 'seq' | 'identity' | 'kind'>)
 
 function wait(of: Partial<RunWait> & Pick<RunWait, 'type' | 'text'>): RunWait {
   return {
-    ...{ since: T0, dueAt: null, step: null, event: null, key: null, run: null, attempts: null, error: null },
+    ...{
+      since: T0,
+      dueAt: null,
+      step: null,
+      event: null,
+      key: null,
+      ahead: null,
+      run: null,
+      attempts: null,
+      error: null,
+    },
     ...of,
   }
 }
@@ -79,6 +91,39 @@ test('cancel and terminate say what became of the run; terminate asks first', as
   expect(context.io.out()).toBe('asked run r-1 to end: it is queued, cancelling\nrun r-1 is terminated\n')
 })
 
+test('pause and resume say how the run stands, and explain what moves it', async () => {
+  const context = await contextWithRun()
+  await changeRun(context, { verb: 'pause', tenant: 'acme', run: 'r-1' })
+  await changeRun(context, { verb: 'resume', tenant: 'acme', run: 'r-1' })
+  expect(context.io.out()).toBe('run r-1 is queued, paused\nrun r-1 is queued\n')
+  context.server.runs.change('r-1', { pausedAt: T0, waitsFor: [wait({ type: 'operator', text: 'is paused' })] })
+  await explainRun(context, 'acme', 'r-1')
+  expect(context.io.out()).toContain('moved by  tenax runs resume acme r-1')
+})
+
+test('retry and skip say how the run stands; explain of a stuck one names both', async () => {
+  const stuck = { type: 'operator', text: 'is blocked: compensation_stuck: x' } as const
+  const context = await contextWithRun({ change: { blockedReason: 'compensation_stuck: x', waitsFor: [wait(stuck)] } })
+  await explainRun(context, 'acme', 'r-1')
+  expect(context.io.out()).toContain('moved by  tenax runs retry or tenax runs skip acme r-1')
+  await skipCompensation(context, { tenant: 'acme', run: 'r-1' })
+  context.server.runs.change('r-1', { ...ENDED, status: 'failed' })
+  await changeRun(context, { verb: 'retry', tenant: 'acme', run: 'r-1' })
+  expect(context.io.out()).toMatch(/run r-1 is queued\nrun r-1 is running\n$/)
+})
+
+test('rerun starts a new run; its preview lists what is kept and what is done again', async () => {
+  const steps = [step({ seq: 1, identity: 'a#1', kind: 'step' }), step({ seq: 2, identity: 'b#1', kind: 'tx' })]
+  const context = await contextWithRun({ change: { ...ENDED, steps, stepCount: 2 } })
+  const given = { tenant: 'acme', run: 'r-1', options: { from: 'b#1', results: { 'a#1': 1 } } }
+  await rerunRun(context, { ...given, isPreview: true })
+  await rerunRun(context, { ...given, isPreview: false })
+  expect(context.io.out().split('\n')).toEqual([
+    ...['kept: 1', '  step a#1', 'done again, if the code does what it did: 1', '  tx b#1'],
+    ...['started run run-2, a rerun of r-1', ''],
+  ])
+})
+
 test('result prints the output of the run that a run went on as', async () => {
   const context = await contextWithRun({ change: { status: 'continued', endedAt: T0, successor: 'r-2' } })
   await context.client.tenant('acme').runs.start('trial', {}, { id: 'r-2' })
@@ -115,7 +160,7 @@ test('show draws the steps on one scale', async () => {
     }),
   ].map((one, index) => (index === 1 ? { ...one, completedAt: '2026-11-22T12:00:03.000Z' } : one))
   const context = await contextWithRun({ change: { status: 'waiting', startedAt: T0, steps, stepCount: 5 } })
-  await showRun(context, 'acme', 'r-1')
+  await showRun(context, { tenant: 'acme', run: 'r-1' }, new ManualClock(Date.parse(T0)))
   const lines = context.io.out().split('\n')
   expect(lines[0]).toBe('run       r-1')
   expect(lines).toContain('input     {"email":"a@b.c"}')
@@ -128,6 +173,38 @@ test('show draws the steps on one scale', async () => {
     'and 2 steps before these; tenax sql has them in tenax_step',
     '',
   ])
+})
+
+test('show draws what is open up to now', async () => {
+  const sleeping = { completedAt: null, status: 'open', dueAt: '2026-12-06T12:00:00.000Z' } as const
+  const steps = [
+    step({ seq: 1, identity: 'a#1', kind: 'tx' }),
+    step({ seq: 2, identity: 'b#1', kind: 'sleep', ...sleeping, askedAt: '2026-11-22T12:00:01.500Z' }),
+  ]
+  const context = await contextWithRun({ change: { status: 'waiting', startedAt: T0, steps, stepCount: 2 } })
+  const { detail, now } = { detail: await context.client.tenant('acme').runs.get('r-1'), now: Date.parse(T0) + 6_000 }
+  expect(timeline(detail, now).map((line) => line.slice(8, 34))).toEqual([
+    ...[expect.any(String), expect.any(String)],
+    '|======                  |',
+    '|      =================>|',
+  ])
+  const ended = timeline({ ...detail, endedAt: '2026-11-22T12:00:03.000Z' }, now)
+  expect(ended[2]).toContain('|============            |')
+})
+
+test.each([
+  ['workflow_changed: recorded a; asked for b', 'code that asks for what is recorded: bring it back, or use patched()'],
+  ['workflow_unknown: no', 'a server that loads the workflow: name it in tenax.config.ts'],
+  ['compensation_stuck: no', 'tenax runs retry or tenax runs skip acme r-1, once it is seen to'],
+  ['probation: it says workflow_changed', 'the host, which tries it alone'],
+  ['poisoned: it ended its host', 'tenax runs retry acme r-1, once it is mended: it is tried alone first'],
+  ['engine_fault: what', 'tenax runs release acme, once the reason is seen to'],
+  ['held', 'tenax runs release acme, once no other copy of the tenant works on'],
+])('explain says what moves a run that is blocked: %s', async (reason, move) => {
+  const waitsFor = [wait({ type: 'operator', text: `is blocked: ${reason}` })]
+  const context = await contextWithRun({ change: { blockedReason: reason, waitsFor } })
+  await explainRun(context, 'acme', 'r-1')
+  expect(context.io.out()).toContain(`  moved by  ${move}\n`)
 })
 
 test('explain says what a run waits for, since when, and what would move it', async () => {
@@ -200,7 +277,9 @@ const settings = {
 test.each([
   ['runs start acme trial {oops', 'It must be JSON'],
   ['runs start acme trial {} --at tomorrow', 'It must be a time'],
+  ['runs start acme trial {} --at 1969-12-31T23:59:59Z', 'It must be a time'],
   ['runs start acme trial {} --priority 101', 'It must be a whole number from -100 to 100'],
+  ['runs rerun acme r-1 --result a#1', 'It must be an identity'],
   ['runs show acme', "missing required argument 'run'"],
   ['runs list ACME', 'not a tenant id'],
   ['events send acme', "missing required argument 'name'"],

@@ -1,9 +1,11 @@
 /** `tenax runs show`: a run, and its steps as a timeline. */
 import type { RunDetail, RunStep } from '@tenax/client'
+import { type Clock, systemClock } from '@tenax/kernel'
 import { type CommandContext, print, printJson, toJson } from '../io.ts'
 import { formatFields, formatTable } from '../table.ts'
 import { formatDuration } from './duration.ts'
 import { shownStatus } from './run-commands.ts'
+import type { RunArguments } from './verb-commands.ts'
 
 const BAR_WIDTH = 24
 
@@ -11,7 +13,11 @@ const BAR_WIDTH = 24
 const JSON_CHARS_MAX = 200
 
 /** `runs show`. */
-export async function showRun(context: CommandContext, tenant: string, id: string): Promise<void> {
+export async function showRun(
+  context: CommandContext,
+  { tenant, run: id }: RunArguments,
+  clock: Clock = systemClock,
+): Promise<void> {
   const run = await context.client.tenant(tenant).runs.get(id)
   if (context.json) {
     printJson(context.io, run)
@@ -20,7 +26,7 @@ export async function showRun(context: CommandContext, tenant: string, id: strin
   for (const line of formatFields(runFields(run))) print(context.io, line)
   if (run.steps.length === 0) return
   print(context.io, '')
-  for (const line of timeline(run)) print(context.io, line)
+  for (const line of timeline(run, clock.nowMs())) print(context.io, line)
   const hiddenCount = run.stepCount - run.steps.length
   if (hiddenCount > 0) print(context.io, `and ${hiddenCount} steps before these; tenax sql has them in tenax_step`)
 }
@@ -53,11 +59,14 @@ function short(value: unknown): string {
   return text.length > JSON_CHARS_MAX ? `${text.slice(0, JSON_CHARS_MAX)}…` : text
 }
 
-/** The lines of the timeline: when, how long, what, and what came of it. */
-export function timeline({ steps, startedAt, createdAt, endedAt }: RunDetail): string[] {
+/** The lines of the timeline: when, how long, what, and what came of it. What is open goes on up to `nowMs`. */
+export function timeline({ steps, startedAt, createdAt, endedAt }: RunDetail, nowMs: number): string[] {
   const startMs = Date.parse(startedAt ?? createdAt)
   const times = steps.flatMap(({ askedAt, completedAt }) => [askedAt, completedAt ?? askedAt])
-  const endMs = Math.max(...[...times, endedAt ?? createdAt].map((time) => Date.parse(time)))
+  const lastMs = Math.max(...[...times, endedAt ?? createdAt].map((time) => Date.parse(time)))
+  // The clock of the server may be another.
+  const endMs =
+    endedAt === null && steps.some(({ completedAt }) => completedAt === null) ? Math.max(lastMs, nowMs) : lastMs
   const columns = [
     { title: 'at', align: 'right' },
     { title: '' },
@@ -91,9 +100,10 @@ function barOf({ fromMs, toMs, startMs, endMs }: Span, isOpen: boolean): string 
   return `|${' '.repeat(from)}${bar}${' '.repeat(BAR_WIDTH - to)}|`
 }
 
-function outcomeOf({ status, attempts, dueAt, error, kind, child, event, key }: RunStep): string {
+/** What became of an operation, in words; `took` stands behind its status. */
+export function outcomeOf({ status, attempts, dueAt, error, kind, child, event, key }: RunStep, took = ''): string {
   const parts = [
-    status,
+    `${status}${took}`,
     kind === 'step' && attempts > 1 ? `after ${attempts} attempts` : '',
     status === 'open' && dueAt !== null ? `until ${dueAt}` : '',
     event === null ? '' : `event ${event}${key === null || key === '' ? '' : ` ${key}`}`,

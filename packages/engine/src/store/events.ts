@@ -5,6 +5,7 @@
  */
 import type { SqliteFile } from '@tenax/sqlite'
 import type { Outcome } from '@tenax/workflow/core'
+import { EVENT_KEPT_MS, EVENTS_LOOK_COUNT, UPKEEP_SLACK_MS } from '../limits.ts'
 import type { Effects } from './announcement.ts'
 import { findRun, runEnded, runNotFound } from './runs.ts'
 import { settle } from './steps.ts'
@@ -42,20 +43,23 @@ export function receiveEvent(
   const [known] = file.engine('SELECT received_at_ms FROM tenax_event WHERE id = ?').get([event.id]) ?? []
   if (known !== undefined) return { isNew: false, receivedAtMs: numberIn(known) }
   const waiters = waitersFor(file, event, effects.nowMs)
-  file
-    .engine(
-      'INSERT INTO tenax_event VALUES ((SELECT coalesce(max(number), 0) + 1 FROM tenax_event), ?, ?, ?, ?, ?, ?, ?, ?)',
-    )
-    .get([
-      event.id,
-      event.name,
-      event.run === undefined ? (event.key ?? '') : orNull(event.key),
-      orNull(event.run),
-      orNull(event.payloadJson),
-      int(effects.nowMs),
-      waiters.length > 0 || event.isBroadcast ? 1n : 0n,
-      orNull(waiters[0]?.runId),
-    ])
+  const [number] =
+    file
+      .engine(
+        'INSERT INTO tenax_event VALUES ((SELECT coalesce(max(number), 0) + 1 FROM tenax_event), ?, ?, ?, ?, ?, ?, ?, ?, NULL) RETURNING number',
+      )
+      .get([
+        event.id,
+        event.name,
+        event.run === undefined ? (event.key ?? '') : orNull(event.key),
+        orNull(event.run),
+        orNull(event.payloadJson),
+        int(effects.nowMs),
+        waiters.length > 0 || event.isBroadcast ? 1n : 0n,
+        orNull(waiters[0]?.runId),
+      ]) ?? []
+  const isMany = numberIn(number) % EVENTS_LOOK_COUNT === 0
+  effects.upkeepTimes.push(isMany ? effects.nowMs : effects.nowMs + EVENT_KEPT_MS + UPKEEP_SLACK_MS)
   const outcome: Outcome = { type: 'ok', json: event.payloadJson }
   for (const { run, seq } of waiters) settle(file, { run, seq, outcome }, effects)
   return { isNew: true, receivedAtMs: effects.nowMs }

@@ -11,7 +11,7 @@ export function insertOutputs(
 ): void {
   for (const [index, output] of outputs.entries()) {
     file
-      .engine('INSERT INTO tenax_output VALUES (?, ?, ?, ?, ?, ?, ?)')
+      .engine('INSERT INTO tenax_output VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
       .get([
         int(run),
         int(count + index + 1),
@@ -20,6 +20,7 @@ export function insertOutputs(
         output.type === 'set' ? output.key : null,
         output.type === 'log' ? output.message : null,
         orNull(output.json),
+        int(output.after),
       ])
   }
 }

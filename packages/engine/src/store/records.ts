@@ -1,5 +1,5 @@
 /** Rows as they are shown: what `get`, `list`, `steps` and `outputs` answer. */
-import type { SqlValue } from '@tenax/kernel'
+import type { RunStatus, SqlValue } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import type { Json } from '@tenax/workflow'
 import { STEPS_SHOWN_MAX } from '../limits.ts'
@@ -9,16 +9,30 @@ import type {
   RunPage,
   RunQuery,
   RunRecord,
-  RunStatus,
   ShownError,
   StepRecord,
   StepStatus,
 } from '../port.ts'
+import type { NewRun } from './runs.ts'
+import { readSlotWait } from './slots.ts'
 import { int, numberIn, numberOrNothing, orNull, textIn, textOrNothing } from './values.ts'
 
 const COLUMNS = `r.id, r.workflow, r.version, r.status, r.priority, r.created_at_ms, r.start_at_ms, r.started_at_ms, r.ended_at_ms,
-  r.cancel_requested_at_ms, r.blocked_reason, p.id, r.predecessor, r.successor, r.number`
+  r.cancel_requested_at_ms, r.blocked_reason, p.id, r.predecessor, r.successor, r.number, r.paused_at_ms, r.origin`
 const FROM = 'FROM tenax_run r LEFT JOIN tenax_run p ON p.number = r.parent_run'
+
+/** A run as it was accepted by a commit at `atMs`. */
+export function acceptedRecord(
+  run: NewRun,
+  { status, atMs, startedAtMs }: { readonly status: RunStatus; readonly atMs: number; readonly startedAtMs?: number },
+): RunRecord {
+  const { id, workflow, version, priority, startAtMs, predecessor } = run
+  return {
+    ...{ id, workflow, version, status, priority, startAtMs, startedAtMs, predecessor, createdAtMs: atMs },
+    ...{ endedAtMs: undefined, cancelRequestedAtMs: undefined, pausedAtMs: undefined, blockedReason: undefined },
+    ...{ parent: undefined, successor: undefined, origin: undefined },
+  }
+}
 
 function recordIn(row: readonly SqlValue[]): RunRecord {
   return {
@@ -32,10 +46,12 @@ function recordIn(row: readonly SqlValue[]): RunRecord {
     startedAtMs: numberOrNothing(row[7]),
     endedAtMs: numberOrNothing(row[8]),
     cancelRequestedAtMs: numberOrNothing(row[9]),
+    pausedAtMs: numberOrNothing(row[15]),
     blockedReason: textOrNothing(row[10]),
     parent: textOrNothing(row[11]),
     predecessor: textOrNothing(row[12]),
     successor: textOrNothing(row[13]),
+    origin: textOrNothing(row[16]),
   }
 }
 
@@ -45,20 +61,24 @@ export function readRecord(file: SqliteFile, number: number): RunRecord | undefi
   return row === undefined ? undefined : recordIn(row)
 }
 
-/** A run with its input, output and values. */
-export function readDetail(file: SqliteFile, number: number): RunDetail | undefined {
+/** A run by its id, with its input, output and values. */
+export function readDetail(file: SqliteFile, id: string): RunDetail | undefined {
   const row = file
     .engine(
-      `SELECT ${COLUMNS}, r.input, r.output, r.error_code, r.error_message, r.error_data, r.output_count ${FROM} WHERE r.number = ?`,
+      `SELECT ${COLUMNS}, r.input, r.output, r.error_code, r.error_message, r.error_data, r.output_count + r.output_offset,
+      CASE json_extract(r.closing, '$.type') WHEN 'end' THEN json_extract(r.closing, '$.ending.status') WHEN 'continue' THEN 'continued' END ${FROM} WHERE r.id = ?`,
     )
-    .get([int(number)])
+    .get([id])
   if (row === undefined) return undefined
-  const hasOutputs = row[20] !== 0n
+  const hasOutputs = row[22] !== 0n
+  const number = numberIn(row[14])
   return {
     ...recordIn(row),
-    input: jsonIn(row[15]),
-    output: jsonIn(row[16]),
-    error: errorIn(row.slice(17, 20)),
+    input: jsonIn(row[17]),
+    output: jsonIn(row[18]),
+    error: errorIn(row.slice(19, 22)),
+    slot: readSlotWait(file, number),
+    closingAs: textOrNothing(row[23]) as RunStatus | undefined,
     values: hasOutputs ? readValues(file, number) : {},
   }
 }
@@ -130,17 +150,17 @@ export function readStepRecords(file: SqliteFile, number: number): StepRecord[] 
     }))
 }
 
-/** What `emit` and `log` left behind `afterSeq`. */
+/** What `emit` and `log` left behind `afterSeq`, up to `uptoSeq`. */
 export function readOutputs(
   file: SqliteFile,
   number: number,
-  { afterSeq, limit }: { readonly afterSeq: number; readonly limit: number },
+  { afterSeq, uptoSeq, limit }: { readonly afterSeq: number; readonly uptoSeq: number; readonly limit: number },
 ): OutputRecord[] {
   return file
     .engine(
-      "SELECT seq, type, at_ms, message, value FROM tenax_output WHERE run = ? AND seq > ? AND type <> 'set' ORDER BY seq LIMIT ?",
+      "SELECT seq, type, at_ms, message, value FROM tenax_output WHERE run = ? AND seq > ? AND seq <= ? AND type <> 'set' ORDER BY seq LIMIT ?",
     )
-    .all([int(number), int(afterSeq), int(limit)])
+    .all([int(number), int(afterSeq), int(uptoSeq), int(limit)])
     .map((row) => ({
       seq: numberIn(row[0]),
       type: textIn(row[1]) as OutputRecord['type'],

@@ -3,16 +3,20 @@ import type { SqliteFile } from '@tenax/sqlite'
 import { hasTables } from './runs.ts'
 import { int, numberIn } from './values.ts'
 
-/** True when a run of the tenant is put aside. */
+/** True when a run or a schedule of the tenant is put aside. */
 export function hasPutAside(file: SqliteFile): boolean {
   if (!hasTables(file)) return false
-  return file.engine('SELECT 1 FROM tenax_run WHERE blocked_reason IS NOT NULL LIMIT 1').get() !== undefined
+  const held = file.engine(
+    `SELECT EXISTS (SELECT 1 FROM tenax_run WHERE blocked_reason IS NOT NULL)
+       OR EXISTS (SELECT 1 FROM tenax_schedule WHERE blocked_reason IS NOT NULL)`,
+  )
+  return held.get()?.[0] === 1n
 }
 
 /** A run that was to start later still does; any other is claimed, and finds its own times in its record. */
 const RELEASE = `UPDATE tenax_run SET blocked_reason = NULL, blocked_code = NULL,
-  readiness = CASE WHEN started_at_ms IS NULL AND start_at_ms > ?1 THEN 0 ELSE 1 END,
-  wake_at_ms = CASE WHEN started_at_ms IS NULL AND start_at_ms > ?1 THEN start_at_ms END
+  readiness = CASE WHEN paused_at_ms IS NOT NULL OR closing IS NOT NULL OR (started_at_ms IS NULL AND start_at_ms > ?1) THEN 0 ELSE 1 END,
+  wake_at_ms = CASE WHEN paused_at_ms IS NULL AND started_at_ms IS NULL AND start_at_ms > ?1 THEN start_at_ms END
   WHERE number IN (SELECT number FROM tenax_run WHERE blocked_reason IS NOT NULL AND number > ?2 ORDER BY number LIMIT ?3)
   RETURNING number`
 

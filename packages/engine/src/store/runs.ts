@@ -1,8 +1,13 @@
 /** Rows of `tenax_run`. Every function runs inside a commit or a read of the tenant's file. */
-import { TenaxError } from '@tenax/kernel'
+import { type SqlValue, TenaxError } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
+import type { RunLimits } from '@tenax/workflow'
 import type { StoredError } from '@tenax/workflow/core'
+import { PRIORITY_STEP_MS } from '../limits.ts'
 import { ENGINE_TABLES, HELD_REASON } from '../tables.ts'
+import { assertOwnTables } from './own-tables.ts'
+import { writeLimits } from './slots.ts'
+import { MAY_GO } from './standing.ts'
 import { int, numberIn, numberOrNothing, orNull, textIn, textOrNothing } from './values.ts'
 
 /** A run as it is accepted. */
@@ -18,6 +23,12 @@ export interface NewRun {
   readonly seed: string
   readonly parent?: { readonly run: number; readonly seq: number } | undefined
   readonly predecessor?: string
+  /** Undefined: its workflow has none. */
+  readonly limits?: RunLimits | undefined
+  /** True when its id was made for it: no other run has it. */
+  readonly isFresh?: boolean
+  /** How long it may take from its start on. */
+  readonly deadlineMs?: number | undefined
 }
 
 /** What the executor needs of a run's row. */
@@ -29,14 +40,22 @@ export interface RunRow {
   readonly priority: number
   readonly inputJson: string | undefined
   readonly seed: string
+  readonly createdAtMs: number
   readonly startedAtMs: number | undefined
   readonly patches: Readonly<Record<string, boolean>>
-  readonly completionCount: number
   readonly outputCount: number
+  readonly outputOffset: number
   readonly cancelledAfter: number | undefined
   readonly skipped: readonly string[]
   readonly isCancelRequested: boolean
   readonly predecessor: string | undefined
+  /** True when it needs a slot to be at work, and gives it back at rest. */
+  readonly isSlotted: boolean
+  readonly deaths: number
+  /** The run that it is a rerun of. */
+  readonly origin: string | undefined
+  /** What its body is told as its beginning, if that was another's. */
+  readonly beginsAtMs: number | undefined
 }
 
 /** How a run goes on: what its row says for claims and timers. */
@@ -51,15 +70,20 @@ export interface Ending {
   readonly status: 'completed' | 'failed' | 'cancelled' | 'terminated' | 'continued'
   readonly json?: string | undefined
   readonly error?: StoredError
+  /** The operation whose failure ended it. */
+  readonly failedSeq?: number | undefined
   readonly successor?: string
+  /** False when it is known that no operation is open; unsaid, they are looked for. */
+  readonly hasOpen?: boolean
 }
 
 const filesWithTables = new WeakSet<SqliteFile>()
 
-/** True when the tenant has the engine's tables. */
+/** True when the tenant has the engine's tables. Throws TenaxError `engine_tables_unknown` when they are another release's. */
 export function hasTables(file: SqliteFile): boolean {
   if (filesWithTables.has(file)) return true
   const found = file.engine("SELECT 1 FROM sqlite_schema WHERE name = 'tenax_run'").get() !== undefined
+  if (found) assertOwnTables(file)
   // Inside the transaction that makes them they may still go again.
   if (found && !file.inTransaction) filesWithTables.add(file)
   return found
@@ -72,16 +96,26 @@ export function makeTables(file: SqliteFile): void {
   file.dropTenantStatements()
 }
 
-const INSERT = `INSERT INTO tenax_run (number, id, workflow, version, status, readiness, priority, wake_at_ms, created_at_ms, start_at_ms,
-  started_at_ms, seed, input, input_hash, idempotency_key, event_floor, parent_run, parent_seq, predecessor)
-  VALUES ((SELECT coalesce(max(number), 0) + 1 FROM tenax_run), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-  (SELECT coalesce(max(number), 0) FROM tenax_event), ?, ?, ?) RETURNING number`
+/** The place of a run that is ready since `readyAtMs` in the order of claims: all age alike, so it never changes. */
+export function claimAtMs(priority: number, readyAtMs: number): number {
+  return readyAtMs - priority * PRIORITY_STEP_MS
+}
+
+const INSERT = `INSERT INTO tenax_run (number, id, workflow, version, status, readiness, priority, claim_at_ms, wake_at_ms, created_at_ms, start_at_ms,
+  started_at_ms, seed, input, input_hash, idempotency_key, event_floor, parent_run, parent_seq, predecessor, deadline_at_ms)
+  VALUES ((SELECT coalesce(max(number), 0) + 1 FROM tenax_run), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+  (SELECT coalesce(max(number), 0) FROM tenax_event), ?, ?, ?, ?) RETURNING number`
 
 /** Writes a new run; gives its number. */
 export function insertRun(
   file: SqliteFile,
   run: NewRun,
-  at: { readonly nowMs: number; readonly startedAtMs?: number | undefined; readonly outlook?: Outlook },
+  at: {
+    readonly nowMs: number
+    readonly startedAtMs?: number | undefined
+    readonly outlook?: Outlook
+    readonly times?: number[]
+  },
 ): number {
   const isDue = run.startAtMs <= at.nowMs
   const outlook = at.outlook ?? {
@@ -89,6 +123,8 @@ export function insertRun(
     readiness: isDue ? 1 : 0,
     wakeAtMs: isDue ? undefined : run.startAtMs,
   }
+  const deadlineAtMs = run.deadlineMs === undefined ? undefined : Math.max(run.startAtMs, at.nowMs) + run.deadlineMs
+  if (deadlineAtMs !== undefined) at.times?.push(deadlineAtMs)
   const row = file
     .engine(INSERT)
     .get([
@@ -98,6 +134,7 @@ export function insertRun(
       outlook.status,
       int(outlook.readiness),
       int(run.priority),
+      int(claimAtMs(run.priority, Math.max(run.startAtMs, at.nowMs))),
       int(outlook.wakeAtMs),
       int(at.nowMs),
       int(run.startAtMs),
@@ -109,50 +146,28 @@ export function insertRun(
       int(run.parent?.run),
       int(run.parent?.seq),
       orNull(run.predecessor),
+      int(deadlineAtMs),
     ])
-  return numberIn(row?.[0])
+  const number = numberIn(row?.[0])
+  if (run.limits !== undefined) writeLimits(file, number, run.limits)
+  return number
 }
 
-/**
- * The number of the run that this request has started already, if there is one.
- *
- * @throws TenaxError `idempotency_key_reused`, `run_id_reused`
- */
-export function findStarted(file: SqliteFile, run: NewRun): number | undefined {
-  if (run.idempotencyKey !== undefined) {
-    const [number, hash] =
-      file
-        .engine('SELECT number, input_hash FROM tenax_run WHERE workflow = ? AND idempotency_key = ?')
-        .get([run.workflow, run.idempotencyKey]) ?? []
-    if (number !== undefined && hash !== run.inputHash) {
-      throw new TenaxError('idempotency_key_reused', 'the idempotency key started a run with another input', {
-        hint: 'use a new key for a new run',
-      })
-    }
-    if (number !== undefined) return numberIn(number)
-  }
-  const [number, workflow, hash] =
-    file.engine('SELECT number, workflow, input_hash FROM tenax_run WHERE id = ?').get([run.id]) ?? []
-  if (number === undefined) return undefined
-  if (workflow !== run.workflow || hash !== run.inputHash) {
-    throw new TenaxError('run_id_reused', `a run "${run.id}" was started with another workflow or input`, {
-      hint: 'choose another id',
-    })
-  }
-  return numberIn(number)
+/** A run that was found by its id. */
+export interface FoundRun {
+  readonly number: number
+  readonly id: string
+  readonly hasEnded: boolean
 }
 
 /** Number and end of a run by its id. */
-export function findRun(
-  file: SqliteFile,
-  id: string,
-): { readonly number: number; readonly hasEnded: boolean } | undefined {
+export function findRun(file: SqliteFile, id: string): FoundRun | undefined {
   const row = file.engine('SELECT number, ended_at_ms IS NOT NULL FROM tenax_run WHERE id = ?').get([id])
-  return row === undefined ? undefined : { number: numberIn(row[0]), hasEnded: row[1] === 1n }
+  return row === undefined ? undefined : { number: numberIn(row[0]), id, hasEnded: row[1] === 1n }
 }
 
 /** As {@link findRun}. Throws TenaxError `run_not_found`. */
-export function requireRun(file: SqliteFile, id: string): { readonly number: number; readonly hasEnded: boolean } {
+export function requireRun(file: SqliteFile, id: string): FoundRun {
   const found = hasTables(file) ? findRun(file, id) : undefined
   if (found === undefined) throw runNotFound(id)
   return found
@@ -168,12 +183,23 @@ export function runEnded(id: string): TenaxError {
   return new TenaxError('run_ended', `the run "${id}" has ended`, { hint: 'look at its status' })
 }
 
-const ROW = `SELECT number, id, workflow, version, priority, input, seed, started_at_ms, patches, completion_count, output_count,
-  cancelled_after, skipped, cancel_requested_at_ms, predecessor FROM tenax_run WHERE number = ? AND ended_at_ms IS NULL`
+const RECORDED_ROW = `SELECT number, id, workflow, version, priority, input, seed, started_at_ms, patches, output_count,
+  cancelled_after, skipped, cancel_requested_at_ms, predecessor, created_at_ms, origin, begins_at_ms, output_offset, deaths,
+  slot_holds FROM tenax_run WHERE number = ?`
 
-/** What the executor needs of a run that has not ended. */
+const ROW = `${RECORDED_ROW} AND ended_at_ms IS NULL AND paused_at_ms IS NULL`
+
+/** What the executor needs of a run that has not ended, and is not paused. */
 export function readRun(file: SqliteFile, number: number): RunRow | undefined {
-  const row = file.engine(ROW).get([int(number)])
+  return rowOf(file.engine(ROW).get([int(number)]))
+}
+
+/** As {@link readRun}, of any run. */
+export function readRecordedRun(file: SqliteFile, number: number): RunRow | undefined {
+  return rowOf(file.engine(RECORDED_ROW).get([int(number)]))
+}
+
+function rowOf(row: readonly SqlValue[] | undefined): RunRow | undefined {
   if (row === undefined) return undefined
   const parsed = (value: unknown): unknown => (typeof value === 'string' ? JSON.parse(value) : undefined)
   return {
@@ -186,32 +212,48 @@ export function readRun(file: SqliteFile, number: number): RunRow | undefined {
     seed: textIn(row[6]),
     startedAtMs: numberOrNothing(row[7]),
     patches: (parsed(row[8]) as Record<string, boolean> | undefined) ?? {},
-    completionCount: numberIn(row[9]),
-    outputCount: numberIn(row[10]),
-    cancelledAfter: numberOrNothing(row[11]),
-    skipped: (parsed(row[12]) as string[] | undefined) ?? [],
-    isCancelRequested: typeof row[13] === 'bigint',
-    predecessor: textOrNothing(row[14]),
+    outputCount: numberIn(row[9]),
+    cancelledAfter: numberOrNothing(row[10]),
+    skipped: (parsed(row[11]) as string[] | undefined) ?? [],
+    isCancelRequested: typeof row[12] === 'bigint',
+    predecessor: textOrNothing(row[13]),
+    createdAtMs: numberIn(row[14]),
+    origin: textOrNothing(row[15]),
+    beginsAtMs: numberOrNothing(row[16]),
+    outputOffset: numberIn(row[17]),
+    deaths: numberIn(row[18]),
+    isSlotted: row[19] === 'active',
   }
 }
 
-/** Counters of a run that every record of it begins with; undefined when it has ended or gone. */
-export function readCounters(
-  file: SqliteFile,
-  number: number,
-):
-  | { readonly completionCount: number; readonly arrivedCount: number; readonly isCancelRequested: boolean }
-  | undefined {
-  const row = file
-    .engine(
-      'SELECT completion_count, arrived_count, cancel_requested_at_ms FROM tenax_run WHERE number = ? AND ended_at_ms IS NULL AND blocked_reason IS NULL',
-    )
-    .get([int(number)])
+/** How a run's row stands when a turn of it begins to be recorded. */
+export interface Standing {
+  readonly arrivedCount: number
+  readonly isCancelRequested: boolean
+  readonly isPaused: boolean
+  readonly deaths: number
+  /** What it says of how the run goes on; undefined when the run has yet to begin. */
+  readonly recorded: Outlook | undefined
+}
+
+const STANDING = `SELECT arrived_count, cancel_requested_at_ms, paused_at_ms, status, readiness, wake_at_ms, started_at_ms, deaths FROM tenax_run WHERE number = ? AND ended_at_ms IS NULL AND blocked_reason IS NULL`
+
+/** What every record of a run begins with; undefined when it has ended or gone, or is put aside. */
+export function readStanding(file: SqliteFile, number: number): Standing | undefined {
+  const row = file.engine(STANDING).get([int(number)])
   if (row === undefined) return undefined
+  const [arrivedCount, cancelRequestedAtMs, pausedAtMs, status, readiness, wakeAtMs, startedAtMs, deaths] = row
+  const recorded = {
+    status: textIn(status) as Outlook['status'],
+    readiness: numberIn(readiness) as Outlook['readiness'],
+    wakeAtMs: numberOrNothing(wakeAtMs),
+  }
   return {
-    completionCount: numberIn(row[0]),
-    arrivedCount: numberIn(row[1]),
-    isCancelRequested: typeof row[2] === 'bigint',
+    arrivedCount: numberIn(arrivedCount),
+    isCancelRequested: typeof cancelRequestedAtMs === 'bigint',
+    isPaused: typeof pausedAtMs === 'bigint',
+    deaths: numberIn(deaths),
+    recorded: startedAtMs === null ? undefined : recorded,
   }
 }
 
@@ -220,13 +262,13 @@ export interface Progress {
   readonly number: number
   readonly outlook: Outlook
   readonly startedAtMs: number
-  readonly completionCount: number
   readonly arrivedCount: number
   readonly outputCount: number
+  readonly hasProgress: boolean
 }
 
 const PROGRESS = `UPDATE tenax_run SET status = ?, readiness = ?, wake_at_ms = ?, started_at_ms = coalesce(started_at_ms, ?),
-  completion_count = ?, arrived_count = ?, output_count = ? WHERE number = ?`
+  arrived_count = ?, output_count = ?, deaths = CASE WHEN ? THEN 0 ELSE deaths END WHERE number = ?`
 
 /** Writes what a turn has come to. */
 export function writeProgress(file: SqliteFile, { outlook, ...progress }: Progress): void {
@@ -237,19 +279,19 @@ export function writeProgress(file: SqliteFile, { outlook, ...progress }: Progre
       int(outlook.readiness),
       int(outlook.wakeAtMs),
       int(progress.startedAtMs),
-      int(progress.completionCount),
       int(progress.arrivedCount),
       int(progress.outputCount),
+      progress.hasProgress ? 1n : 0n,
       int(progress.number),
     ])
 }
 
 /** What came in meanwhile, and its executor has not seen, keeps the run from resting. */
 const OUTLOOK = `UPDATE tenax_run SET status = ?, readiness = max(?, CASE WHEN arrived_count > 0
-  OR (cancel_requested_at_ms IS NOT NULL AND cancelled_after IS NULL) THEN 1 ELSE 0 END), wake_at_ms = ?
-  WHERE number = ? AND ended_at_ms IS NULL AND blocked_reason IS NULL`
+  OR (cancel_requested_at_ms IS NOT NULL AND cancelled_after IS NULL) THEN 1 ELSE 0 END), wake_at_ms = ?, deaths = 0
+  WHERE number = ? AND ended_at_ms IS NULL AND ${MAY_GO}`
 
-/** Says how a run goes on, when nothing else of it has changed. */
+/** Says how a run goes on behind an attempt that failed. */
 export function writeOutlook(file: SqliteFile, number: number, outlook: Outlook): void {
   file.engine(OUTLOOK).get([outlook.status, int(outlook.readiness), int(outlook.wakeAtMs), int(number)])
 }
@@ -266,15 +308,31 @@ export function writeCancelledAfter(file: SqliteFile, number: number, cancelledA
   file.engine('UPDATE tenax_run SET cancelled_after = ? WHERE number = ?').get([int(cancelledAfter), int(number)])
 }
 
+/** Keeps that a run has begun to undo what it did. */
+export function writeIsUndone(file: SqliteFile, number: number): void {
+  file.engine('UPDATE tenax_run SET is_undone = 1 WHERE number = ?').get([int(number)])
+}
+
+/** Keeps which compensation is stuck, and on which operation. */
+export function writeStuck(
+  file: SqliteFile,
+  number: number,
+  { compensated, seq }: { readonly compensated: string; readonly seq: number | undefined },
+): void {
+  file
+    .engine('UPDATE tenax_run SET stuck = ?, stuck_seq = ? WHERE number = ?')
+    .get([compensated, int(seq), int(number)])
+}
+
 const FINISH = `UPDATE tenax_run SET status = ?, readiness = 0, wake_at_ms = NULL, ended_at_ms = ?, output = ?, error_code = ?,
-  error_message = ?, error_data = ?, successor = ?, blocked_reason = NULL, arrived_count = 0
-  WHERE number = ? AND ended_at_ms IS NULL RETURNING parent_run, parent_seq`
+  error_message = ?, error_data = ?, failed_seq = ?, successor = ?, blocked_reason = NULL, paused_at_ms = NULL, closing = NULL, arrived_count = 0,
+  deadline_at_ms = NULL WHERE number = ? AND ended_at_ms IS NULL RETURNING parent_run, parent_seq`
 
 /** Ends a run. Gives the operation that waits for it, if it is a child; undefined when it had ended. */
 export function writeEnding(
   file: SqliteFile,
   number: number,
-  { status, json, error, successor, nowMs }: Ending & { readonly nowMs: number },
+  { status, json, error, failedSeq, successor, nowMs }: Ending & { readonly nowMs: number },
 ): { readonly parent: NewRun['parent'] } | undefined {
   const row = file
     .engine(FINISH)
@@ -285,6 +343,7 @@ export function writeEnding(
       orNull(error?.code),
       orNull(error?.message),
       orNull(error?.data),
+      int(failedSeq),
       orNull(successor),
       int(number),
     ])
@@ -293,13 +352,16 @@ export function writeEnding(
   return { parent: run === undefined || seq === undefined ? undefined : { run, seq } }
 }
 
-/** Puts a run aside until new code comes, or somebody releases it (WORKFLOWS 24). Its timers are found again when it goes on. */
-export function writeBlocked(file: SqliteFile, number: number, reason: string, codeHash: string): void {
-  file
-    .engine(
-      'UPDATE tenax_run SET blocked_reason = ?, blocked_code = ?, readiness = 0, wake_at_ms = NULL WHERE number = ? AND ended_at_ms IS NULL',
-    )
-    .get([reason, codeHash, int(number)])
+/**
+ * Puts a run aside until new code comes, or somebody releases it (WORKFLOWS 24). Its timers are found again when it goes on.
+ * False when it had ended, or was put aside already.
+ */
+export function writeBlocked(file: SqliteFile, number: number, reason: string, codeHash: string): boolean {
+  const written = file.engine(
+    `UPDATE tenax_run SET blocked_reason = ?, blocked_code = ?, readiness = 0, wake_at_ms = NULL
+    WHERE number = ? AND ended_at_ms IS NULL AND blocked_reason IS NULL RETURNING 1`,
+  )
+  return written.get([reason, codeHash, int(number)]) !== undefined
 }
 
 /** Which code runs are put aside for, each once: whoever has other code for that workflow lets them go on. */
@@ -322,7 +384,7 @@ export function hasBlocked(file: SqliteFile): boolean {
 export function unblockRuns(file: SqliteFile, { workflow, codeHash }: { workflow: string; codeHash: string }): void {
   file
     .engine(
-      'UPDATE tenax_run SET blocked_reason = NULL, blocked_code = NULL, readiness = 1 WHERE blocked_reason IS NOT NULL AND blocked_reason <> ? AND workflow = ? AND blocked_code = ?',
+      'UPDATE tenax_run SET blocked_reason = NULL, blocked_code = NULL, readiness = CASE WHEN paused_at_ms IS NULL AND closing IS NULL THEN 1 ELSE 0 END WHERE blocked_reason IS NOT NULL AND blocked_reason <> ? AND workflow = ? AND blocked_code = ?',
     )
     .get([HELD_REASON, workflow, codeHash])
 }

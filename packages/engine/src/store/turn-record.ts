@@ -2,28 +2,31 @@
  * A turn of a run in one commit (WORKFLOWS 3): what was delivered, what the body then asked for, what of that can be done
  * right here, and how the run goes on. It is refused when the record is not where the execution left it.
  */
-import { isTenaxError } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import type { AskedOperation, Completion, Outcome, Turn } from '@tenax/workflow/core'
-import { failed, failureOf } from '../stored-error.ts'
-import { performSql } from '../tx.ts'
+import type { RunRecord } from '../port.ts'
+import { type Accepted, findKnown } from './acceptance.ts'
 import type { Effects } from './announcement.ts'
-import { cancelById, continueRun, endRun } from './endings.ts'
-import { receiveEvent, takeEvent } from './events.ts'
+import { type Closing, cancelChild, closeRun, continueRun, endRun } from './endings.ts'
+import type { Known } from './kept-keys.ts'
 import { insertOutputs } from './outputs.ts'
+import { keepEnds } from './pauses.ts'
+import { type Performing, performAll } from './perform.ts'
+import { acceptedRecord } from './records.ts'
 import {
-  findRun,
-  findStarted,
   insertRun,
   type NewRun,
   type Outlook,
-  readCounters,
+  readStanding,
+  type Standing,
   writeBlocked,
   writeCancelledAfter,
+  writeIsUndone,
   writePatches,
   writeProgress,
+  writeStuck,
 } from './runs.ts'
-import { childOf, dropStep, insertStep, writeCompletion } from './steps.ts'
+import { dropStep, insertStep, isUnseen, takeUp, writeCompletion, writeUndone } from './steps.ts'
 
 /** The record is not where the execution left it: the execution is thrown away, and made anew from the record. */
 export class StaleRun extends Error {
@@ -49,6 +52,8 @@ export interface TurnInput {
   /** Completions and outputs that are recorded. */
   readonly completionCount: number
   readonly outputCount: number
+  /** Outputs of the record that are not the body's as it is replayed. */
+  readonly outputOffset: number
   readonly delivered: readonly Delivered[]
   readonly turn: Turn
   /** Outcomes that are known before: an input that a child's schema refuses, a tx that ended the transaction. */
@@ -56,9 +61,19 @@ export interface TurnInput {
   /** Runs that `child` operations start. */
   readonly children: ReadonlyMap<number, NewRun>
   readonly successor: NewRun | undefined
+  /** Payloads of `send` operations that a schema gave back. */
+  readonly payloads: ReadonlyMap<number, string>
   readonly codeHash: string
+  /** Operations that nobody has performed since the run was tried again, by `seq`. */
+  readonly again: ReadonlySet<number>
+  /** True when it has, or had, children. */
+  readonly hasChildren: boolean
   /** False when a cancellation that was asked for has yet to reach the body. */
   readonly isCancelApplied: boolean
+  /** True when an operation is open that was asked for before or in this turn. */
+  readonly hasOpen: boolean
+  /** True when the execution was thrown away since. */
+  isOver(): boolean
   /** How the run goes on when these were settled in the commit. */
   outlook(settled: ReadonlySet<number>): Outlook
 }
@@ -66,7 +81,9 @@ export interface TurnInput {
 /** What came of it. */
 export type TurnRecord =
   /** The run that this one was to be exists. */
-  | { readonly type: 'existing'; readonly number: number }
+  | { readonly type: 'existing'; readonly known: Known }
+  /** The run was paused meanwhile: of the turn only the ends of attempts are recorded, so the execution is ahead. */
+  | { readonly type: 'paused'; readonly number: number }
   | {
       readonly type: 'recorded'
       readonly number: number
@@ -76,63 +93,112 @@ export type TurnRecord =
       readonly settled: readonly Completion[]
       readonly outlook: Outlook | undefined
       readonly isCancelRequested: boolean
+      /** A new run as it was accepted, unless this turn has ended it. */
+      readonly accepted?: RunRecord | undefined
     }
+
+/** What became of a start that was recorded with its first turn. */
+export function acceptedOf(record: TurnRecord): Accepted {
+  if (record.type === 'existing') return { known: record.known, isNew: false, accepted: undefined }
+  const accepted = record.type === 'recorded' ? record.accepted : undefined
+  return { known: { type: 'run', number: record.number }, isNew: true, accepted }
+}
 
 /**
  * Records a turn.
  *
- * @throws StaleRun; TransactionEnded; TenaxError `idempotency_key_reused`, `run_id_reused` of a new run
+ * @throws StaleRun; TransactionEnded; TenaxError `idempotency_key_reused`, `run_id_reused`, `singleton_conflict` of a new run
  */
 export function recordTurn(file: SqliteFile, input: TurnInput, effects: Effects): TurnRecord {
+  const before = { announced: effects.announcements.length, noticed: effects.notices.length }
   if (typeof input.run !== 'number') {
-    const existing = findStarted(file, input.run)
-    if (existing !== undefined) return { type: 'existing', number: existing }
+    const known = findKnown(file, input.run, effects)
+    if (known !== undefined) return { type: 'existing', known }
   }
-  const begun = begin(file, input, effects.nowMs)
+  const begun = begin(file, input, effects)
   const { number } = begun
   const { turn } = input
+  if (begun.isPaused) return keepOnly(file, number, input, effects)
   if (turn.state.type === 'diverged') {
     const { recorded, asked } = turn.state.divergence
     const reason = `workflow_changed: recorded ${recorded}; asked for ${asked}`
     block(file, number, { id: input.id, reason, codeHash: input.codeHash }, effects)
-    return { ...begun, type: 'recorded', outputCount: input.outputCount, settled: [], outlook: undefined }
+    const { completionCount, outputCount } = input
+    const { isCancelRequested } = begun
+    return {
+      type: 'recorded',
+      number,
+      completionCount,
+      outputCount,
+      settled: [],
+      outlook: undefined,
+      isCancelRequested,
+    }
   }
   for (const { completion, attempts } of input.delivered) writeCompletion(file, number, completion, attempts)
   for (const asked of turn.asked) insertStep(file, number, asked, effects.nowMs)
+  let unseenCount = 0
   for (const { seq, number: place } of turn.cancelled) {
     const outcome = { type: 'cancelled' } as const
+    if (isUnseen(file, number, seq)) unseenCount += 1
     writeCompletion(file, number, { seq, number: place, atMs: effects.nowMs, outcome })
     cancelChild(file, number, seq, effects)
   }
-  const unseen = turn.dropped.filter((seq) => drop(file, number, seq, effects)).length
-  const announcedBefore = effects.announcements.length
-  const settled = performAll(file, { ...input, number }, effects)
-  const arrivedNow = effects.announcements.slice(announcedBefore).filter(({ run }) => run === number).length
+  unseenCount += turn.dropped.filter((seq) => drop(file, number, seq, effects)).length
+  const takenUp = takeUpAll(file, number, input)
+  const settled = performAll(file, performingOf(input, number, takenUp.open), effects)
+  const arrivedNow = effects.announcements.slice(before.announced).filter(({ run }) => run === number).length
   const seen = input.delivered.filter(({ isArrived }) => isArrived).length
-  const counts = {
-    completionCount: input.completionCount + input.delivered.length + turn.cancelled.length + settled.length,
-    arrivedCount: begun.arrivedCount - seen - unseen + arrivedNow,
-    outputCount: input.outputCount + turn.outputs.length,
-  }
+  const arrivedCount = begun.arrivedCount + takenUp.arrivedCount - seen - unseenCount + arrivedNow
   keepRest(file, number, input, effects.nowMs)
-  const outlook = goOn(
-    file,
-    { ...input, number },
-    { settled, counts, isCancelRequested: begun.isCancelRequested },
-    effects,
-  )
-  return { type: 'recorded', number, ...counts, settled, outlook, isCancelRequested: begun.isCancelRequested }
+  const outlook = goOn(file, { ...input, number }, { settled, arrivedCount, begun }, effects)
+  const isAlone = effects.announcements.length === before.announced && effects.notices.length === before.noticed
+  effects.keepsBacklog = isAlone && begun.recorded?.readiness === 2 && outlook?.readiness === 2 && hasStepsOnly(turn)
+  return {
+    ...{ type: 'recorded', number, settled, outlook, isCancelRequested: begun.isCancelRequested },
+    completionCount: input.completionCount + input.delivered.length + turn.cancelled.length + settled.length,
+    outputCount: input.outputCount + turn.outputs.length,
+    accepted: acceptedIn(input, outlook, effects),
+  }
 }
 
-function begin(file: SqliteFile, { run, startedAtMs, completionCount }: TurnInput, nowMs: number) {
+function acceptedIn({ run, startedAtMs }: TurnInput, outlook: Outlook | undefined, { nowMs }: Effects) {
+  if (typeof run === 'number' || outlook === undefined) return undefined
+  return acceptedRecord(run, { status: outlook.status, atMs: madeAtMs(startedAtMs, nowMs), startedAtMs })
+}
+
+/** When a run was made whose first turn ran before the commit that accepts it. */
+function madeAtMs(startedAtMs: number, nowMs: number): number {
+  return Math.min(nowMs, startedAtMs)
+}
+
+/** True for a turn that asks for nothing that could change another run. */
+function hasStepsOnly({ asked, dropped, cancelled }: Turn): boolean {
+  return dropped.length === 0 && cancelled.length === 0 && asked.every(({ spec }) => spec.kind === 'step')
+}
+
+/** A run whose turn begins to be recorded. */
+interface Begun extends Standing {
+  readonly number: number
+}
+
+function begin(file: SqliteFile, { run, startedAtMs, isOver }: TurnInput, { nowMs, times }: Effects): Begun {
   if (typeof run === 'number') {
-    const counters = readCounters(file, run)
-    if (counters === undefined || counters.completionCount !== completionCount) throw new StaleRun()
-    return { number: run, ...counters }
+    // A run has one execution that was not thrown away, so this one is where the record is.
+    const standing = isOver() ? undefined : readStanding(file, run)
+    if (standing === undefined) throw new StaleRun()
+    return { number: run, ...standing }
   }
   const outlook = { status: 'running', readiness: 2, wakeAtMs: undefined } as const
-  const number = insertRun(file, run, { nowMs, startedAtMs, outlook })
-  return { number, completionCount: 0, arrivedCount: 0, isCancelRequested: false }
+  const number = insertRun(file, run, { nowMs: madeAtMs(startedAtMs, nowMs), times, startedAtMs, outlook })
+  return { number, arrivedCount: 0, isCancelRequested: false, isPaused: false, deaths: 0, recorded: outlook }
+}
+
+function keepOnly(file: SqliteFile, run: number, { delivered }: TurnInput, effects: Effects): TurnRecord {
+  const unrecorded = delivered.filter(({ isArrived }) => !isArrived)
+  const ends = unrecorded.map(({ completion: { seq, outcome }, attempts }) => ({ seq, outcome, attempts }))
+  keepEnds(file, { run, ends }, effects)
+  return { type: 'paused', number: run }
 }
 
 function drop(file: SqliteFile, number: number, seq: number, effects: Effects): boolean {
@@ -140,109 +206,87 @@ function drop(file: SqliteFile, number: number, seq: number, effects: Effects): 
   return dropStep(file, number, seq, effects.nowMs)
 }
 
-function cancelChild(file: SqliteFile, number: number, seq: number, effects: Effects): void {
-  const child = childOf(file, number, seq)
-  if (child !== undefined) cancelById(file, child, effects)
+function keepRest(file: SqliteFile, number: number, input: TurnInput, nowMs: number): void {
+  const { turn, outputCount } = input
+  insertOutputs(file, number, { outputs: turn.outputs, count: outputCount + input.outputOffset, nowMs })
+  if (Object.keys(turn.patches).length > 0) writePatches(file, number, turn.patches)
+  for (const undone of turn.undone) writeUndone(file, number, undone)
+  if (turn.undone.some(({ isFinal }) => isFinal)) writeIsUndone(file, number)
+  if (turn.cancelledAfter !== undefined) writeCancelledAfter(file, number, turn.cancelledAfter)
 }
 
-function keepRest(file: SqliteFile, number: number, { turn, outputCount }: TurnInput, nowMs: number): void {
-  insertOutputs(file, number, { outputs: turn.outputs, count: outputCount, nowMs })
-  if (Object.keys(turn.patches).length > 0) writePatches(file, number, turn.patches)
-  if (turn.cancelledAfter !== undefined) writeCancelledAfter(file, number, turn.cancelledAfter)
+/** What the first replay behind a retry or a rerun waits for is open again, or has arrived. */
+function takeUpAll(file: SqliteFile, run: number, { turn, again }: TurnInput) {
+  const found = again.size === 0 ? [] : turn.reopened.filter(({ seq }) => again.has(seq))
+  const open = found.filter((asked) => takeUp(file, run, asked))
+  return { open, arrivedCount: found.length - open.length }
+}
+
+function performingOf(input: TurnInput, number: number, again: readonly AskedOperation[]): Performing {
+  const { turn, id, verdicts, children, payloads } = input
+  const over = new Set([...turn.dropped, ...turn.cancelled.map(({ seq }) => seq)])
+  const place = input.completionCount + input.delivered.length + turn.cancelled.length
+  const isOpen = ({ seq }: AskedOperation): boolean => !over.has(seq)
+  const operations = { asked: turn.asked.filter(isOpen), again: again.filter(isOpen) }
+  return { number, id, ...operations, verdicts, children, payloads, place }
 }
 
 type Numbered = TurnInput & { readonly number: number }
 
-/** Does what the file itself can do, in the order of asking. */
-function performAll(file: SqliteFile, input: Numbered, effects: Effects): Completion[] {
-  const { turn, completionCount, delivered } = input
-  const over = new Set([...turn.dropped, ...turn.cancelled.map(({ seq }) => seq)])
-  let place = completionCount + delivered.length + turn.cancelled.length
-  const settled: Completion[] = []
-  for (const asked of turn.asked) {
-    if (over.has(asked.seq)) continue
-    const outcome = input.verdicts.get(asked.seq) ?? perform(file, input, asked, effects)
-    if (outcome === undefined) continue
-    place += 1
-    const completion = { seq: asked.seq, number: place, atMs: effects.nowMs, outcome }
-    writeCompletion(file, input.number, completion)
-    settled.push(completion)
-  }
-  return settled
-}
-
-function perform(
-  file: SqliteFile,
-  input: Numbered,
-  { seq, spec }: AskedOperation,
-  effects: Effects,
-): Outcome | undefined {
-  const { nowMs } = effects
-  if (spec.kind === 'tx' || spec.kind === 'sql') return performSql(file, seq, spec)
-  if (spec.kind === 'sleep') return spec.dueAtMs <= nowMs ? OK : undefined
-  if (spec.kind === 'send') return send(file, spec, effects)
-  if (spec.kind === 'child') return startChild(file, input, seq, nowMs)
-  if (spec.kind !== 'wait') return undefined
-  const { event, key, lookbackMs, deadlineMs } = spec
-  const taken = takeEvent(file, { run: { number: input.number, id: input.id }, event, key, lookbackMs })
-  return taken ?? (deadlineMs !== undefined && deadlineMs < nowMs ? OK : undefined)
-}
-
-const OK: Outcome = { type: 'ok', json: undefined }
-
-function send(file: SqliteFile, spec: Extract<AskedOperation['spec'], { kind: 'send' }>, effects: Effects): Outcome {
-  const { to } = spec
-  const address = 'run' in to ? { run: to.run, key: undefined } : { run: undefined, key: to.key }
-  const isBroadcast = !('run' in to) && to.broadcast
-  const event = { id: spec.eventId, name: spec.event, payloadJson: spec.payloadJson, isBroadcast, ...address }
-  try {
-    receiveEvent(file, event, effects)
-    return OK
-  } catch (error) {
-    if (!isTenaxError(error)) throw error
-    return { type: 'error', error: failureOf(error, 1).error }
-  }
-}
-
-function startChild(file: SqliteFile, input: Numbered, seq: number, nowMs: number): Outcome | undefined {
-  const child = input.children.get(seq)
-  if (child === undefined) return failed('workflow_unknown', 'no workflow of this name is loaded', 1)
-  if (findRun(file, child.id) !== undefined) return failed('run_id_reused', `a run "${child.id}" exists`, 1)
-  insertRun(file, { ...child, parent: { run: input.number, seq } }, { nowMs })
-  return undefined
-}
-
 interface Outcomes {
   readonly settled: readonly Completion[]
-  readonly counts: { readonly completionCount: number; readonly arrivedCount: number; readonly outputCount: number }
-  readonly isCancelRequested: boolean
+  readonly arrivedCount: number
+  readonly begun: Begun
 }
 
 /** Ends the run, puts it aside, or says how it goes on. */
 function goOn(file: SqliteFile, input: Numbered, outcomes: Outcomes, effects: Effects): Outlook | undefined {
-  const { number, turn, startedAtMs } = input
+  const { number, turn, startedAtMs, hasOpen } = input
   const { state } = turn
-  const { settled, counts } = outcomes
+  const { settled, arrivedCount, begun } = outcomes
   const isOver = state.type !== 'waiting' && state.type !== 'stalled'
   const own = input.outlook(new Set(settled.map(({ seq }) => seq)))
-  const hasMore =
-    settled.length > 0 || counts.arrivedCount > 0 || (outcomes.isCancelRequested && !input.isCancelApplied)
+  const hasMore = settled.length > 0 || arrivedCount > 0 || (begun.isCancelRequested && !input.isCancelApplied)
   const outlook: Outlook = !isOver && hasMore ? { ...own, readiness: 2, status: activeStatus(own) } : own
-  writeProgress(file, { number, startedAtMs, outlook, ...counts })
+  const ends = isOver && state.type !== 'stuck'
+  const hasProgress = input.delivered.length + settled.length + turn.asked.length + turn.cancelled.length > 0
+  const isForgiven = hasProgress && begun.deaths > 0
+  if (arrivedCount > 0 || isForgiven || !isRowRight(input, begun, ends ? undefined : outlook)) {
+    const outputCount = input.outputCount + turn.outputs.length
+    writeProgress(file, { number, startedAtMs, outlook, arrivedCount, outputCount, hasProgress })
+  }
   if (!isOver) return outlook
   if (state.type === 'stuck') {
     const reason = `compensation_stuck: the compensation of ${state.compensated} failed: ${state.error.message}`
     block(file, number, { id: input.id, reason, codeHash: input.codeHash }, effects)
-  } else if (state.type === 'continued' && input.successor !== undefined) {
-    continueRun(file, number, input.successor, effects)
-  } else if (state.type === 'completed') {
-    endRun(file, number, { status: 'completed', json: state.json }, effects)
-  } else if (state.type === 'failed') {
-    endRun(file, number, { status: 'failed', error: state.error }, effects)
-  } else {
-    endRun(file, number, { status: 'cancelled' }, effects)
+    writeStuck(file, number, { compensated: state.compensated, seq: state.seq })
+    return undefined
   }
+  const closing = closingOf(input)
+  if (input.hasChildren) closeRun(file, number, closing, effects)
+  else if (closing.type === 'continue') continueRun(file, number, closing.successor, effects)
+  else endRun(file, number, { ...closing.ending, hasOpen }, effects)
   return undefined
+}
+
+/**
+ * True when the run's row says already what this turn has come to: most turns of a run with work leave it, and its indexes, as
+ * they are. `outlook` is undefined when the run ends, which is written by itself.
+ */
+function isRowRight({ turn }: TurnInput, begun: Begun, outlook: Outlook | undefined): boolean {
+  const { recorded, arrivedCount, isCancelRequested } = begun
+  if (recorded === undefined || arrivedCount > 0 || isCancelRequested || turn.outputs.length > 0) return false
+  if (outlook === undefined) return true
+  const { status, readiness, wakeAtMs } = outlook
+  return recorded.status === status && recorded.readiness === readiness && recorded.wakeAtMs === wakeAtMs
+}
+
+/** What the body has come to. */
+function closingOf({ turn: { state }, successor }: TurnInput): Closing {
+  if (state.type === 'continued' && successor !== undefined) return { type: 'continue', successor }
+  if (state.type === 'completed') return { type: 'end', ending: { status: 'completed', json: state.json } }
+  if (state.type !== 'failed') return { type: 'end', ending: { status: 'cancelled' } }
+  return { type: 'end', ending: { status: 'failed', error: state.error, failedSeq: state.seq } }
 }
 
 function block(

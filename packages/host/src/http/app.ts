@@ -10,6 +10,7 @@ import { query } from './query-route.ts'
 import { catalogGate, tenantGate } from './reply-gate.ts'
 import { routeLabel } from './route-label.ts'
 import { eventRoutes, runRoutes } from './run-routes.ts'
+import { scheduleRoutes } from './schedule-routes.ts'
 import { tenantRoutes } from './tenant-routes.ts'
 
 /** The whole HTTP face of one host. */
@@ -55,6 +56,7 @@ function addTenantFace(app: Hono<AppEnvironment>, parts: HostParts): void {
   app.post('/t/:id/v3/cursor', (context) => cursor(parts, context))
   app.route('/t/:id/runs', runRoutes(parts))
   app.route('/t/:id/events', eventRoutes(parts))
+  app.route('/t/:id/schedules', scheduleRoutes(parts))
 }
 
 /** A client whose URL lacks its final slash posts to `/t/v2/pipeline`. */

@@ -9,7 +9,21 @@ import type { AppContext, HostParts } from './environment.ts'
  *
  * @throws TenaxError `body_too_large`, `body_invalid`, `overloaded`
  */
-export async function readJson({ bodies }: Pick<HostParts, 'bodies'>, context: AppContext): Promise<unknown> {
+export async function readJson(parts: Pick<HostParts, 'bodies'>, context: AppContext): Promise<unknown> {
+  return parseJson(await readText(parts, context))
+}
+
+/** As {@link readJson}; `empty` where there is no body. */
+export async function readJsonOr<T>(
+  parts: Pick<HostParts, 'bodies'>,
+  context: AppContext,
+  empty: T,
+): Promise<unknown | T> {
+  const text = await readText(parts, context)
+  return text === '' ? empty : parseJson(text)
+}
+
+async function readText({ bodies }: Pick<HostParts, 'bodies'>, context: AppContext): Promise<string> {
   const declaredBytes = declaredBytesOf(context)
   const bytes = declaredBytes ?? JSON_BODY_BYTES_MAX
   if (bytes > JSON_BODY_BYTES_MAX) throw tooLarge()
@@ -17,9 +31,7 @@ export async function readJson({ bodies }: Pick<HostParts, 'bodies'>, context: A
     throw new TenaxError('overloaded', 'too many large bodies are being read', { hint: 'retry' })
   bodies.bytesLeft -= bytes
   try {
-    return parseJson(
-      declaredBytes === undefined ? await readBounded(context) : await context.req.text().catch(brokeOff),
-    )
+    return declaredBytes === undefined ? await readBounded(context) : await context.req.text().catch(brokeOff)
   } finally {
     bodies.bytesLeft += bytes
   }

@@ -12,7 +12,7 @@ import { runWaits } from '../run-waits.ts'
 
 /** A run in a list. */
 export function runResource(run: RunRecord): Run {
-  const { id, workflow, version, status, priority, blockedReason, parent, predecessor, successor } = run
+  const { id, workflow, version, status, priority, blockedReason, parent, predecessor, successor, origin } = run
   return {
     ...{ id, workflow, version: version ?? null, status, priority },
     createdAt: timeOf(run.createdAtMs),
@@ -20,8 +20,14 @@ export function runResource(run: RunRecord): Run {
     startedAt: timeOrNull(run.startedAtMs),
     endedAt: timeOrNull(run.endedAtMs),
     cancelRequestedAt: timeOrNull(run.cancelRequestedAtMs),
+    pausedAt: timeOrNull(run.pausedAtMs),
     blockedReason: blockedReason ?? null,
-    ...{ parent: parent ?? null, predecessor: predecessor ?? null, successor: successor ?? null },
+    ...{
+      parent: parent ?? null,
+      predecessor: predecessor ?? null,
+      successor: successor ?? null,
+      origin: origin ?? null,
+    },
   }
 }
 

@@ -1,20 +1,25 @@
 /** `/t/:id/runs` and `/t/:id/events`: a tenant's workflows. The engine does the work and waits at the tenant's gate. */
-import type { SendRequest, StartRequest } from '@tenax/engine'
+import type { RerunRequest, SendRequest, Started, StartRequest } from '@tenax/engine'
 import { parseTenantId, type TenantId, TenaxError } from '@tenax/kernel'
 import {
   listRunsQuerySchema,
   parseBody,
   parseSearchParams,
+  type RerunBody,
+  rerunBodySchema,
   runResultQuerySchema,
   type SendEventBody,
   type StartRunBody,
   sendEventBodySchema,
+  skipBodySchema,
   startRunBodySchema,
 } from '@tenax/protocol'
 import { Hono } from 'hono'
-import { readJson } from './body.ts'
+import { readJson, readJsonOr } from './body.ts'
 import type { AppContext, AppEnvironment, HostParts } from './environment.ts'
 import { headerKeyOf, IDEMPOTENCY_HEADER, REPLAYED_HEADER } from './idempotency.ts'
+import { outputResource } from './output-resource.ts'
+import { outputsRequestOf, streamOutputs } from './output-stream.ts'
 import { detailResource, resultResource, runResource } from './run-resource.ts'
 
 /** Routes below `/t/:id/runs`. */
@@ -38,11 +43,23 @@ export function runRoutes(parts: HostParts): Hono<AppEnvironment> {
     )
     return context.json(resultResource(run))
   })
-  for (const verb of ['cancel', 'terminate'] as const) {
+  app.get('/:run/outputs', (context) => readOutputs(parts, context))
+  app.get('/:run/history', async (context) =>
+    context.json(await onRun(parts, context, (id, name) => workflows.histories.get(id, name))),
+  )
+  app.get('/:run/check', async (context) =>
+    context.json(await onRun(parts, context, (id, name) => workflows.histories.check(id, name))),
+  )
+  for (const verb of ['cancel', 'terminate', 'pause', 'resume', 'retry'] as const) {
     app.post(`/:run/${verb}`, async (context) =>
       context.json(runResource(await onRun(parts, context, (id, name) => workflows[verb](id, name)))),
     )
   }
+  app.post('/:run/skip', async (context) => {
+    const { step } = parseBody(skipBodySchema, await readJsonOr(parts, context, {}))
+    return context.json(runResource(await onRun(parts, context, (id, name) => workflows.skip(id, name, { step }))))
+  })
+  app.post('/:run/rerun', (context) => rerunRun(parts, context))
   return app
 }
 
@@ -67,6 +84,23 @@ async function startRun(parts: HostParts, context: AppContext): Promise<Response
     id: tenant,
     ...(await parts.workflows.start(tenant, request)),
   }))
+  return acceptedRun(context, { id, run, isNew })
+}
+
+async function rerunRun(parts: HostParts, context: AppContext): Promise<Response> {
+  const body = parseBody(rerunBodySchema, await readJsonOr(parts, context, {}))
+  const request = rerunRequestOf(body, oneKey(body.idempotencyKey, headerKeyOf(context), 'idempotencyKey'))
+  if (body.preview === true) {
+    return context.json(await onRun(parts, context, (id, name) => parts.workflows.reruns.preview(id, name, request)))
+  }
+  const { id, run, isNew } = await onRun(parts, context, async (tenant, name) => ({
+    id: tenant,
+    ...(await parts.workflows.reruns.start(tenant, name, request)),
+  }))
+  return acceptedRun(context, { id, run, isNew })
+}
+
+function acceptedRun(context: AppContext, { id, run, isNew }: Started & { readonly id: TenantId }): Response {
   const location = `/t/${id}/runs/${encodeURIComponent(run.id)}`
   return context.json(runResource(run), 202, { location, ...replayed(isNew) })
 }
@@ -83,6 +117,18 @@ async function listRuns(parts: HostParts, context: AppContext): Promise<Response
   return context.json({ runs: page.runs.map(runResource), nextCursor: page.cursor ?? null })
 }
 
+async function readOutputs(parts: HostParts, context: AppContext): Promise<Response> {
+  const { isStream, after: afterSeq, hasChanges, limit } = outputsRequestOf(context)
+  const { workflows } = parts
+  if (isStream) {
+    const feed = await onRun(parts, context, (id, run) => workflows.follow(id, run, { afterSeq, hasChanges }))
+    return streamOutputs(parts, context, feed)
+  }
+  const outputs = await onRun(parts, context, (id, run) => workflows.outputs(id, run, { afterSeq, limit }))
+  const nextAfter = outputs.length === limit ? (outputs.at(-1)?.seq ?? null) : null
+  return context.json({ outputs: outputs.map(outputResource), nextAfter })
+}
+
 function startRequestOf(body: StartRunBody, idempotencyKey: string | undefined): StartRequest {
   const { workflow, input, id, startAt, priority } = body
   return {
@@ -92,6 +138,17 @@ function startRequestOf(body: StartRunBody, idempotencyKey: string | undefined):
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(startAt === undefined ? {} : { startAtMs: Date.parse(startAt) }),
     ...(priority === undefined ? {} : { priority }),
+  }
+}
+
+function rerunRequestOf(body: RerunBody, idempotencyKey: string | undefined): RerunRequest {
+  const { from, input, results, id } = body
+  return {
+    ...(from === undefined ? {} : { from }),
+    ...('input' in body ? { input, hasInput: true } : {}),
+    ...(results === undefined ? {} : { results }),
+    ...(id === undefined ? {} : { id }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   }
 }
 
@@ -129,7 +186,11 @@ function onRun<T>(parts: HostParts, context: AppContext, work: (id: TenantId, ru
 }
 
 /** Does `work`, and lets the reply's gate see where the tenant is behind it, whatever came of it. */
-async function onTenant<T>(parts: HostParts, context: AppContext, work: (id: TenantId) => Promise<T>): Promise<T> {
+export async function onTenant<T>(
+  parts: HostParts,
+  context: AppContext,
+  work: (id: TenantId) => Promise<T>,
+): Promise<T> {
   const id = parseTenantId(context.req.param('id'))
   try {
     return await work(id)

@@ -34,6 +34,9 @@ export const ID_BYTES = 20
 /** Predecessors whose cut one segment header can name. */
 export const CUTS_MAX = 8
 
+/** Ledgers before it that one stored object can name. */
+export const PREDECESSORS_MAX = 8
+
 /** First bytes of a segment. */
 export const SEGMENT_MAGIC = 'TENAXSEG'
 

@@ -6,7 +6,7 @@ import { collectClosed, libsqlDriver, zombieCount } from '@tenax/sqlite'
 import { SHARD_COUNT, type Tenancy } from '@tenax/tenancy'
 import { execute, run } from '../crash/load-tenants.ts'
 import { openHost } from '../host.ts'
-import { scratchDirectory } from '../scratch.ts'
+import { scratchMemory } from '../scratch.ts'
 import { Seeded } from '../seeded.ts'
 import { descriptorsBelow } from './descriptors.ts'
 import { watchedDriver } from './watched-driver.ts'
@@ -73,7 +73,7 @@ class Samples {
 
 /** Runs the churn and looks at what is left. */
 export async function runChurn(options: ChurnOptions): Promise<ChurnResult> {
-  using scratch = scratchDirectory()
+  using scratch = scratchMemory()
   const faults: string[] = []
   const samples = new Samples()
   let tenancy: Tenancy | undefined

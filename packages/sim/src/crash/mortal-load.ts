@@ -39,13 +39,16 @@ export async function loadMortal(options: {
   makeFile: MakeFile
   /** Hears when a lifecycle verb begins and ends. */
   onVerb?: (isUnderWay: boolean) => void
+  /** Hears when an import has ended, before anything else happens to its tenant. */
+  onImported?: () => void
 }): Promise<never> {
-  const { tenancy, id, seeded, makeFile, onVerb } = options
+  const { tenancy, id, seeded, makeFile, onVerb, onImported } = options
   for (let state = options.found; ; ) {
     const deed = nextDeed(state, seeded)
     say({ type: 'begin_deed', tenantId: id, deed })
     if (deed.verb !== 'mark') onVerb?.(true)
     await perform({ tenancy, id, deed, makeFile })
+    if (deed.verb === 'import' || deed.verb === 'reimport') onImported?.()
     if (deed.verb !== 'mark') onVerb?.(false)
     say({ type: 'ack_deed', tenantId: id })
     state = after(state, deed)

@@ -21,8 +21,9 @@ const LAZY = /\b(?:import|require|import\.meta\.resolve)\s*\(\s*(['"`]) *\1/g
 const FS_PLACES = [
   /^packages\/(?:sqlite|sim)\//,
   /^(?:apps|loadtest)\//,
-  /^packages\/ledger\/src\/drivers\//,
+  /^packages\/(?:ledger|blobstore)\/src\/drivers\//,
   /^packages\/tenancy\/src\/files(?:[^/]*\.ts$|\/)/,
+  /^packages\/engine\/src\/watch\/stall-mark\.ts$/, // its thread must load nothing native
   /^packages\/host\/src\/(?:config|migrations)[^/]*\.ts$/,
 ]
 

@@ -29,16 +29,8 @@ const TYPE_RULES: readonly WordRule[] = [
   { rule: 'double cast', pattern: /\bas unknown as\b/g, instead: 'check the value and let the check narrow it' },
   {
     rule: 'silenced compiler or linter',
-    pattern: /@ts-(?:ignore|nocheck)|biome-ignore|eslint-disable/g,
+    pattern: /@ts-(?:ignore|expect-error|nocheck)|biome-ignore|eslint-disable/g,
     view: 'comments',
-    instead: 'fix what it complains about; change the rule for all if it is wrong',
-  },
-  {
-    rule: 'expected compiler error',
-    pattern: /@ts-expect-error/g,
-    view: 'comments',
-    // There it is an assertion: the compiler fails when the line is right after all.
-    home: (path) => path.includes('/fixtures/'),
     instead: 'fix what it complains about; change the rule for all if it is wrong',
   },
   { rule: 'export *', pattern: /\bexport\s*\*/g, instead: 'list the exports by name' },
@@ -123,7 +115,7 @@ const VOCABULARY_RULES: readonly WordRule[] = [
 const TEST_RULES: readonly WordRule[] = [
   {
     rule: 'test left out',
-    pattern: /\.(?:only|skip|todo)\b\s*[(.`]/g,
+    pattern: /\b(?:it|test|describe|suite|bench)(?:\.\w+)*\.(?:only|skip|todo)\b\s*[(.`]/g,
     home: (path) => !isTest(path),
     instead: 'run it or delete it; skipIf(condition) says why a machine cannot run it',
   },

@@ -4,6 +4,8 @@ import { basename, join } from 'node:path'
 import { messageOf } from '@tenax/kernel'
 import { forEachRecord, fsSegmentFiles, parseLedgerDirectoryName, type SegmentFiles } from '@tenax/ledger'
 import type { Replay } from '../power/replay.ts'
+import { keptBases } from './kept-bases.ts'
+import { beginAtRest } from './recovered-files.ts'
 
 /** Where ledgers lie, and where their removed segments were kept. */
 export interface KeptPaths {
@@ -54,6 +56,7 @@ export class KeptLedgers {
   /** Takes what is new since the last kill. Nobody is at work on the ledgers. */
   async take(): Promise<void> {
     const { keptPath } = this.#paths
+    for (const path of keptBases(keptPath)) beginAtRest(this.#replay, path)
     for (const name of this.#names()) {
       try {
         await this.#takeLedger(name)

@@ -15,7 +15,7 @@ import { KeptLedgers } from './kept-ledgers.ts'
 import { type KillLie, type KillLine, type LifeOrder, parseKill } from './kill-lines.ts'
 import { KILL_TENANTS, lanesOf } from './kill-load.ts'
 import { KillOracle } from './kill-oracle.ts'
-import { byteFaults, engineFaults, replayFrom, rowCounts, tenantFiles } from './recovered-files.ts'
+import { beginImported, byteFaults, engineFaults, replayFrom, rowCounts, tenantFiles } from './recovered-files.ts'
 
 /** What a chain is made of. Every third seed has tenants that come and go. */
 export interface KillChainOptions {
@@ -55,7 +55,7 @@ export async function makeKillBase(basePath: string): Promise<void> {
     mode: 'create',
     withVerbs: false,
   }
-  const { code, signal, stderr } = await startLife(order, basePath, () => undefined).ended
+  const { code, signal, stderr } = await startLife(order, () => undefined).ended
   if (code !== 0) throw new Error(`the tenants could not be created: code ${code}, signal ${signal}: ${stderr}`)
 }
 
@@ -75,12 +75,10 @@ export async function runKillChain(options: KillChainOptions): Promise<KillChain
   }
 }
 
-function startLife(order: LifeOrder, basePath: string, onLine: (line: KillLine, child: Child) => void): Child {
+function startLife(order: LifeOrder, onLine: (line: KillLine, child: Child) => void): Child {
   return startChild({
     script: WORKER,
     args: [JSON.stringify(order)],
-    // The sources are stripped and compiled once: that is most of what a start takes.
-    env: { NODE_COMPILE_CACHE: join(basePath, 'compiled') },
     waits: true,
     onLine: (line, child) => onLine(parseKill(line), child),
   })
@@ -176,11 +174,11 @@ class Chain {
     return point === 'any moment' ? { left, fraction } : { point, left, fraction }
   }
 
-  #live(
+  async #live(
     { round, ...order }: Pick<LifeOrder, 'mode'> & Moment & { readonly round: number },
     onLine: (line: KillLine, child: Child) => void,
   ): Promise<Ending> {
-    const { basePath, seed, lie } = this.#options
+    const { seed, lie } = this.#options
     const life: LifeOrder = {
       ...order,
       dataPath: this.#dataPath,
@@ -189,14 +187,17 @@ class Chain {
       withVerbs: this.#withVerbs,
       ...(lie === undefined ? {} : { lie }),
     }
-    return startLife(life, basePath, (line, child) => {
+    let comparing = Promise.resolve()
+    const ending = await startLife(life, (line, child) => {
       this.oracle.hear(line)
       if (line.type === 'recovered') {
         this.#recoveryCount = Math.max(1, line.eventCount)
-        void this.#compare().finally(() => child.go())
+        comparing = this.#compare().finally(() => child.go())
       }
       onLine(line, child)
     }).ended
+    await comparing // who is killed while it waits leaves it under way
+    return ending
   }
 
   /** Compares every file with its replay, and has another SQLite look at some. */
@@ -204,6 +205,7 @@ class Chain {
     await this.#ledgers
       .look()
       .catch((error: unknown) => this.oracle.blame(`the ledger of a recovery: ${messageOf(error)}`))
+    beginImported(this.#replay, this.#dataPath, this.#scratchPath)
     const files = tenantFiles(this.#dataPath)
     const faults = byteFaults(this.#dataPath, this.#replay)
     for (let left = ENGINE_CHECKS; left > 0; left -= 1) {
@@ -239,8 +241,8 @@ const LEFT_MAX: Readonly<Record<Death, number>> = {
   'mid-recovery': 60,
   'mid-checkpoint': 30,
   'mid-trim': 4,
-  'mid-verb': 60,
-  'any moment': 200,
+  'mid-verb': 400,
+  'any moment': 800,
   spent: 1,
 }
 function shown({ code, signal, stderr }: Ending): string {

@@ -19,6 +19,7 @@ import { pointedFiles } from '../faults/pointed-files.ts'
 import { type EngineMoment, tickingDriver } from '../faults/ticking-driver.ts'
 import { openHost } from '../host.ts'
 import { Seeded } from '../seeded.ts'
+import { keepBase } from './kept-bases.ts'
 import { type LifeOrder, sayKill } from './kill-lines.ts'
 import {
   isRelaxed,
@@ -147,7 +148,9 @@ export class Life {
     const onVerb = (isUnderWay: boolean) => {
       this.clock.verbCount += isUnderWay ? 1 : -1
     }
-    return loadMortal({ ...options, seeded: this.#seeded.branch(options.id), onVerb })
+    const { dataPath, keptPath } = this.#order
+    const onImported = () => keepBase({ dataPath, keptPath }, options.tenancy.get(options.id).incarnation)
+    return loadMortal({ ...options, seeded: this.#seeded.branch(options.id), onVerb, onImported })
   }
 }
 

@@ -1,5 +1,5 @@
 /** Compares the files of all tenants, as recovery has laid them down and nobody has opened them, with their replay. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { readCatalog } from '../crash/data-check.ts'
@@ -35,14 +35,31 @@ function filesIn(directory: string): string[] {
 export function replayFrom(dataPath: string): Replay {
   const replay = new Replay()
   const catalogs = shardPaths(dataPath).map((shard) => ({ path: join(shard, 'catalog.db') }))
-  for (const { path } of [...tenantFiles(dataPath), ...catalogs]) {
-    const database = new DatabaseSync(path, { readOnly: true })
-    const meta = database.prepare('SELECT incarnation, lineage, lsn FROM tenax_meta').get() ?? {}
-    database.close()
-    const position = { lsn: Number(meta['lsn']), lineage: String(meta['lineage']) }
-    replay.begin(String(meta['incarnation']), { bytes: readFileSync(path), ...position })
-  }
+  for (const { path } of [...tenantFiles(dataPath), ...catalogs]) beginAtRest(replay, path)
   return replay
+}
+
+/** Begins the history of a file that says everything itself: its log is empty. One that has no name yet is left out. */
+export function beginAtRest(replay: Replay, path: string): void {
+  const bytes = readFileSync(path)
+  const database = new DatabaseSync(path, { readOnly: true })
+  const meta = database.prepare('SELECT incarnation, lineage, lsn FROM tenax_meta').get() ?? {}
+  database.close()
+  const { incarnation, lineage, lsn } = meta
+  if (typeof incarnation !== 'string' || replay.image(incarnation) !== undefined) return
+  replay.begin(incarnation, { bytes, lsn: Number(lsn), lineage: String(lineage) })
+}
+
+/** Begins the history of imports that were cut short behind their last commit to the catalog: no ledger knows of them. */
+export function beginImported(replay: Replay, dataPath: string, scratchPath: string): void {
+  for (const { incarnation, path } of tenantFiles(dataPath)) {
+    if (replay.image(incarnation) !== undefined) continue
+    const copy = join(scratchPath, 'imported.db')
+    mkdirSync(scratchPath, { recursive: true })
+    writeFileSync(copy, readFileSync(path))
+    beginAtRest(replay, copy)
+    for (const suffix of ['', '-wal', '-shm']) rmSync(copy + suffix, { force: true })
+  }
 }
 
 /** Faults of all files: bytes of the main file under its log that differ from the replay. */

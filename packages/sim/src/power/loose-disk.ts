@@ -4,6 +4,7 @@
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { sleep, systemClock } from '@tenax/kernel'
 import { fsSegmentFiles, type SegmentFile, type SegmentFiles } from '@tenax/ledger'
 import type { CrashClock } from '../faults/crash-clock.ts'
 import type { Seeded } from '../seeded.ts'
@@ -25,21 +26,25 @@ interface NameChange {
 export interface LooseDiskOptions {
   readonly clock: CrashClock
   readonly lies: boolean
+  /** What an fsync of a segment takes: more than anything that does not wait for it, so that who goes on too early is seen. */
+  readonly syncMs?: number
 }
 
 /** A disk that can lose its power. */
 export class LooseDisk implements SegmentFiles {
   readonly #clock: CrashClock
   readonly #lies: boolean
+  readonly #syncMs: number
   readonly #files = new Map<string, Content>()
   readonly #durableNames = new Map<string, Content>()
   #changes: NameChange[] = []
   /** Every segment that ever had its name, removed or not: the uninterrupted history. */
   readonly #history = new Map<string, Content>()
 
-  constructor({ clock, lies }: LooseDiskOptions) {
+  constructor({ clock, lies, syncMs = 0 }: LooseDiskOptions) {
     this.#clock = clock
     this.#lies = lies
+    this.#syncMs = syncMs
   }
 
   makeDirectory(directory: string): Promise<void> {
@@ -117,6 +122,7 @@ export class LooseDisk implements SegmentFiles {
       sync: () => {
         const covered = content.writes.length
         return this.#counted(async () => {
+          if (this.#syncMs > 0) await sleep(systemClock, this.#syncMs)
           if (this.#lies) return
           for (const { offset, bytes } of content.writes.splice(0, covered)) {
             content.durable = withBytes(content.durable, bytes, offset)

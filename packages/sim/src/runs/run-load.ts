@@ -1,6 +1,6 @@
 /** What the killed process does: starts runs in many tenants, and says what it was promised. */
 import { ENGINE_TABLES, Workflows } from '@tenax/engine'
-import { isTenaxError, parseTenantId, systemClock, type TenantId } from '@tenax/kernel'
+import { isTenaxError, parseTenantId, sleep, systemClock, type TenantId } from '@tenax/kernel'
 import { systemRandomId, type Tenancy } from '@tenax/tenancy'
 import { sayLine } from '../child.ts'
 import { openHost } from '../host.ts'
@@ -61,31 +61,59 @@ async function makeTenant(tenancy: Tenancy, tenant: TenantId): Promise<void> {
 }
 
 /** Starts runs for ever. */
-export async function loadRuns({ workflows, tenants }: RunHost, life: string, seeded: Seeded): Promise<void> {
-  const workers = tenants.flatMap((tenant) =>
+export async function loadRuns(host: RunHost, life: string, seeded: Seeded): Promise<void> {
+  const workers = host.tenants.flatMap((tenant) =>
     Array.from({ length: RUNS_PER_TENANT }, async (_, place) => {
-      for (let count = 0; ; count += 1) {
-        const run = `life${life}-${place}-${count}`
-        await workflows.start(tenant, {
-          workflow: 'mixed',
-          id: run,
-          input: { run, sleepMs: seeded.below(SLEEP_MS_MAX) },
-        })
-        sayRun({ type: 'accepted', tenant, run })
-        const { endedAtMs } = await workflows.result(tenant, run, { timeoutMs: 300_000 })
-        if (endedAtMs !== undefined) sayRun({ type: 'ended', tenant, run })
-      }
+      for (let count = 0; ; count += 1) await loadRun(host, { tenant, run: `life${life}-${place}-${count}` }, seeded)
     }),
   )
   await Promise.all(workers)
 }
 
-/** Waits, and touches nothing, until no run of any tenant is under way. */
+const KINDS = ['mixed', 'mixed', 'wide', 'failing', 'cancelled', 'paused'] as const
+
+async function loadRun(
+  { workflows }: RunHost,
+  { tenant, run }: { readonly tenant: TenantId; readonly run: string },
+  seeded: Seeded,
+): Promise<void> {
+  const kind = seeded.pick(KINDS)
+  const workflow = kind === 'wide' ? 'wide' : kind === 'failing' || kind === 'cancelled' ? 'undone' : 'mixed'
+  const input = { run, sleepMs: seeded.below(SLEEP_MS_MAX) }
+  await workflows.start(tenant, { workflow, id: run, input: { ...input, isToFail: kind === 'failing' } })
+  sayRun({ type: 'accepted', tenant, run })
+  if (kind === 'cancelled') await workflows.cancel(tenant, run)
+  if (kind === 'paused') {
+    await sleep(systemClock, seeded.below(SLEEP_MS_MAX))
+    await unlessEnded(workflows.pause(tenant, run))
+    await sleep(systemClock, seeded.below(SLEEP_MS_MAX))
+    await unlessEnded(workflows.resume(tenant, run))
+  }
+  const { successor, endedAtMs } = await workflows.result(tenant, run, { timeoutMs: 300_000 })
+  const last =
+    successor === undefined ? endedAtMs : (await workflows.result(tenant, successor, { timeoutMs: 300_000 })).endedAtMs
+  if (last !== undefined) sayRun({ type: 'ended', tenant, run })
+}
+
+async function unlessEnded(work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!isTenaxError(error, 'run_ended')) throw error
+  })
+}
+
+/** Says again what a kill may have taken from who said it, and waits until no run of any tenant is under way. */
 export async function drainRuns({ workflows, tenants }: RunHost): Promise<void> {
   for (const tenant of tenants) {
     for (const status of ['queued', 'running', 'waiting', 'compensating'] as const) {
       const { runs } = await workflows.list(tenant, { status, limit: 500 })
-      for (const { id } of runs) await workflows.result(tenant, id, { timeoutMs: 60_000 })
+      for (const { id, workflow } of runs) {
+        await unlessEnded(workflows.resume(tenant, id))
+        const { input } = await workflows.get(tenant, id)
+        const isToCancel = workflow === 'undone' && JSON.stringify(input).includes('"isToFail":false')
+        if (isToCancel) await unlessEnded(workflows.cancel(tenant, id))
+        const { successor } = await workflows.result(tenant, id, { timeoutMs: 60_000 })
+        if (successor !== undefined) await workflows.result(tenant, successor, { timeoutMs: 60_000 })
+      }
     }
   }
   sayRun({ type: 'drained' })

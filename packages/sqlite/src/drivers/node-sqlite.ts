@@ -1,16 +1,19 @@
 /**
  * The way out: Node's own SQLite. It has no threads and cannot interrupt a statement, so it is not for hosts that run
- * strangers' SQL; it keeps the port honest and gives tests a driver without a native package.
+ * strangers' SQL; it keeps the port honest and gives tests a driver without a native package. The module is asked for when
+ * a file is opened: a Node without it runs everything else.
  */
-import { constants, DatabaseSync, type StatementSync } from 'node:sqlite'
-import { assert, type SqlColumn, type SqlValue } from '@tenax/kernel'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { assert, type SqlColumn, type SqlValue, TenaxError } from '@tenax/kernel'
 import { readParameters } from '../core/parameters.ts'
 import { type AuthorizerPolicy, ruleMatches } from '../core/policy.ts'
 import { resultCodeName } from '../core/result-codes.ts'
 import { tokenize } from '../core/tokens.ts'
 import { type EngineConnection, type EngineDriver, EngineError, type EngineStatement } from '../driver.ts'
 
-/** Node's built-in SQLite. */
+type NodeSqlite = typeof import('node:sqlite')
+
+/** Node's built-in SQLite. `open` throws TenaxError `unavailable` on a Node whose SQLite has no authorizer: before 24.10. */
 export const nodeSqliteDriver: EngineDriver = {
   name: 'node:sqlite',
   offThread: false,
@@ -18,10 +21,31 @@ export const nodeSqliteDriver: EngineDriver = {
   open: (path) => new NodeConnection(path),
 }
 
+/** The platform's SQLite, or the reason why there is none. */
+export function requireNodeSqlite(found: Partial<NodeSqlite> | undefined): NodeSqlite {
+  if (isWhole(found)) return found
+  throw new TenaxError(
+    'unavailable',
+    `the SQLite of Node ${process.versions.node} has no authorizer, or is not there`,
+    {
+      hint: 'use Node 24.10 or newer',
+    },
+  )
+}
+
+function isWhole(found: Partial<NodeSqlite> | undefined): found is NodeSqlite {
+  return found?.DatabaseSync !== undefined && 'setAuthorizer' in found.DatabaseSync.prototype
+}
+
 class NodeConnection implements EngineConnection {
   readonly #db: DatabaseSync
+  readonly #constants: NodeSqlite['constants']
 
   constructor(path: string) {
+    // Declared as always there; a Node that is too old has it not.
+    const found: Partial<NodeSqlite> | undefined = process.getBuiltinModule('node:sqlite')
+    const { DatabaseSync, constants } = requireNodeSqlite(found)
+    this.#constants = constants
     this.#db = translated(() => new DatabaseSync(path, { timeout: 0, enableDoubleQuotedStringLiterals: false }))
   }
 
@@ -41,11 +65,12 @@ class NodeConnection implements EngineConnection {
   }
 
   setPolicy(policy: AuthorizerPolicy | undefined): void {
+    const { SQLITE_OK, SQLITE_DENY } = this.#constants
+    const actions = actionsOf(this.#constants)
     this.#db.setAuthorizer(
       policy === undefined
         ? null
-        : (code, first, second) =>
-            isAllowed(policy, code, first, second) ? constants.SQLITE_OK : constants.SQLITE_DENY,
+        : (code, first, second) => (isAllowed(policy, [actions.get(code), first, second]) ? SQLITE_OK : SQLITE_DENY),
     )
   }
 
@@ -124,15 +149,21 @@ function rowOf(row: unknown): SqlValue[] {
   return row
 }
 
-/** Authorizer codes by number, for the actions that a policy speaks about. */
-const ACTIONS: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants)
-    .filter(([name]) => !/^SQLITE_(CHANGESET_.*|OK|DENY|IGNORE|COPY)$/.test(name))
-    .map(([name, value]) => [Number(value), name.slice('SQLITE_'.length)]),
-)
+let knownActions: ReadonlyMap<number, string> | undefined
 
-function isAllowed(policy: AuthorizerPolicy, code: number, first: string | null, second: string | null): boolean {
-  const action = ACTIONS.get(code)
+/** Authorizer codes by number, for the actions that a policy speaks about. */
+function actionsOf(constants: NodeSqlite['constants']): ReadonlyMap<number, string> {
+  knownActions ??= new Map(
+    Object.entries(constants)
+      .filter(([name]) => !/^SQLITE_(CHANGESET_.*|OK|DENY|IGNORE|COPY)$/.test(name))
+      .map(([name, value]) => [Number(value), name.slice('SQLITE_'.length)]),
+  )
+  return knownActions
+}
+
+type Asked = readonly [action: string | undefined, first: string | null, second: string | null]
+
+function isAllowed(policy: AuthorizerPolicy, [action, first, second]: Asked): boolean {
   if (action === undefined) return false
   const asked = { action, ...subjectOf(action, first ?? undefined, second ?? undefined) }
   return policy.rules.find((rule) => ruleMatches(rule, asked))?.allow ?? false

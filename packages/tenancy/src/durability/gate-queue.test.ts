@@ -10,8 +10,8 @@ function newQueue() {
   const queue = new GateQueue({ clock, waitMsMax: GATE_MS_MAX, late })
   const told: string[] = []
   /** Waits, and notes under `name` how it ended. */
-  const wait = (name: string, flush: Promise<void>) => {
-    queue.wait(flush).then(
+  const wait = (name: string, flush: Promise<void>, whose: object = queue) => {
+    queue.wait(flush, whose).then(
       () => told.push(name),
       (error: unknown) => told.push(`${name}: ${error instanceof TenaxError ? error.code : String(error)}`),
     )
@@ -102,6 +102,23 @@ describe('a flush that many wait for', () => {
     expect(told).toEqual([...Array.from({ length: count }, (_, index) => String(index)), 'next'])
     expect(seen[0]).toBe(GATE_RELEASE_COUNT)
     expect(seen.length).toBeGreaterThanOrEqual(3)
+  })
+
+  it('lets those of other tenants go in turn, however many of one came before them', async () => {
+    const { told, wait } = newQueue()
+    const flush = Promise.resolve()
+    const [crowd, other] = [{}, {}]
+    for (let index = 0; index < GATE_RELEASE_COUNT * 3; index += 1) wait(`crowd ${index}`, flush, crowd)
+    for (const name of ['a', 'b', 'c']) wait(name, flush, other)
+    wait('d', flush.then(), {})
+    await turn()
+    expect(told).toEqual(['crowd 0', 'a', 'crowd 1', 'b', 'crowd 2', 'c', 'crowd 3', 'crowd 4'])
+    await turn()
+    expect(told).toContain('d')
+    for (let turns = 0; turns < 5; turns += 1) await turn()
+    expect(told.filter((name) => name.startsWith('crowd'))).toEqual(
+      Array.from({ length: GATE_RELEASE_COUNT * 3 }, (_, index) => `crowd ${index}`),
+    )
   })
 
   it('lets everybody go who was durable in time, however long their turn takes to come', async () => {

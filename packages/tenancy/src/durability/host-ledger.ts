@@ -122,13 +122,13 @@ export class HostLedger {
   }
 
   /**
-   * Resolves when record `seq` and all before it are fsynced.
+   * Resolves when record `seq` and all before it are fsynced. Many who wait for the same `whose` hold up nobody else.
    *
    * @throws TenaxError `outcome_unknown` when that fails, or takes so long that the disk must be full or stalled
    */
-  durable(seq: number): Promise<void> {
+  durable(seq: number, whose: object = this): Promise<void> {
     if (seq <= this.#ledger.durableSeq) return Promise.resolve()
-    return this.#gate.wait(this.#ledger.durable(seq))
+    return this.#gate.wait(this.#ledger.durable(seq), whose)
   }
 
   /** Resolves when all that was appended so far is fsynced. Throws as {@link HostLedger.durable}. */

@@ -133,7 +133,7 @@ export class Journal implements FileJournal {
   }
 
   settled(): Promise<void> {
-    return this.#ledger.durable(this.#seq)
+    return this.#ledger.durable(this.#seq, this)
   }
 
   /** Bytes of the log up to the last commit. */

@@ -29,13 +29,17 @@ export interface StoppedFile {
   readonly shard: number
 }
 
-/** Sets aside what the ledgers that a start has found hold of `stopped`; then the new ledger lets go of them. */
+/**
+ * Sets aside what the ledgers that a start has found hold of `stopped`; then the new ledger lets go of them. Gives how many
+ * entries there were of each.
+ */
 export async function setAside(
   options: LedgerRecoveryOptions,
   recovered: RecoveredLedgers,
   { stopped, ledger }: { readonly stopped: readonly StoppedFile[]; readonly ledger: HostLedger },
-): Promise<void> {
-  if (stopped.length === 0) return
+): Promise<ReadonlyMap<Incarnation, number>> {
+  const counts = new Map<Incarnation, number>()
+  if (stopped.length === 0) return counts
   const { files } = recovered.source
   const context = { ...options, files, epoch: recovered.epoch }
   const sides = new Map(stopped.map(({ shard, incarnation: name }) => [name, newSideLedger(context, shard, name)]))
@@ -45,10 +49,11 @@ export async function setAside(
         'incarnation' in record ? sides.get(record.incarnation)?.take(epoch, record) : undefined,
       )
     }
-    for (const side of sides.values()) await side.finish()
+    for (const [incarnation, side] of sides) counts.set(incarnation, await side.finish())
   } catch (error) {
     for (const side of sides.values()) await side.abandon()
     throw error
   }
   for (const incarnation of sides.keys()) ledger.forget(incarnation)
+  return counts
 }

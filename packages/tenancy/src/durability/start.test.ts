@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { systemClock } from '@tenax/kernel'
 import { libsqlDriver } from '@tenax/sqlite'
 import { expect, test } from 'vitest'
+import { QUARANTINE_DIRECTORY } from '../files/tenant-files.ts'
 import { failingCheckpoints } from '../fixtures/failing-checkpoints.ts'
-import { crashCopy } from '../fixtures/ledger-files.ts'
+import { crashCopy, entriesIn } from '../fixtures/ledger-files.ts'
 import { idOf } from '../fixtures/settings.ts'
-import { directoryMaker, type OpenTenancy, tenancyMaker } from '../fixtures/test-bed.ts'
+import { directoryMaker, type OpenTenancy, tenancyMaker, until } from '../fixtures/test-bed.ts'
 import { reportDurability } from './report.ts'
 
 const newDirectory = directoryMaker() // first, so that it is removed behind the tenancies in it
@@ -93,5 +94,9 @@ test.each([false, true])(
     const after = await open({ dataPath })
     expect(after.tenancy.get(ID).quarantineReason).toContain('main file that is not empty')
     expect(await after.sql(well, 'SELECT count(*) FROM note')).toEqual([[0n]])
+    await until(() => after.events.some(({ type }) => type === 'set_aside'))
+    const { incarnation, quarantineReason: reason } = after.tenancy.get(ID)
+    expect(after.events).toContainEqual({ type: 'quarantined', tenantId: ID, reason, recorded: true })
+    expect(await entriesIn(join(fileOf(after), '..', QUARANTINE_DIRECTORY), incarnation)).toHaveLength(1)
   },
 )

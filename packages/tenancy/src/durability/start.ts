@@ -7,6 +7,7 @@ import { type Incarnation, isTenaxError } from '@tenax/kernel'
 import { hostFailure, isBusy, SqliteFile } from '@tenax/sqlite'
 import type { Catalog } from '../catalog.ts'
 import { catalogIncarnation } from '../catalog.ts'
+import type { TenantRecord } from '../catalog-rows.ts'
 import { Directory, type DirectoryOptions } from '../files/directory.ts'
 import { type LedgerRecoveryOptions, type RecoveredLedgers, recoverLedgers } from '../files/recover-ledgers.ts'
 import { redoFile } from '../files/redo.ts'
@@ -30,6 +31,16 @@ export interface Started {
   readonly shards: readonly ShardRecovery[]
   /** Files that got a log from the ledgers. */
   readonly redoneCount: number
+  /** Tenants that this start has stopped. */
+  readonly stopped: readonly StoppedAtStart[]
+}
+
+/** A tenant that a start has stopped: its row says so, durably. Nobody has been told yet. */
+export interface StoppedAtStart {
+  readonly record: TenantRecord
+  readonly reason: string
+  /** Entries that were set aside; undefined when the new ledger still has what the ledgers held of it. */
+  readonly entryCount: number | undefined
 }
 
 /** @throws TenaxError `ledger_damaged`, `data_format_newer`, `data_format_invalid`, `storage_full` */
@@ -48,12 +59,13 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
     for (const catalog of directory.catalogs) {
       shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.hadLedger }))
     }
-    await stopGaps(recovered, directory)
-    await setAside(options, recovered, { stopped: stoppedFiles(recovered, directory), ledger })
+    const gaps = await stopGaps(recovered, directory)
+    const counts = await setAside(options, recovered, { stopped: stoppedFiles(recovered, directory), ledger })
     await recovered.discard()
-    const redoneCount = await redoTenants(options, { ...recovered, tenancyLedger: ledger, directory })
+    const { redoneCount, stopped } = await redoTenants(options, { ...recovered, tenancyLedger: ledger, directory })
     await ledger.settled()
-    return { ledger, directory, shards, redoneCount }
+    const withGaps = gaps.map((one) => ({ ...one, entryCount: counts.get(one.record.incarnation) ?? 0 }))
+    return { ledger, directory, shards, redoneCount, stopped: [...withGaps, ...stopped] }
   } catch (error) {
     directory?.abandon()
     await recovered.ledger.close().catch(() => undefined) // the first failure is the one to tell
@@ -72,12 +84,27 @@ async function redoCatalogs({ data, randomId }: StartOptions, { tails, hadLedger
 }
 
 /** Quarantines the tenants whose entries do not follow one another. */
-async function stopGaps({ gaps }: RecoveredLedgers, { catalogs }: Directory): Promise<void> {
+async function stopGaps({ gaps }: RecoveredLedgers, { catalogs }: Directory): Promise<StoppedAtStart[]> {
+  const stopped: StoppedAtStart[] = []
   for (const [incarnation, reason] of gaps) {
     const catalog = catalogs.find((one) => one.tenantOf(incarnation) !== undefined)
-    const id = catalog?.tenantOf(incarnation)
-    if (id !== undefined) await catalog?.quarantine(id, incarnation, reason)
+    const one = catalog && (await stopTenant(catalog, incarnation, reason))
+    if (one !== undefined) stopped.push(one)
   }
+  return stopped
+}
+
+/** Undefined when the catalog has no tenant with this incarnation. */
+async function stopTenant(
+  catalog: Catalog,
+  incarnation: Incarnation,
+  reason: string,
+): Promise<StoppedAtStart | undefined> {
+  const id = catalog.tenantOf(incarnation)
+  const record = id && catalog.get(id)
+  if (record === undefined) return undefined
+  await catalog.quarantine(record.id, incarnation, reason)
+  return { record, reason, entryCount: undefined }
 }
 
 /** The quarantined tenants of which the ledgers hold something that is in no main file. */
@@ -96,18 +123,26 @@ interface RedoContext {
   readonly directory: Directory
 }
 
-async function redoTenants(options: StartOptions, context: RedoContext): Promise<number> {
+async function redoTenants(
+  options: StartOptions,
+  context: RedoContext,
+): Promise<Pick<Started, 'redoneCount' | 'stopped'>> {
   const { tails, tenancyLedger, directory } = context
   const places = placesOf(directory.catalogs)
-  let count = 0
+  const stopped: StoppedAtStart[] = []
+  let redoneCount = 0
   for (const tail of tails) {
     if (directory.catalogs.some(({ shard }) => catalogIncarnation(shard) === tail.incarnation)) continue
     const place = places.get(tail.incarnation)
     if (place === undefined)
       tenancyLedger.forget(tail.incarnation) // it was deleted, or never came to be
-    else if (!place.isQuarantined && (await redoOrStop(options, { tail, place, ledger: tenancyLedger }))) count += 1
+    else if (!place.isQuarantined) {
+      const end = await redoOrStop(options, { tail, place, ledger: tenancyLedger })
+      if (end === 'redone') redoneCount += 1
+      else if (end !== 'missing') stopped.push(end)
+    }
   }
-  return count
+  return { redoneCount, stopped }
 }
 
 interface Place {
@@ -131,24 +166,24 @@ function placesOf(catalogs: readonly Catalog[]): Map<string, Place> {
   return places
 }
 
-/** Brings one file to where the ledgers have it; true when it is there. What is wrong with it stops its tenant, and not the start. */
+/** Brings one file to where the ledgers have it. What is wrong with it stops its tenant, and not the start. */
 async function redoOrStop(
   options: StartOptions,
   { tail, place, ledger }: { tail: FileTail; place: Place; ledger: HostLedger },
-): Promise<boolean> {
+): Promise<'redone' | 'missing' | StoppedAtStart> {
   const { incarnation } = tail
   const { catalog, file, shard, isSuspended } = place
   const path = options.data.layout.tenantFile(shard, { incarnation, file })
   try {
-    if (!(await redoIfThere(path, tail, options.randomId))) return false
+    if (!(await redoIfThere(path, tail, options.randomId))) return 'missing'
     if (isSuspended) await settleFile(options, { path, incarnation, ledger })
-    return true
+    return 'redone'
   } catch (error) {
-    if (isBusy(error)) return true
-    const [reason, id] = [stopReasonOf(hostFailure(error)), catalog.tenantOf(incarnation)]
-    if (reason === undefined || id === undefined) throw error
-    await catalog.quarantine(id, incarnation, reason)
-    return false
+    if (isBusy(error)) return 'redone'
+    const reason = stopReasonOf(hostFailure(error))
+    const stopped = reason === undefined ? undefined : await stopTenant(catalog, incarnation, reason)
+    if (stopped === undefined) throw error
+    return stopped
   }
 }
 

@@ -1,6 +1,6 @@
 /** The durability class of each tenant: its own setting in the catalog, else the server's. */
 import type { DurabilityClass, TenantId } from '@tenax/kernel'
-import type { TenantRecord } from '../catalog.ts'
+import type { TenantRecord } from '../catalog-rows.ts'
 import type { Directory } from '../files/directory.ts'
 import { promisedClass } from './gate.ts'
 

@@ -6,6 +6,7 @@
  *     <data>/ledgers/<epoch>-<nonce>/<id>.seg    the host's ledger: what was committed since the last checkpoints
  *     <data>/ledgers/unclean-epoch               the last ledger that ended without a seal
  *     <data>/uploads/<nonce>.sqlite              files on their way in, removed at start
+ *     <data>/lent/07-<incarnation>/<nonce>.db    the file of a tenant that another process has for a while
  *     <data>/shards/07/catalog.db                the shard's tenants
  *     <data>/shards/07/<incarnation>/<nonce>.db  one tenant's live file, named by its catalog row (LEDGER D1)
  */
@@ -45,6 +46,10 @@ export class Layout {
 
   get uncleanEpoch(): string {
     return join(this.ledgers, 'unclean-epoch')
+  }
+
+  get lent(): string {
+    return join(this.root, 'lent')
   }
 
   get shards(): string {

@@ -209,8 +209,9 @@ function readUncleanEpoch(path: string): number {
     const text = readFileSync(path, 'utf8')
     if (/^[0-9]{1,10}\n?$/.test(text)) return Number(text)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
-    throw error
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT') return 0
+    if (code !== 'EISDIR') throw error
   }
   throw new TenaxError('data_format_invalid', 'ledgers/unclean-epoch is not what Tenax writes', {
     hint: 'restore it from a backup, or write the number of the newest ledger into it',

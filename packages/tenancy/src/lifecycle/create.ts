@@ -9,11 +9,11 @@ import {
   type TenantId,
   TenaxError,
 } from '@tenax/kernel'
-import type { TenantRecord } from '../catalog.ts'
+import type { TenantRecord } from '../catalog-rows.ts'
 import { Gate, promisedClass } from '../durability/gate.ts'
 import { createTenantFile } from '../files/tenant-files.ts'
 import { undoLeft, undoOrLeave } from '../recovery.ts'
-import type { VerbContext } from '../tenancy.ts'
+import type { VerbContext } from '../tenancy-port.ts'
 
 /** What a tenant may be created with. */
 export interface CreateOptions {

@@ -12,7 +12,7 @@ import {
   rebuildInto,
   SqliteFile,
 } from '@tenax/sqlite'
-import type { Intent, TenantRecord } from '../catalog.ts'
+import type { Intent, TenantRecord } from '../catalog-rows.ts'
 import { stampWhole } from '../durability/carried-checksum.ts'
 import { makeTenantDirectory, removeTenantFiles } from '../files/tenant-files.ts'
 import { type ByteStream, removeUpload, saveUpload } from '../files/upload.ts'
@@ -20,7 +20,7 @@ import { newLineage, type TenantMeta } from '../identity.ts'
 import { checkImport } from '../import-check.ts'
 import { MigrationError, migrate } from '../migrations.ts'
 import { undoLeft, undoOrLeave } from '../recovery.ts'
-import type { VerbContext } from '../tenancy.ts'
+import type { VerbContext } from '../tenancy-port.ts'
 import { TENANT_SCHEMA } from '../tenant-schema.ts'
 import { newFileName, newRecord, openOnce } from './create.ts'
 

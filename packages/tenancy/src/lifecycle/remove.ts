@@ -1,7 +1,7 @@
 /** Delete: intent, no more users, files, catalog. Repeating it after a crash is what recovery does. */
 import { type TenantId, TenaxError } from '@tenax/kernel'
 import { finishDelete, undoLeft } from '../recovery.ts'
-import type { VerbContext } from '../tenancy.ts'
+import type { VerbContext } from '../tenancy-port.ts'
 
 /** What a deletion answers. */
 export interface DeleteReceipt {

@@ -142,7 +142,7 @@ test('a wrong argument is refused as a StepError, and nothing is recorded for it
 test('a message that is no text is logged as one', async () => {
   const driver = new Driver({ body: async (ctx) => ctx.log(undefined as never) })
   await driver.run()
-  expect(driver.outputs).toEqual([{ type: 'log', message: 'undefined', json: undefined }])
+  expect(driver.outputs).toEqual([{ type: 'log', message: 'undefined', json: undefined, after: 0 }])
 })
 
 test('two items of a map with one key, and a race of nothing, are refused', async () => {

@@ -52,7 +52,7 @@ export function stepCall(site: Site, name: string, run: (attempt: Attempt) => un
       retry: retryPolicy(name, options.retry),
       timeoutMs: options.timeout === undefined ? STEP_TIMEOUT_MS : parseDuration(options.timeout),
       atMostOnce: options.atMostOnce ?? false,
-      uses: options.uses,
+      uses: options.uses === undefined ? undefined : checkName(options.uses, 'resource'),
       durability: options.durability ?? 'local',
       hasCompensation: checkOptional(options.compensate) !== undefined,
       idempotencyKey: idempotencyKeyOf(site.hash, site.runId, identity),

@@ -176,17 +176,17 @@ export class Context implements EmbeddedCtx {
 
   set(key: string, value: Json): void {
     const json = encodePayload(value) ?? 'null'
-    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'set', key: checkText(key, 'key'), json })
+    if (!this.#isSilent) this.#parts.machine.put({ type: 'set', key: checkText(key, 'key'), json })
   }
 
   emit(value: Json): void {
     const json = encodePayload(value) ?? 'null'
-    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'emit', json })
+    if (!this.#isSilent) this.#parts.machine.put({ type: 'emit', json })
   }
 
   log(message: string, data?: Json): void {
     const json = encodePayload(data)
-    if (!this.#isSilent) this.#parts.machine.outbox.put({ type: 'log', message: String(message), json })
+    if (!this.#isSilent) this.#parts.machine.put({ type: 'log', message: String(message), json })
   }
 
   /** True where a branch goes on that nobody waits for any more: nothing comes of what it does. */

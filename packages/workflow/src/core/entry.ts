@@ -27,6 +27,7 @@ export interface EntryParts {
   readonly call: Call
   readonly label: string | undefined
   readonly pledge: Pledge
+  readonly performedBy: string | undefined
 }
 
 /** How an operation stands. */
@@ -40,6 +41,8 @@ export class Entry {
   readonly call: Call
   readonly spec: OperationSpec
   readonly pledge: Pledge
+  readonly askedAfter: number
+  readonly performedBy: string | undefined
   /** The name in its scope that it keeps others from using while it is open. */
   readonly label: string | undefined
   /** Begun to be undone, or will be. */
@@ -55,7 +58,7 @@ export class Entry {
   code = ''
   json: string | undefined
 
-  constructor(asked: AskedOperation, { call, label, pledge }: EntryParts) {
+  constructor(asked: AskedOperation, { call, label, pledge, performedBy }: EntryParts) {
     this.seq = asked.seq
     this.identity = asked.identity
     this.hash = asked.hash
@@ -63,10 +66,13 @@ export class Entry {
     this.call = call
     this.label = label
     this.pledge = pledge
+    this.askedAfter = asked.askedAfter
+    this.performedBy = performedBy
   }
 
   get asked(): AskedOperation {
-    return { seq: this.seq, identity: this.identity, hash: this.hash, spec: this.spec }
+    const { seq, identity, hash, spec, askedAfter } = this
+    return { seq, identity, hash, spec, askedAfter }
   }
 
   /** True when it had its effect, or may have had it (WORKFLOWS 21). A `tx` is all or nothing, and says so. */

@@ -13,11 +13,11 @@ import { Context, type ContextParts } from './context.ts'
 import type { Entry } from './entry.ts'
 import { storedErrorOf } from './failures.ts'
 import { invoke } from './groups.ts'
-import type { BodyState, Completion, RecordedOperation, Turn } from './history.ts'
+import type { BodyState, Completion, RecordedOperation, Turn, UndoneOperation } from './history.ts'
 import { decodeJson, encodePayload } from './json.ts'
 import { Machine } from './machine.ts'
 import type { ExecutionOptions, ExecutionPort } from './port.ts'
-import { escapeName, Scope } from './scope.ts'
+import { compensationPath, Scope } from './scope.ts'
 
 type Final = Extract<BodyState, { type: 'completed' | 'failed' | 'cancelled' | 'continued' }>
 
@@ -37,6 +37,9 @@ export class Execution implements ExecutionPort {
   #final: Final | undefined
   #cancelled: { seq: number; number: number }[] = []
   #cancelledAfter: number | undefined
+  #undone: UndoneOperation[] = []
+  /** Of the compensation that was begun last. */
+  #undoing: Scope | undefined
   #isBusy = false
 
   constructor(options: ExecutionOptions) {
@@ -90,6 +93,10 @@ export class Execution implements ExecutionPort {
     })
   }
 
+  rejectable(): readonly number[] {
+    return this.#machine.isStopped || this.#final !== undefined ? [] : this.#machine.rejectable()
+  }
+
   look(): Promise<Turn> {
     return this.#alone(async () => {
       await this.#rest()
@@ -97,10 +104,11 @@ export class Execution implements ExecutionPort {
     })
   }
 
-  stray(error: unknown): void {
+  stray(error: unknown, kind: 'unhandled_rejection' | 'uncaught_exception' = 'unhandled_rejection'): void {
     if (this.#machine.isCancelled && isCancelledError(error)) return
     const { message, ...rest } = storedErrorOf(error)
-    const stored = { ...rest, code: 'unhandled_rejection', message: `nobody awaits what was rejected: ${message}` }
+    const what = kind === 'unhandled_rejection' ? 'nobody awaits what was rejected' : 'a callback threw'
+    const stored = { ...rest, code: kind, message: `${what}: ${message}` }
     this.#end({ type: 'failed', error: stored })
   }
 
@@ -175,7 +183,8 @@ export class Execution implements ExecutionPort {
 
   #thrown(error: unknown): Final {
     if (this.#machine.isCancelled && isCancelledError(error)) return { type: 'cancelled' }
-    return { type: 'failed', error: storedErrorOf(error) }
+    const seq = this.#machine.culpritOf(error, this.#root)
+    return { type: 'failed', error: storedErrorOf(error), ...(seq === undefined ? {} : { seq }) }
   }
 
   /** The body has ended: what is open is dropped, and what it did is undone unless it succeeded. */
@@ -188,13 +197,20 @@ export class Execution implements ExecutionPort {
   }
 
   #undo(test: (entry: Entry) => boolean): void {
-    if (!this.#machine.isStopped) this.#compensator.add(this.#machine.undoable(test))
+    if (this.#machine.isStopped) return
+    const entries = this.#machine.undoable(test)
+    const begun = { after: this.#machine.completedCount, isFinal: this.#final !== undefined }
+    const { operations } = this.#options.history
+    for (const { seq } of entries) if (operations[seq - 1]?.isUndone !== true) this.#undone.push({ seq, ...begun })
+    this.#compensator.add(entries)
   }
 
   async #compensate(entry: Entry): Promise<void> {
-    const scope = new Scope(`compensate[${escapeName(entry.identity)}]/`)
+    const scope = new Scope(compensationPath(entry.identity))
+    this.#undoing = scope
     const ctx = new Context(this.#parts, scope, 'shielded')
-    const idempotencyKey = idempotencyKeyOf(this.#options.hash, this.#options.run.id, entry.identity)
+    const run = entry.performedBy ?? this.#options.run.id
+    const idempotencyKey = idempotencyKeyOf(this.#options.hash, run, entry.identity)
     await this.#confine(() => entry.call.compensate?.(ctx as never, { ...entry.result, idempotencyKey } as never))
   }
 
@@ -202,8 +218,9 @@ export class Execution implements ExecutionPort {
     const state = this.#state()
     const operations = this.#machine.takeOperations()
     const output = this.#machine.outbox.take()
-    const cancelled = { cancelled: this.#cancelled, cancelledAfter: this.#cancelledAfter }
+    const cancelled = { cancelled: this.#cancelled, cancelledAfter: this.#cancelledAfter, undone: this.#undone }
     this.#cancelled = []
+    this.#undone = []
     this.#cancelledAfter = undefined
     const isCompensating = this.#final !== undefined && !this.#compensator.isIdle
     if (state.type === 'diverged') return { ...NOTHING, state }
@@ -217,7 +234,8 @@ export class Execution implements ExecutionPort {
     const { stuck, isIdle } = this.#compensator
     if (stuck !== undefined) {
       const error = storedErrorOf(stuck.error)
-      return { type: 'stuck', compensated: stuck.entry.identity, seq: this.#machine.culpritOf(stuck.error), error }
+      const seq = this.#undoing && this.#machine.culpritOf(stuck.error, this.#undoing)
+      return { type: 'stuck', compensated: stuck.entry.identity, seq, error }
     }
     if (isIdle) return this.#final
     return { type: openCount > 0 ? 'waiting' : 'stalled' }
@@ -230,6 +248,7 @@ const NOTHING: Omit<Turn, 'state'> = {
   dropped: [],
   cancelled: [],
   cancelledAfter: undefined,
+  undone: [],
   outputs: [],
   patches: {},
   isCompensating: false,

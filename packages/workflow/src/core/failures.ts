@@ -45,6 +45,27 @@ export function stepErrorOf(step: string, { code, message, attempts, data }: Sto
   return new StepError(data === undefined ? options : { ...options, data: decodeJson(data) as never })
 }
 
+/** How many errors deep a failure is looked for. */
+const CAUSES_MAX = 8
+
+/** An error and its causes, as far as they can be read. Never throws. */
+export function causesOf(error: unknown): object[] {
+  const causes: object[] = []
+  for (let one = error; typeof one === 'object' && one !== null && causes.length < CAUSES_MAX; one = causeOf(one)) {
+    causes.push(one)
+  }
+  return causes
+}
+
+/** Nothing of what cannot be asked, such as a revoked proxy. */
+function causeOf(error: object): unknown {
+  try {
+    return (error as { readonly cause?: unknown }).cause
+  } catch {
+    return undefined
+  }
+}
+
 function shown(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : `a value of type ${value === null ? 'null' : typeof value}`
 }

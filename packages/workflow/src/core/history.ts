@@ -45,6 +45,10 @@ export interface RecordedOperation {
   readonly completion?: Omit<Completion, 'seq'>
   /** True when it lost a race. */
   readonly isDropped: boolean
+  /** True when `Turn.undone` has named it. */
+  readonly isUndone?: boolean
+  /** The run that performed it, when this one took its completion over: its idempotency key derives from that one. */
+  readonly performedBy?: string
 }
 
 /** What the record says of a run. */
@@ -128,13 +132,27 @@ export interface AskedOperation {
   readonly identity: string
   readonly hash: string
   readonly spec: OperationSpec
+  /** The number of the last completion that the body had seen when it asked. */
+  readonly askedAfter: number
 }
 
 /** What rides on the next commit (WORKFLOWS 5). `json` is JSON text. */
-export type Output =
+export type OutputContent =
   | { readonly type: 'set'; readonly key: string; readonly json: string }
   | { readonly type: 'emit'; readonly json: string }
   | { readonly type: 'log'; readonly message: string; readonly json: string | undefined }
+
+/** An output in its place. `after` is the number of the last completion that the body had seen. */
+export type Output = OutputContent & { readonly after: number }
+
+/** An operation that begins to be undone. */
+export interface UndoneOperation {
+  readonly seq: number
+  /** The number of the last completion before. */
+  readonly after: number
+  /** True when it is because the body has ended. */
+  readonly isFinal: boolean
+}
 
 /** Why a replay cannot go on. `recorded` and `asked` name both sides, each for a reader. */
 export interface Divergence {
@@ -148,7 +166,8 @@ export type BodyState =
   /** It awaits something that is no operation of ours: look again later with `Execution.look()`. */
   | { readonly type: 'stalled' }
   | { readonly type: 'completed'; readonly json: string | undefined }
-  | { readonly type: 'failed'; readonly error: StoredError }
+  /** `seq`: the operation whose failure ended it, when it was that, or an error with that failure as a cause. */
+  | { readonly type: 'failed'; readonly error: StoredError; readonly seq?: number }
   | { readonly type: 'cancelled' }
   | { readonly type: 'continued'; readonly inputJson: string }
   /**
@@ -185,6 +204,8 @@ export interface Turn {
   readonly cancelled: readonly { readonly seq: number; readonly number: number }[]
   /** In the turn in which the cancellation took effect: the number of the last completion before it. Kept in the run's row. */
   readonly cancelledAfter: number | undefined
+  /** What begins to be undone in this turn, without what the record knows of. */
+  readonly undone: readonly UndoneOperation[]
   readonly outputs: readonly Output[]
   /** Decisions of `patched` in this turn. */
   readonly patches: Readonly<Record<string, boolean>>

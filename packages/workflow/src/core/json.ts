@@ -1,7 +1,7 @@
 /** Values as JSON text and back: what a body receives is always what JSON gives back (WORKFLOWS 4). */
 import { messageOf } from '@tenax/kernel'
 import { NonRetryableError } from '../errors.ts'
-import { PAYLOAD_BYTES_MAX } from '../limits.ts'
+import { JSON_DEPTH_MAX, PAYLOAD_BYTES_MAX } from '../limits.ts'
 
 /** The code of a value that JSON cannot hold. */
 export const UNSERIALISABLE = 'unserialisable'
@@ -9,11 +9,13 @@ export const UNSERIALISABLE = 'unserialisable'
 /**
  * The JSON text of `value`; undefined for `undefined`.
  *
- * @throws NonRetryableError `unserialisable` for a BigInt, a cycle, a function or a symbol: trying again does not help.
+ * @throws NonRetryableError `unserialisable` for a BigInt, a cycle, a function or a symbol, and for what is nested too deep: trying
+ *   again does not help.
  */
 export function encodeJson(value: unknown): string | undefined {
   if (value === undefined) return undefined
   const json = textOf(value)
+  if (json !== undefined && isTooDeep(json)) throw new NonRetryableError(TOO_DEEP, { code: UNSERIALISABLE })
   if (json !== undefined) return json
   throw new NonRetryableError(`JSON cannot hold a ${typeof value}`, { code: UNSERIALISABLE })
 }
@@ -31,6 +33,29 @@ export function isTooLong(json: string): boolean {
   if (json.length * 3 <= PAYLOAD_BYTES_MAX) return false
   return json.length > PAYLOAD_BYTES_MAX || Buffer.byteLength(json) > PAYLOAD_BYTES_MAX
 }
+
+/** What is wrong with a JSON text for which {@link isTooDeep} is true. */
+export const TOO_DEEP = `it is nested more than ${JSON_DEPTH_MAX} levels deep: keep its parts in tables`
+
+/** True for a JSON text with more arrays and objects inside each other than SQLite's JSON functions read. */
+export function isTooDeep(json: string): boolean {
+  if (json.length <= JSON_DEPTH_MAX * 2) return false
+  let depth = 0
+  let isText = false
+  for (let index = 0; index < json.length; index += 1) {
+    const unit = json.charCodeAt(index)
+    if (isText && unit === BACKSLASH) index += 1
+    else if (unit === QUOTE) isText = !isText
+    else if (isText) continue
+    else if (unit === OPEN_ARRAY || unit === OPEN_OBJECT) depth += 1
+    else if (unit === CLOSE_ARRAY || unit === CLOSE_OBJECT) depth -= 1
+    if (depth > JSON_DEPTH_MAX) return true
+  }
+  return false
+}
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c]
+const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /** The value of a JSON text; `undefined` when there is none. */
 export function decodeJson(json: string | undefined): unknown {

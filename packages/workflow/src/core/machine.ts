@@ -12,14 +12,14 @@ import { CancelledError, StepError } from '../errors.ts'
 import { OPERATIONS_ADVISED_MAX, OPERATIONS_MAX, REFUSED_OPERATIONS_MAX } from '../limits.ts'
 import { Chance } from './chance.ts'
 import { difference, missing, revived } from './divergence.ts'
-import { type Call, Entry } from './entry.ts'
-import { stepErrorOf, storedErrorOf } from './failures.ts'
-import type { AskedOperation, Completion, Divergence, Output, StoredError } from './history.ts'
+import { type Call, Entry, type EntryParts } from './entry.ts'
+import { causesOf, stepErrorOf, storedErrorOf } from './failures.ts'
+import type { AskedOperation, Completion, Divergence, OutputContent, StoredError } from './history.ts'
 import { decodeJson } from './json.ts'
 import { Outbox } from './outbox.ts'
 import { Pledge } from './pledge.ts'
 import type { ExecutionOptions } from './port.ts'
-import type { DropReason } from './scope.ts'
+import type { DropReason, Scope } from './scope.ts'
 
 /** What is told to whoever keeps the machine. */
 export interface MachineEvents {
@@ -39,7 +39,7 @@ export class Machine {
   readonly #open = new Map<number, Entry>()
   /** Operations that declared a compensation, in order of `seq`. */
   readonly #undoable = new Map<number, Entry>()
-  readonly #culprits = new WeakMap<object, number>()
+  readonly #culprits = new WeakMap<object, Entry>()
   #fresh: Entry[] = []
   #dropped = new Set<number>()
   #askedCount = 0
@@ -94,6 +94,11 @@ export class Machine {
     this.#knownCount = Math.max(this.#knownCount, number)
   }
 
+  /** Puts out what the record does not have yet. */
+  put(output: OutputContent): void {
+    this.outbox.put({ ...output, after: this.#completedCount })
+  }
+
   /** A promise of a group of branches. */
   pledge(name: string, drop: (reason: DropReason) => void): Pledge {
     return new Pledge(name, this.#order, drop)
@@ -141,10 +146,17 @@ export class Machine {
     return seq <= this.#askedCount
   }
 
+  /** The open operations that a cancellation would reject. */
+  rejectable(): number[] {
+    if (this.#isCancelled) return []
+    return [...this.#open.values()].filter((entry) => !entry.call.isShielded).map((entry) => entry.seq)
+  }
+
   /** From here on operations outside `shielded` are refused. Answers which open ones are to be rejected. */
   beginCancel(): number[] {
+    const seqs = this.rejectable()
     this.#isCancelled = true
-    return [...this.#open.values()].filter((entry) => !entry.call.isShielded).map((entry) => entry.seq)
+    return seqs
   }
 
   /** Rejects an open operation; the number of that completion, or undefined when it was dropped meanwhile. */
@@ -168,9 +180,13 @@ export class Machine {
     return [...this.#undoable.values()].filter((entry) => !entry.isUndone && entry.mayHaveActed && test(entry))
   }
 
-  /** The operation that failed with `error`. */
-  culpritOf(error: unknown): number | undefined {
-    return typeof error === 'object' && error !== null ? this.#culprits.get(error) : undefined
+  /** The operation below `root` that failed with `error`, or with a cause of it. */
+  culpritOf(error: unknown, root: Scope): number | undefined {
+    for (const cause of causesOf(error)) {
+      const entry = this.#culprits.get(cause)
+      if (entry !== undefined) return entry.call.scope.root === root ? entry.seq : undefined
+    }
+    return undefined
   }
 
   /** The replay cannot go on. */
@@ -225,15 +241,16 @@ export class Machine {
     if (seq > OPERATIONS_MAX) this.#events.exhausted(exhaustion())
     if (this.#isStopped || call.scope.isDropped) return this.refuse(call.name)
     this.#askedCount = seq
-    if (seq === OPERATIONS_ADVISED_MAX) this.outbox.put(advice())
-    const entry = this.#enter({ seq, identity: taken.identity, hash, spec }, call, taken.label)
+    if (seq === OPERATIONS_ADVISED_MAX) this.put(advice())
+    const asked = { seq, identity: taken.identity, hash, spec, askedAfter: this.#completedCount }
+    const entry = this.#enter(asked, call, { label: taken.label, performedBy: recorded?.performedBy })
     if (recorded === undefined) this.#fresh.push(entry)
     return entry.pledge
   }
 
-  #enter(asked: AskedOperation, call: Call, label: string | undefined): Entry {
+  #enter(asked: AskedOperation, call: Call, about: Omit<EntryParts, 'call' | 'pledge'>): Entry {
     const pledge = this.pledge(asked.identity, (reason) => this.#drop(entry, reason))
-    const entry: Entry = new Entry(asked, { call, label, pledge })
+    const entry: Entry = new Entry(asked, { ...about, call, pledge })
     this.#open.set(entry.seq, entry)
     if (call.compensate !== undefined) this.#undoable.set(entry.seq, entry)
     call.scope.enter(pledge)
@@ -250,7 +267,7 @@ export class Machine {
   #errorOf(entry: Entry, outcome: Exclude<Completion['outcome'], { type: 'ok' }>): Error {
     if (outcome.type === 'cancelled') return new CancelledError()
     const error = stepErrorOf(entry.call.name, outcome.error)
-    this.#culprits.set(error, entry.seq)
+    this.#culprits.set(error, entry)
     return error
   }
 
@@ -296,7 +313,7 @@ function obstinacy(): StoredError {
   return { code: 'operations_refused', message, attempts: 1 }
 }
 
-function advice(): Output {
+function advice(): OutputContent {
   const message = `this run has ${OPERATIONS_ADVISED_MAX} operations, which every replay goes through: use continueAs()`
   return { type: 'log', message, json: undefined }
 }

@@ -44,13 +44,15 @@ export interface ExecutionPort {
   deliver(completions: readonly Completion[]): Promise<Turn>
   /** Cancelling was asked for: every open operation rejects with CancelledError, in order of `seq`. */
   cancel(): Promise<Turn>
+  /** `seq` of the open operations that `cancel()` would reject now. */
+  rejectable(): readonly number[]
   /** Looks again at a body that was `stalled`. */
   look(): Promise<Turn>
   /**
    * A promise of the body's own was rejected and nobody awaits it: the body fails. Not with what a cancellation rejects. The
    * next turn shows it.
    */
-  stray(error: unknown): void
+  stray(error: unknown, kind?: 'unhandled_rejection' | 'uncaught_exception'): void
   /** Lets go: nothing that the body still does has any effect. */
   discard(): void
 }

@@ -121,7 +121,7 @@ test('WORKFLOWS 3: a turn has all that was asked for up to the next wait', async
     [2, 'b#1'],
   ])
   expect(asked[1]?.spec).toEqual({ kind: 'sleep', name: 'b', dueAtMs: START_MS + 2_000 })
-  expect(outputs).toEqual([{ type: 'emit', json: '"first"' }])
+  expect(outputs).toEqual([{ type: 'emit', json: '"first"', after: 0 }])
 })
 
 const RECORDED: Body = async (ctx) => {
@@ -189,6 +189,7 @@ for (const [name, [body, recorded, asked]] of Object.entries(CHANGED)) {
       dropped: [],
       cancelled: [],
       cancelledAfter: undefined,
+      undone: [],
       outputs: [],
       patches: {},
       isCompensating: false,
@@ -251,13 +252,13 @@ test('WORKFLOWS 5: outputs ride on the turn they were made in, and are silent on
   })
   const first = await driver.restart()
   expect(first.outputs).toEqual([
-    { type: 'set', key: 'k', json: '{"a":1}' },
-    { type: 'emit', json: '1' },
-    { type: 'log', message: 'said', json: '[2]' },
-    { type: 'log', message: 'bare', json: undefined },
+    { type: 'set', key: 'k', json: '{"a":1}', after: 0 },
+    { type: 'emit', json: '1', after: 0 },
+    { type: 'log', message: 'said', json: '[2]', after: 0 },
+    { type: 'log', message: 'bare', json: undefined, after: 0 },
   ])
   expect((await driver.restart()).outputs).toEqual([])
-  expect((await driver.deliver('a#1', ok())).outputs).toEqual([{ type: 'emit', json: '2' }])
+  expect((await driver.deliver('a#1', ok())).outputs).toEqual([{ type: 'emit', json: '2', after: 1 }])
 })
 
 test('WORKFLOWS 5: now is the time of the last completion; random and uuid derive from the seed', async () => {

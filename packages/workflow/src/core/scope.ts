@@ -89,6 +89,11 @@ export class Scope {
   }
 }
 
+/** The scope of what undoes an operation. */
+export function compensationPath(identity: string): string {
+  return `compensate[${escapeName(identity)}]/`
+}
+
 /**
  * Keeps what a name says from looking like structure, and what a database does not give back as it was, a NUL or half of a
  * surrogate pair, from making a replay look changed.

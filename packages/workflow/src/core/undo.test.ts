@@ -121,6 +121,21 @@ test('WORKFLOWS 20: a cancellation rejects what is open, in order, and refuses w
   expect((await driver.cancel()).cancelledAfter).toBeUndefined()
 })
 
+test('WORKFLOWS 22: an execution says what a cancellation would reject', async () => {
+  const driver = new Driver({
+    body: async (ctx) => {
+      await Promise.all([ctx.sleep('a', 1).catch(() => 0), ctx.shielded((c) => c.sleep('b', 1))])
+      throw new Error('no')
+    },
+  })
+  await driver.restart()
+  expect(driver.execution.rejectable()).toEqual([1])
+  await driver.cancel()
+  expect(driver.execution.rejectable()).toEqual([])
+  await driver.deliver('b#1', ok())
+  expect(driver.execution.rejectable()).toEqual([])
+})
+
 test('WORKFLOWS 20: what a branch drops when another is cancelled is not cancelled as well', async () => {
   const driver = new Driver({ body: async (ctx) => ctx.all([ctx.sleep('a', 1), ctx.sleep('b', 1)]) })
   await driver.restart()

@@ -1,0 +1,14 @@
+export type {
+  BlobEntry,
+  BlobStore,
+  ByteRange,
+  CallOptions,
+  GetOptions,
+  ListOptions,
+} from './blob-store.ts'
+export { isKey, isKeyPart } from './core/key.ts'
+export { type CreateOutcome, type CreateRequest, createOrRead } from './create-or-read.ts'
+export { type FsStoreOptions, openFsStore } from './drivers/fs.ts'
+export { BLOB_BYTES_MAX, KEY_BYTES_MAX, KEY_PART_BYTES_MAX, KEY_PARTS_MAX } from './limits.ts'
+export { MemoryStore } from './memory-store.ts'
+export { type ProbeOptions, probeStore } from './probe.ts'

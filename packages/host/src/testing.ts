@@ -1,0 +1,22 @@
+/** `tenax/testing`: a tenant in memory with a clock that a test moves. See docs/reference/testing.md. */
+export {
+  checkReplay,
+  HISTORY_FORMAT,
+  HISTORY_VERSION,
+  type Mock,
+  type MockAttempt,
+  type ReplayCheck,
+  type ReplayOptions,
+  type ReplayReport,
+  RunFailed,
+  type RunHistory,
+  replayEverywhere,
+  type StepCall,
+  type TestRerunOptions,
+  type TestRun,
+  type TestRunRecord,
+  type TestScheduleOptions,
+  type TestTenant,
+  type TestTenantOptions,
+  testTenant,
+} from '@tenax/engine/testing'

@@ -1,0 +1,70 @@
+/** Rows of a shard's catalog, as they are read. */
+import {
+  assert,
+  type DurabilityClass,
+  type Incarnation,
+  parseDurabilityClass,
+  parseIncarnation,
+  parseTenantId,
+  type TenantId,
+} from '@tenax/kernel'
+
+/** Where a tenant's data is, as the catalog records it. */
+export type PlacementState = 'creating' | 'warm' | 'importing' | 'deleting'
+
+/** One tenant as its catalog row has it. */
+export interface TenantRecord {
+  readonly id: TenantId
+  readonly incarnation: Incarnation
+  readonly file: string
+  readonly state: PlacementState
+  readonly suspendedAtMs: number | undefined
+  readonly quarantineReason: string | undefined
+  readonly createdAtMs: number
+  /** The tenant's own class; undefined: the server's. */
+  readonly durability: DurabilityClass | undefined
+}
+
+/** A lifecycle verb that was begun and not yet ended. `incarnation` and `file` name what it makes, or removes. */
+export interface Intent {
+  readonly tenantId: TenantId
+  readonly verb: 'create' | 'import' | 'delete'
+  readonly incarnation: Incarnation
+  readonly file: string
+}
+
+/** What {@link readRecord} reads, in its order. */
+export const COLUMNS = 'id, incarnation, file, state, suspended_at_ms, quarantine_reason, created_at_ms, durability'
+
+/** One tenant. */
+export function readRecord(row: readonly unknown[]): TenantRecord {
+  const [id, incarnation, file, state, suspendedAtMs, quarantineReason, createdAtMs, durability] = row
+  const parsed = parseIncarnation(String(incarnation))
+  assert(
+    parsed !== undefined && isState(state) && typeof file === 'string',
+    'a catalog row reads back as it was written',
+  )
+  return {
+    id: parseTenantId(id),
+    incarnation: parsed,
+    file,
+    state,
+    suspendedAtMs: suspendedAtMs === null ? undefined : Number(suspendedAtMs),
+    quarantineReason: typeof quarantineReason === 'string' ? quarantineReason : undefined,
+    createdAtMs: Number(createdAtMs),
+    durability: parseDurabilityClass(durability),
+  }
+}
+
+/** One verb that was begun. */
+export function readIntent(row: readonly unknown[]): Intent {
+  const [tenantId, verb, incarnation, file] = row
+  const parsed = parseIncarnation(String(incarnation))
+  assert(parsed !== undefined && typeof file === 'string', 'an intent reads back as it was written')
+  assert(verb === 'create' || verb === 'import' || verb === 'delete', 'an intent names a known verb')
+  return { tenantId: parseTenantId(tenantId), verb, incarnation: parsed, file }
+}
+
+function isState(value: unknown): value is PlacementState {
+  return value === 'creating' || value === 'warm' || value === 'importing' || value === 'deleting'
+}

@@ -1,0 +1,16 @@
+/** Which tenants may be opened. */
+import { TenaxError } from '@tenax/kernel'
+import type { TenantRecord } from './catalog-rows.ts'
+import { quarantined } from './open-handle.ts'
+import { suspended } from './quarantine.ts'
+
+/** Throws the error that a tenant in this state answers with. */
+export function refuseUnlessServing(record: TenantRecord): void {
+  if (record.quarantineReason !== undefined) throw quarantined(record, record.quarantineReason)
+  if (record.suspendedAtMs !== undefined) throw suspended(record.id)
+  if (record.state !== 'warm') {
+    throw new TenaxError('tenant_in_transition', `tenant "${record.id}" is ${record.state}`, {
+      hint: 'retry when that has ended',
+    })
+  }
+}

@@ -1,0 +1,76 @@
+/** What tenancy is made of, what it tells, and what its lifecycle verbs work with. */
+import type { Clock, DurabilityClass, RandomId, TenantId } from '@tenax/kernel'
+import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
+import type { EngineDriver, SqliteFileSettings } from '@tenax/sqlite'
+import type { HostLedger } from './durability/host-ledger.ts'
+import type { DataDirectory } from './files/data-directory.ts'
+import type { Directory } from './files/directory.ts'
+import type { Handle } from './handle.ts'
+import type { Migration } from './migrations.ts'
+import type { HandlePool } from './pool.ts'
+import type { PoolSettings } from './pool-port.ts'
+import type { QuarantineEvent } from './quarantine.ts'
+import type { EngineTables } from './tenant-schema.ts'
+
+/** Settings of tenancy: data, not components. */
+export interface TenancySettings {
+  readonly dataPath: string
+  readonly shardCount: number
+  readonly pool: PoolSettings
+  readonly file: SqliteFileSettings
+  readonly importBytesMax: number
+  readonly ledger: Partial<LedgerSettings>
+  /** Length of the ledger on disk above which those who hold its oldest segment are checkpointed. */
+  readonly ledgerBytesMax: number
+  readonly migrations: readonly Migration[]
+  /** What others keep in tenants' files. Default: nothing. */
+  readonly tables?: EngineTables
+  /** Class of tenants that have none of their own. Default `local`. */
+  readonly durability?: DurabilityClass
+}
+
+/** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
+export interface TenancyComponents {
+  readonly driver: EngineDriver
+  readonly clock: Clock
+  readonly randomId: RandomId
+  readonly pid: number
+  readonly onEvent: (event: TenancyEvent) => void
+  /** Hears when a verb on a tenant has ended, or it was stopped: it may serve now, or not any more, or be another. */
+  readonly onTenant?: (tenant: TenantId) => void
+  /** The ledger has failed: nothing may be acknowledged, and no file closed, from now on (LEDGER F2). */
+  readonly onFatal: (error: unknown) => void
+  /** The disk under the ledger, when it is not the file system. */
+  readonly ledgerFiles?: SegmentFiles
+}
+
+/** Something that an operator should know. */
+export type TenancyEvent =
+  | { readonly type: 'recovered'; readonly finished: number; readonly undone: number; readonly filesRemoved: number }
+  | { readonly type: 'redone'; readonly fileCount: number }
+  /** The file of a lent tenant could not be taken back; nobody is served of it until a start does. */
+  | { readonly type: 'take_back_failed'; readonly tenantId: TenantId; readonly reason: string }
+  | QuarantineEvent
+
+/** Sizes and position of one tenant. */
+export interface TenantStats {
+  readonly pageCount: number
+  readonly pageBytes: number
+  readonly freePages: number
+  readonly walBytes: number
+  readonly pageCountMax: number
+  readonly lineage: string
+  readonly lsn: bigint
+  readonly wasOpen: boolean
+}
+
+/** What the lifecycle verbs work with. */
+export interface VerbContext {
+  readonly data: DataDirectory
+  readonly directory: Directory
+  readonly pool: HandlePool<TenantId, Handle>
+  readonly settings: TenancySettings
+  readonly components: TenancyComponents
+  readonly template: Uint8Array
+  readonly ledger: HostLedger
+}
