@@ -9,7 +9,7 @@
  *  5. `close()` is called only after a TRUNCATE checkpoint that left the WAL at 0 bytes (LEDGER K4), because descriptors
  *     linger, and a late close by the collector may checkpoint again.
  */
-import { fdatasync, statSync } from 'node:fs'
+import { fdatasync, futimesSync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { assert, TenaxError } from '@tenax/kernel'
 import { changesSince, NO_CHANGES, readSizes, totalChanges } from './change-counters.ts'
@@ -92,6 +92,11 @@ export class SqliteFile {
   }
 
   /** A raw descriptor of the main file, for reading a frozen file. Never close it. */
+  /** Says in the main file's time of change that it was in use until `nowMs`. */
+  touch(nowMs: number): void {
+    futimesSync(this.descriptor, nowMs / 1_000, nowMs / 1_000)
+  }
+
   get descriptor(): number {
     assert(this.#hold !== undefined, 'a file in memory has no descriptor')
     return this.#hold.descriptor

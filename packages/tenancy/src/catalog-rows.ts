@@ -10,7 +10,10 @@ import {
 } from '@tenax/kernel'
 
 /** Where a tenant's data is, as the catalog records it. */
-export type PlacementState = 'creating' | 'warm' | 'importing' | 'deleting'
+export type PlacementState = (typeof PLACEMENT_STATES)[number]
+
+/** All of them. */
+export const PLACEMENT_STATES = ['creating', 'warm', 'archived', 'importing', 'deleting'] as const
 
 /** One tenant as its catalog row has it. */
 export interface TenantRecord {
@@ -66,5 +69,5 @@ export function readIntent(row: readonly unknown[]): Intent {
 }
 
 function isState(value: unknown): value is PlacementState {
-  return value === 'creating' || value === 'warm' || value === 'importing' || value === 'deleting'
+  return PLACEMENT_STATES.some((state) => state === value)
 }

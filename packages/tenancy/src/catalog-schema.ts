@@ -1,10 +1,34 @@
 /** The tables of a shard's catalog. */
 import { DURABILITY_CLASSES } from '@tenax/kernel'
-import { REASON_CHARS_MAX } from './limits.ts'
+import { PLACEMENT_STATES } from './catalog-rows.ts'
+import { MANIFEST_NUMBER_MAX, REASON_CHARS_MAX } from './limits.ts'
 import { TENANT_META_ROW, TENANT_META_SQL } from './tenant-schema.ts'
 
 /** Format of the tables below. */
-export const CATALOG_FORMAT = 1
+export const CATALOG_FORMAT = 2
+
+const listed = (names: readonly string[]) => names.map((name) => `'${name}'`).join(', ')
+
+const TENANT_COLUMNS = `
+    id TEXT PRIMARY KEY CHECK (id GLOB '[a-z0-9]*' AND id NOT GLOB '*[^a-z0-9_-]*' AND length(id) <= 63),
+    incarnation TEXT NOT NULL UNIQUE CHECK (length(incarnation) = 20 AND incarnation NOT GLOB '*[^a-z0-9]*'),
+    file TEXT NOT NULL CHECK (length(file) = 20 AND file NOT GLOB '*[^a-z0-9]*'),
+    state TEXT NOT NULL CHECK (state IN (${listed(PLACEMENT_STATES)})),
+    suspended_at_ms INTEGER,
+    quarantine_reason TEXT CHECK (length(quarantine_reason) <= ${REASON_CHARS_MAX}),
+    created_at_ms INTEGER NOT NULL,
+    durability TEXT NULL CHECK (durability IN (${listed(DURABILITY_CLASSES)})),
+    wake_at_ms INTEGER`
+
+const TENANT_BY_WAKE = 'CREATE INDEX tenant_by_wake ON tenant (wake_at_ms) WHERE wake_at_ms IS NOT NULL'
+
+/** The last snapshot of each incarnation that has one: the manifest's number, and the position of what it describes. */
+const SNAPSHOT_TABLE = `CREATE TABLE snapshot (
+    incarnation TEXT PRIMARY KEY CHECK (length(incarnation) = 20),
+    number INTEGER NOT NULL CHECK (number BETWEEN 1 AND ${MANIFEST_NUMBER_MAX}),
+    lineage TEXT NOT NULL CHECK (length(lineage) = 20),
+    lsn INTEGER NOT NULL CHECK (lsn >= 0)
+  ) STRICT, WITHOUT ROWID`
 
 /** Tables of a new catalog. It is journaled like a tenant, and has the same row of its own. */
 export const CATALOG_SCHEMA: readonly string[] = [
@@ -15,18 +39,9 @@ export const CATALOG_SCHEMA: readonly string[] = [
     format INTEGER NOT NULL CHECK (format >= 1),
     shard INTEGER NOT NULL CHECK (shard >= 0)
   ) STRICT`,
-  `CREATE TABLE tenant (
-    id TEXT PRIMARY KEY CHECK (id GLOB '[a-z0-9]*' AND id NOT GLOB '*[^a-z0-9_-]*' AND length(id) <= 63),
-    incarnation TEXT NOT NULL UNIQUE CHECK (length(incarnation) = 20 AND incarnation NOT GLOB '*[^a-z0-9]*'),
-    file TEXT NOT NULL CHECK (length(file) = 20 AND file NOT GLOB '*[^a-z0-9]*'),
-    state TEXT NOT NULL CHECK (state IN ('creating', 'warm', 'importing', 'deleting')),
-    suspended_at_ms INTEGER,
-    quarantine_reason TEXT CHECK (length(quarantine_reason) <= ${REASON_CHARS_MAX}),
-    created_at_ms INTEGER NOT NULL,
-    durability TEXT NULL CHECK (durability IN (${DURABILITY_CLASSES.map((name) => `'${name}'`).join(', ')})),
-    wake_at_ms INTEGER
-  ) STRICT, WITHOUT ROWID`,
-  'CREATE INDEX tenant_by_wake ON tenant (wake_at_ms) WHERE wake_at_ms IS NOT NULL',
+  `CREATE TABLE tenant (${TENANT_COLUMNS}) STRICT, WITHOUT ROWID`,
+  TENANT_BY_WAKE,
+  SNAPSHOT_TABLE,
   `CREATE TABLE intent (
     tenant_id TEXT PRIMARY KEY,
     verb TEXT NOT NULL CHECK (verb IN ('create', 'import', 'delete')),
@@ -37,6 +52,25 @@ export const CATALOG_SCHEMA: readonly string[] = [
   `CREATE TABLE tombstone (
     incarnation TEXT PRIMARY KEY,
     tenant_id TEXT NOT NULL,
-    deleted_at_ms INTEGER NOT NULL
+    deleted_at_ms INTEGER NOT NULL,
+    objects_removed_at_ms INTEGER
   ) STRICT, WITHOUT ROWID`,
 ]
+
+/** What makes a catalog of the format before this one out of date no more, by the format that it has. */
+export const CATALOG_UPGRADES: ReadonlyMap<number, readonly string[]> = new Map([
+  [
+    1,
+    [
+      'DROP INDEX tenant_by_wake',
+      'ALTER TABLE tenant RENAME TO tenant_before',
+      `CREATE TABLE tenant (${TENANT_COLUMNS}) STRICT, WITHOUT ROWID`,
+      'INSERT INTO tenant SELECT * FROM tenant_before',
+      'DROP TABLE tenant_before',
+      TENANT_BY_WAKE,
+      SNAPSHOT_TABLE,
+      'ALTER TABLE tombstone ADD COLUMN objects_removed_at_ms INTEGER',
+      'UPDATE catalog_meta SET format = 2 WHERE id = 1',
+    ],
+  ],
+])

@@ -41,7 +41,7 @@ async function begun(catalog: Catalog, id: string, verb: 'create' | 'import' = '
 
 async function warm(catalog: Catalog, id: string): Promise<Intent> {
   const intent = await begun(catalog, id)
-  await catalog.finishNew(intent)
+  await catalog.finishNew(intent, 0)
   return intent
 }
 
@@ -61,7 +61,7 @@ describe('a creation', () => {
     })
     expect(catalog.intents()).toEqual([intent])
     expect(catalog.isBegun(intent)).toBe(true)
-    await catalog.finishNew(intent)
+    await catalog.finishNew(intent, 0)
     expect([catalog.get(idOf('acme'))?.state, catalog.intents()]).toEqual(['warm', []])
     expect(catalog.isBegun(intent)).toBe(false)
   })
@@ -101,14 +101,14 @@ describe('an intent', () => {
     await catalog.undoNew(replace)
     expect(catalog.namedFiles()).toEqual(new Map([[old.incarnation, old.file]]))
     await catalog.beginReplace(replace, 1)
-    await catalog.finishNew(replace)
+    await catalog.finishNew(replace, 0)
     expect(catalog.namedFiles()).toEqual(new Map([[replace.incarnation, replace.file]]))
   })
 
   it('to end must exist', async () => {
     const { catalog } = newCatalog()
     const intent = await warm(catalog, 'acme')
-    await expect(catalog.finishNew(intent)).rejects.toThrow('invariant broken')
+    await expect(catalog.finishNew(intent, 0)).rejects.toThrow('invariant broken')
     await expect(catalog.finishDelete(intent, 1)).rejects.toThrow('invariant broken')
     expect(catalog.get(idOf('acme'))?.state).toBe('warm')
   })
@@ -213,7 +213,7 @@ describe('states', () => {
     await catalog.quarantine(idOf('acme'), incarnation, 'damaged')
     const replace: Intent = { tenantId: idOf('acme'), verb: 'import', ...newFileName(systemRandomId) }
     await catalog.beginReplace(replace, 1)
-    await catalog.finishNew(replace)
+    await catalog.finishNew(replace, 0)
     expect(catalog.get(idOf('acme'))).toMatchObject({ suspendedAtMs: 10, quarantineReason: undefined })
   })
 })

@@ -15,6 +15,8 @@ import {
 } from '@tenax/kernel'
 import { abandonFile, EngineError, type SqliteFile } from '@tenax/sqlite'
 import { COLUMNS, type Intent, readIntent, readRecord, type TenantRecord } from './catalog-rows.ts'
+import { CATALOG_UPGRADES } from './catalog-schema.ts'
+import { CatalogSnapshots } from './catalog-snapshots.ts'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
 
 /** What a catalog needs of the way its changes become durable. */
@@ -36,7 +38,7 @@ export function catalogIncarnation(shard: number): Incarnation {
   return incarnation
 }
 
-const IS_SERVING = "state = 'warm' AND suspended_at_ms IS NULL AND quarantine_reason IS NULL"
+const IS_SERVING = "state IN ('warm', 'archived') AND suspended_at_ms IS NULL AND quarantine_reason IS NULL"
 
 /** What a catalog is made of. */
 export interface CatalogOptions {
@@ -56,6 +58,8 @@ export interface CatalogOptions {
  */
 export class Catalog {
   readonly shard: number
+  /** What the catalog knows of its tenants in object storage. */
+  readonly snapshots: CatalogSnapshots
   readonly #file: SqliteFile
   readonly #journal: CatalogJournal
   readonly #onFatal: (error: unknown) => void
@@ -66,7 +70,20 @@ export class Catalog {
     this.#file = options.file
     this.#journal = options.journal
     this.#onFatal = options.onFatal
+    this.snapshots = new CatalogSnapshots({ file: this.#file, change: (body) => this.#change(body) })
     this.#journal.rest()
+  }
+
+  /** Brings the tables to the format of this Tenax, from one that it knows. Resolves when that is durable. */
+  async upgrade(): Promise<void> {
+    for (;;) {
+      const format = Number(this.#file.engine('SELECT format FROM catalog_meta WHERE id = 1').get()?.[0])
+      const statements = CATALOG_UPGRADES.get(format)
+      if (statements === undefined) return
+      await this.#change(() => {
+        for (const sql of statements) this.#file.engine(sql).get()
+      })
+    }
   }
 
   get(id: TenantId): TenantRecord | undefined {
@@ -127,10 +144,14 @@ export class Catalog {
     return this.#change(() => this.#insertIntent(intent, nowMs))
   }
 
-  /** Ends a creation or a replacement: from now on the row names this file, and nothing is held against the tenant. */
-  finishNew({ tenantId, incarnation, file }: Intent): Promise<void> {
+  /**
+   * Ends a creation or a replacement: from now on the row names this file, and nothing is held against the tenant. What was
+   * replaced leaves a tombstone.
+   */
+  finishNew({ tenantId, incarnation, file }: Intent, nowMs: number): Promise<void> {
     return this.#change(() => {
       this.#deleteIntent(tenantId)
+      this.#entomb(tenantId, { unless: incarnation, nowMs })
       this.#one(
         `UPDATE tenant SET incarnation = ?, file = ?, state = 'warm', quarantine_reason = NULL WHERE id = ? RETURNING id`,
         [incarnation, file, tenantId],
@@ -153,12 +174,23 @@ export class Catalog {
     })
   }
 
-  finishDelete({ tenantId, incarnation }: Intent, nowMs: number): Promise<void> {
+  finishDelete({ tenantId }: Intent, nowMs: number): Promise<void> {
     return this.#change(() => {
       this.#deleteIntent(tenantId)
+      this.#entomb(tenantId, { unless: '', nowMs })
       this.#file.engine('DELETE FROM tenant WHERE id = ?').get([tenantId])
-      this.#file.engine('INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?)').get([incarnation, tenantId, BigInt(nowMs)])
     })
+  }
+
+  /** Leaves a tombstone of the incarnation that a tenant's row names, unless it is this one. */
+  #entomb(id: TenantId, { unless, nowMs }: { readonly unless: string; readonly nowMs: number }): void {
+    const [gone] =
+      this.#file.engine('SELECT incarnation FROM tenant WHERE id = ? AND incarnation <> ?').get([id, unless]) ?? []
+    if (gone === undefined) return
+    this.#file
+      .engine('INSERT OR IGNORE INTO tombstone (incarnation, tenant_id, deleted_at_ms) VALUES (?, ?, ?)')
+      .get([String(gone), id, BigInt(nowMs)])
+    this.#file.engine('DELETE FROM snapshot WHERE incarnation = ?').get([String(gone)])
   }
 
   suspend(id: TenantId, nowMs: number): Promise<void> {
@@ -191,6 +223,12 @@ export class Catalog {
     return this.#change(() => this.#one('UPDATE tenant SET wake_at_ms = ? WHERE id = ? RETURNING id', [atMs, id]))
   }
 
+  /** When somebody should look at the tenant next. */
+  wakeOf(id: TenantId): number | undefined {
+    const atMs = this.#file.engine('SELECT wake_at_ms FROM tenant WHERE id = ?').get([id])?.[0]
+    return typeof atMs === 'bigint' ? Number(atMs) : undefined
+  }
+
   /** The tenants that serve and are to be looked at by `nowMs`, earliest first, at most `limit`, with their times. */
   due(nowMs: number, limit: number): { readonly id: TenantId; readonly wakeAtMs: number }[] {
     return this.#file
@@ -214,10 +252,12 @@ export class Catalog {
     return this.#journal.settled()
   }
 
-  /** File name by incarnation, of every tenant and every intent: what may lie in the shard's directory. */
+  /** File name by incarnation, of every tenant that is not archived and every intent: what may lie in the shard's directory. */
   namedFiles(): Map<string, string> {
     const rows = this.#file
-      .engine('SELECT incarnation, file FROM tenant UNION SELECT incarnation, file FROM intent')
+      .engine(
+        "SELECT incarnation, file FROM tenant WHERE state <> 'archived' UNION SELECT incarnation, file FROM intent",
+      )
       .all()
     return new Map(rows.map(([incarnation, file]) => [String(incarnation), String(file)]))
   }

@@ -302,6 +302,7 @@ export class Handle implements Poolable {
     try {
       if (reason !== 'delete' && !(await this.#letGo())) return false
       this.#journal.close()
+      if (reason !== 'delete') this.file.touch(this.clock.nowMs()) // who looks for idle tenants sees it there
       this.file.close()
       this.fence(new TenaxError('unavailable', 'the handle is closed'))
       return true

@@ -113,3 +113,32 @@ export const TAKE_BACK_TRIES_MAX = 30
 
 /** How often a commit that somebody waits for, and that is not there yet, is looked for. */
 export const DURABILITY_LOOK_MS = 20
+
+/** Bytes of a file in one chunk of its snapshot: what a changed page costs to upload, and what a reader holds in memory. */
+export const CHUNK_BYTES = MIB_BYTES
+
+/** Largest number of a manifest: its key has eight digits, so that keys sort. */
+export const MANIFEST_NUMBER_MAX = 99_999_999
+
+/** Snapshots of a tenant that stay in object storage: the last one, and two to go back to. */
+export const SNAPSHOTS_KEPT = 3
+
+/** Chunks of one tenant on their way at a time: each is held twice in memory, packed and plain. */
+export const CHUNKS_IN_FLIGHT = 4
+
+/** Tenants that are archived or hydrated at a time, by a host: with {@link CHUNKS_IN_FLIGHT}, some 64 MiB of memory. */
+export const TRANSFERS_MAX = 8
+
+/** Tries to archive a tenant that is written to meanwhile, before its next idle time is waited for. */
+export const ARCHIVE_TRIES_MAX = 3
+
+/** Numbers in a row that were taken by attempts of this host which a crash cut short: each crash takes one at most. */
+export const TAKEN_NUMBERS_MAX = 16
+
+/** How often idle tenants are looked for, and how many rows of a catalog are read in one turn of the event loop. */
+export const ARCHIVE_LOOK_MS_MAX = 60_000
+export const ARCHIVE_LOOK_ROWS = 500
+
+/** Between tries to remove objects of deleted tenants while object storage is away, and how many are removed in one go. */
+export const CLEAN_WAIT_MS = 30_000
+export const CLEAN_ROWS = 100

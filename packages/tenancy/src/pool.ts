@@ -281,15 +281,19 @@ export class HandlePool<K extends string, H extends Poolable> {
 
   /**
    * Lets go of the handle of `key`, waiting for whoever uses it. Resolves when it is closed, or was not open, and
-   * `whenGone` has ended; only then is the key opened again.
+   * `whenGone` has ended, which is told the handle that this has closed; only then is the key opened again.
    *
    * @throws TenaxError `overloaded` when it took too long; the handle goes as soon as it can
    */
-  async retire(key: K, reason: DisposalReason, whenGone?: () => Promise<void> | void): Promise<void> {
+  async retire(
+    key: K,
+    reason: DisposalReason,
+    whenGone?: (closed: H | undefined) => Promise<void> | void,
+  ): Promise<void> {
     this.#retiring.set(key, (this.#retiring.get(key) ?? 0) + 1)
     try {
-      await this.#letGo(key, reason)
-      await whenGone?.()
+      const closed = await this.#letGo(key, reason)
+      await whenGone?.(closed)
     } finally {
       const others = (this.#retiring.get(key) ?? 1) - 1
       if (others > 0) this.#retiring.set(key, others)
@@ -298,8 +302,9 @@ export class HandlePool<K extends string, H extends Poolable> {
     }
   }
 
-  async #letGo(key: K, reason: DisposalReason): Promise<void> {
+  async #letGo(key: K, reason: DisposalReason): Promise<H | undefined> {
     const deadlineMs = this.#clock.monotonicMs() + this.#settings.waitMsMax
+    let closed: H | undefined
     for (;;) {
       const flight = this.#opening.get(key) ?? this.#closing.get(key)
       if (flight !== undefined) {
@@ -309,10 +314,13 @@ export class HandlePool<K extends string, H extends Poolable> {
       const held = this.#pinned.get(key) ?? this.#stuck.get(key)
       if (held !== undefined) {
         held.retireAs = reason
+        closed = held.handle
         await this.#waiters.waitIn(this.#watchers, deadlineMs)
         continue
       }
-      if (!this.#idle.has(key)) return
+      const idle = this.#idle.peek(key)
+      if (idle === undefined) return closed
+      closed = idle.handle
       this.#dispose(key, reason)
     }
   }

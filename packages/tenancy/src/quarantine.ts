@@ -62,7 +62,7 @@ export class Quarantine {
     const isCurrent = handle === undefined || handle.record.incarnation === record.incarnation
     if (isCurrent) handle?.fence(quarantined(record, reason))
     const gone = isCurrent ? pool.retire(record.id, 'fenced') : Promise.resolve()
-    this.#left.add(record.incarnation)
+    if (record.state !== 'archived') this.#left.add(record.incarnation)
     void recording.then((recorded) => onEvent({ type: 'quarantined', tenantId: record.id, reason, recorded }))
     const ending = this.#end(record, recording, gone).finally(() => {
       if (this.#ending.get(record.id) === ending) this.#ending.delete(record.id)
@@ -102,6 +102,7 @@ export class Quarantine {
     if (!(await recording)) return
     const now = this.#context.directory.catalogOf(record.id).get(record.id)
     if (now?.incarnation !== record.incarnation) return // it was replaced, and forgotten with that
+    if (now.state === 'archived') return // it has no file, and the ledger nothing of it
     try {
       await this.#setAside(record)
     } catch (error) {
@@ -143,7 +144,7 @@ export class Quarantine {
    * @throws TenaxError `tenant_quarantined` when the file cannot be used as it is; `storage_full`, `unavailable`
    */
   async readmit(record: TenantRecord, context: OpeningContext): Promise<void> {
-    if (record.quarantineReason === undefined) return
+    if (record.quarantineReason === undefined || record.state === 'archived') return
     const { data, directory, pool } = this.#context
     await pool.retire(record.id, 'fenced')
     if (this.#left.has(record.incarnation)) await this.#setAside(record)

@@ -69,7 +69,7 @@ describe('undoNew()', () => {
     const catalog = directory.catalogOf(intent.tenantId)
     await catalog.beginNew(newRecord(intent.tenantId, intent, 'creating', 1), intent)
     await createTenantFile(data.layout, catalog.shard, intent, new Uint8Array(4_096))
-    await catalog.finishNew(intent)
+    await catalog.finishNew(intent, 0)
     await undoNew(catalog, data.layout, intent)
     expect(existsSync(data.layout.tenantFile(catalog.shard, intent))).toBe(true)
     expect(catalog.get(intent.tenantId)?.state).toBe('warm')

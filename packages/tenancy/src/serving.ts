@@ -8,7 +8,7 @@ import { suspended } from './quarantine.ts'
 export function refuseUnlessServing(record: TenantRecord): void {
   if (record.quarantineReason !== undefined) throw quarantined(record, record.quarantineReason)
   if (record.suspendedAtMs !== undefined) throw suspended(record.id)
-  if (record.state !== 'warm') {
+  if (record.state !== 'warm' && record.state !== 'archived') {
     throw new TenaxError('tenant_in_transition', `tenant "${record.id}" is ${record.state}`, {
       hint: 'retry when that has ended',
     })

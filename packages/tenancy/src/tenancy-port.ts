@@ -1,7 +1,9 @@
 /** What tenancy is made of, what it tells, and what its lifecycle verbs work with. */
+import type { BlobStore } from '@tenax/blobstore'
 import type { Clock, DurabilityClass, RandomId, TenantId } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import type { EngineDriver, SqliteFileSettings } from '@tenax/sqlite'
+import type { ArchiveEvent } from './archive/archiver.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
@@ -27,6 +29,8 @@ export interface TenancySettings {
   readonly tables?: EngineTables
   /** Class of tenants that have none of their own. Default `local`. */
   readonly durability?: DurabilityClass
+  /** A tenant that was not used for so long goes to object storage, in milliseconds. Default: only who is told to. */
+  readonly archiveAfterMs?: number
 }
 
 /** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
@@ -40,6 +44,8 @@ export interface TenancyComponents {
   readonly onTenant?: (tenant: TenantId) => void
   /** The ledger has failed: nothing may be acknowledged, and no file closed, from now on (LEDGER F2). */
   readonly onFatal: (error: unknown) => void
+  /** Object storage; without it no tenant is archived. The caller closes it after the tenancy. */
+  readonly store?: BlobStore
   /** The disk under the ledger, when it is not the file system. */
   readonly ledgerFiles?: SegmentFiles
 }
@@ -51,6 +57,7 @@ export type TenancyEvent =
   /** The file of a lent tenant could not be taken back; nobody is served of it until a start does. */
   | { readonly type: 'take_back_failed'; readonly tenantId: TenantId; readonly reason: string }
   | QuarantineEvent
+  | ArchiveEvent
 
 /** Sizes and position of one tenant. */
 export interface TenantStats {

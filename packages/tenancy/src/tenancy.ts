@@ -4,6 +4,8 @@
 import { type Incarnation, type TenantId, TenaxError } from '@tenax/kernel'
 import { fsSegmentFiles } from '@tenax/ledger'
 import { allCollected, collectClosed, hostFailure, makeTemplate } from '@tenax/sqlite'
+import { Archiver } from './archive/archiver.ts'
+import { proveSound } from './archive/hydrate.ts'
 import { catalogIncarnation } from './catalog.ts'
 import type { TenantRecord } from './catalog-rows.ts'
 import { Gate, promisedClass } from './durability/gate.ts'
@@ -49,6 +51,7 @@ export class Tenancy {
   readonly #measured: Measured
   readonly #transitions = new Set<TenantId>()
   readonly #lending: Lending
+  readonly #archiver: Archiver | undefined
   /** How to cut off each export that is under way. */
   readonly #exports = new Set<() => void>()
 
@@ -63,6 +66,7 @@ export class Tenancy {
     const { randomId, onEvent, ledgerFiles = fsSegmentFiles } = base.components
     this.#lending = new Lending(this.#context)
     this.#quarantine = new Quarantine({ ...base, pool, randomId, onEvent, ledgerFiles })
+    this.#archiver = this.#makeArchiver()
     ledger.onPressure((incarnations) => this.#checkpointAll(new Set(incarnations)))
   }
 
@@ -95,6 +99,7 @@ export class Tenancy {
       const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
       tenancy.#quarantine.takeOver(stopped)
       tenancy.#lending.miss(left)
+      tenancy.#archiver?.start()
       void collectClosed() // making catalogs and the template has left descriptors of removed files
       return tenancy
     } catch (error) {
@@ -106,19 +111,47 @@ export class Tenancy {
 
   async #open(id: TenantId): Promise<Handle> {
     const { directory, data } = this.#context
-    const record = directory.get(id)
-    refuseUnlessServing(record)
+    const found = directory.get(id)
+    refuseUnlessServing(found)
     this.#lending.refuseIfAway(id)
-    return openHandle(this.#opening(record), record, data.layout.tenantFile(directory.catalogOf(id).shard, record))
+    const isArchived = found.state === 'archived'
+    const record = isArchived ? await this.#archiverOrRefuse().hydrate(found) : found
+    const path = data.layout.tenantFile(directory.catalogOf(id).shard, record)
+    const handle = await openHandle(this.#opening(record), record, path)
+    if (isArchived) await proveSound(handle)
+    return handle
+  }
+
+  #makeArchiver(): Archiver | undefined {
+    const { components, settings, data, ledger } = this.#context
+    if (components.store === undefined) return undefined
+    return new Archiver({
+      context: this.#context,
+      store: components.store,
+      writer: { dataId: data.identity.dataId, epoch: ledger.epoch, nonce: components.randomId() },
+      archiveAfterMs: settings.archiveAfterMs,
+      stop: (record, reason) => this.#stop(record, reason),
+      archive: (id) => this.archive(id),
+    })
+  }
+
+  /** @throws TenaxError `store_not_configured` */
+  #archiverOrRefuse(): Archiver {
+    if (this.#archiver !== undefined) return this.#archiver
+    throw new TenaxError('store_not_configured', 'this server has no object storage', {
+      hint: 'start it with a store: a directory or a bucket',
+    })
+  }
+
+  #stop(record: TenantRecord, reason: string): void {
+    this.#quarantine.stop(record, reason)
+    this.#context.components.onTenant?.(record.id)
   }
 
   #opening(record: TenantRecord): OpeningContext {
     const { settings, components, ledger } = this.#context
     const { driver, clock, randomId } = components
-    const quarantine = (at: TenantRecord, reason: string) => {
-      this.#quarantine.stop(at, reason)
-      components.onTenant?.(at.id)
-    }
+    const quarantine = (at: TenantRecord, reason: string) => this.#stop(at, reason)
     const { file: fileSettings, migrations } = settings
     const durability = this.classes.follow(record)
     return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations, durability }
@@ -209,13 +242,35 @@ export class Tenancy {
     return this.#transition(id, () => createTenant(this.#context, id, options))
   }
 
-  delete(id: TenantId): Promise<DeleteReceipt> {
-    return this.#transition(id, () => removeTenant(this.#context, id))
+  async delete(id: TenantId): Promise<DeleteReceipt> {
+    const receipt = await this.#transition(id, () => removeTenant(this.#context, id))
+    this.#archiver?.cleanSoon()
+    return receipt
+  }
+
+  /**
+   * Puts the tenant into object storage and removes its local file: the next use brings it back. Safe to repeat.
+   *
+   * @throws TenaxError `store_not_configured`, `tenant_busy`, `snapshot_fenced`; by the tenant's state; what the store fails with
+   */
+  archive(id: TenantId): Promise<TenantRecord> {
+    return this.#transition(id, async () => {
+      await this.#archiverOrRefuse().archive(id)
+      return this.#context.directory.get(id)
+    })
+  }
+
+  /** Brings an archived tenant back to local disk, as its next use would. Safe to repeat. */
+  async hydrate(id: TenantId): Promise<TenantRecord> {
+    if (this.get(id).state === 'archived') await this.use(id, async () => undefined)
+    return this.get(id)
   }
 
   /** Makes `body`, an SQLite file, the tenant's database. Throws TenaxError `import_invalid`; nothing has changed then. */
-  import(id: TenantId, body: ByteStream): Promise<{ record: TenantRecord; created: boolean }> {
-    return this.#transition(id, () => importTenant(this.#context, id, body))
+  async import(id: TenantId, body: ByteStream): Promise<{ record: TenantRecord; created: boolean }> {
+    const outcome = await this.#transition(id, () => importTenant(this.#context, id, body))
+    if (!outcome.created) this.#archiver?.cleanSoon()
+    return outcome
   }
 
   /** Refuses the tenant's requests until it is resumed. Safe to repeat. */
@@ -310,6 +365,7 @@ export class Tenancy {
     const patience = components.clock.after(EXPORT_DRAIN_MS, () => {
       for (const cutOff of this.#exports) cutOff()
     })
+    await this.#archiver?.stop()
     const drained = await pool.drain().then(
       () => true,
       () => false,

@@ -57,6 +57,7 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
     directory = Directory.open(data, { ...options, ledger })
     const shards: ShardRecovery[] = []
     for (const catalog of directory.catalogs) {
+      await catalog.upgrade()
       shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.hadLedger }))
     }
     const gaps = await stopGaps(recovered, directory)

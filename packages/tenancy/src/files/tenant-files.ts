@@ -1,5 +1,5 @@
 /** Making and removing the files of a tenant: never while they are live (a live file is `sqlite`'s alone). */
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseIncarnation } from '@tenax/kernel'
@@ -48,6 +48,11 @@ async function syncOffLoop(path: string): Promise<void> {
 export function removeTenantFiles(layout: Layout, shard: number, incarnation: string): void {
   rmSync(layout.tenantDirectory(shard, incarnation), { recursive: true, force: true })
   syncDirectory(layout.shard(shard))
+}
+
+/** When a tenant's file was last used and closed, as its own time of change says; undefined when it is not there. */
+export function idleSinceMs(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs
 }
 
 /** What the files of a shard's directory are to be like. */

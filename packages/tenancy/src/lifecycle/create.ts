@@ -39,7 +39,7 @@ export async function createTenant(
     const record = newRecord(id, name, 'creating', components.clock.nowMs())
     await catalog.beginNew({ ...record, durability }, intent)
     await createTenantFile(data.layout, catalog.shard, name, template)
-    await catalog.finishNew(intent)
+    await catalog.finishNew(intent, context.components.clock.nowMs())
   } catch (error) {
     await undoOrLeave(catalog, data.layout, intent)
     throw error

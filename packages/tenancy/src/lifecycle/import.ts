@@ -49,7 +49,7 @@ async function takeFile(context: VerbContext, id: TenantId, upload: string): Pro
   const tables = context.settings.tables?.definitions
   const { connection, isExport, hasTables } = await checkImport(components.driver, upload, tables)
   const existing = catalog.get(id)
-  if (existing !== undefined && existing.state !== 'warm') {
+  if (existing !== undefined && existing.state !== 'warm' && existing.state !== 'archived') {
     connection.close()
     noteScratchClose()
     throw new TenaxError('tenant_in_transition', `tenant "${id}" is ${existing.state}`, { hint: 'delete it first' })
@@ -148,12 +148,12 @@ function rewriteIdentity(connection: EngineConnection, { incarnation, lineage }:
 async function swap(context: VerbContext, intent: Intent, existing: TenantRecord | undefined): Promise<void> {
   const { directory, pool } = context
   const catalog = directory.catalogOf(intent.tenantId)
-  if (existing === undefined) await catalog.finishNew(intent)
+  if (existing === undefined) await catalog.finishNew(intent, context.components.clock.nowMs())
   else {
     pool
       .peek(intent.tenantId)
       ?.fence(new TenaxError('tenant_in_transition', 'the tenant is being replaced by an import', { hint: 'retry' }))
-    await pool.retire(intent.tenantId, 'fenced', () => catalog.finishNew(intent))
+    await pool.retire(intent.tenantId, 'fenced', () => catalog.finishNew(intent, context.components.clock.nowMs()))
     removeOld(context, existing)
   }
 }

@@ -1,0 +1,269 @@
+/**
+ * The archiver: puts tenants that nobody uses into object storage, and brings them back.
+ *
+ *   warm ──snapshot, close, catalog, remove the file──► archived ──new file, verified, catalog──► warm
+ *
+ * Invariants:
+ *  1. A local file goes only after the snapshot of its very last commit was read back, and its handle is closed (invariant 8).
+ *  2. One lifecycle verb of a tenant at a time (the caller's), and while a file is removed nobody opens the tenant (the pool's).
+ *  3. What is wrong with a snapshot stops its tenant; what is wrong with the store is `unavailable`, and changes nothing.
+ */
+import type { BlobStore } from '@tenax/blobstore'
+import { messageOf, type TenantId, TenaxError, type Timer } from '@tenax/kernel'
+import { collectClosed } from '@tenax/sqlite'
+import PQueue from 'p-queue'
+import type { TenantRecord } from '../catalog-rows.ts'
+import type { CatalogSnapshots, SnapshotPlace } from '../catalog-snapshots.ts'
+import { removeRestored } from '../files/restored-file.ts'
+import { idleSinceMs, removeTenantFiles } from '../files/tenant-files.ts'
+import type { Handle } from '../handle.ts'
+import {
+  ARCHIVE_LOOK_MS_MAX,
+  ARCHIVE_LOOK_ROWS,
+  ARCHIVE_TRIES_MAX,
+  CLEAN_ROWS,
+  CLEAN_WAIT_MS,
+  TRANSFERS_MAX,
+} from '../limits.ts'
+import { quarantined } from '../open-handle.ts'
+import { refuseUnlessServing } from '../serving.ts'
+import type { VerbContext } from '../tenancy-port.ts'
+import { collectTenant, collectTombstone } from './collect.ts'
+import { SnapshotDamage } from './damage.ts'
+import { restoreFile } from './hydrate.ts'
+import { inParallel } from './in-parallel.ts'
+import type { ManifestWriter } from './manifest.ts'
+import { readManifest } from './read-manifest.ts'
+import { type SnapshotContext, takeSnapshot } from './snapshot.ts'
+
+/** What an operator hears of it. */
+export type ArchiveEvent =
+  | { readonly type: 'archived'; readonly tenantId: TenantId; readonly manifest: number }
+  | { readonly type: 'hydrated'; readonly tenantId: TenantId; readonly manifest: number; readonly durationMs: number }
+  /** An idle tenant could not be archived; it is tried again when it has been idle for as long once more. */
+  | { readonly type: 'archive_failed'; readonly tenantId: TenantId; readonly reason: string }
+
+/** What the archiver is made of. */
+export interface ArchiverOptions {
+  readonly context: VerbContext
+  readonly store: BlobStore
+  readonly writer: ManifestWriter
+  /** A tenant that was not used for so long is archived; undefined: only who is told to be. */
+  readonly archiveAfterMs: number | undefined
+  /** Stops a tenant whose snapshot is not what was stored. */
+  readonly stop: (record: TenantRecord, reason: string) => void
+  /** Archives a tenant as a lifecycle verb, which calls {@link Archiver.archive}. */
+  readonly archive: (id: TenantId) => Promise<unknown>
+}
+
+/** Archives and hydrates the tenants of one data directory. */
+export class Archiver {
+  readonly #options: ArchiverOptions
+  readonly #leaving = new PQueue({ concurrency: TRANSFERS_MAX })
+  readonly #coming = new PQueue({ concurrency: TRANSFERS_MAX })
+  readonly #ended = new AbortController()
+  #look: Timer | undefined
+  #cleaning: Promise<void> | undefined
+  /** Set when more was deleted while objects were removed. */
+  #isMoreToClean = false
+  #cleanTimer: Timer | undefined
+
+  constructor(options: ArchiverOptions) {
+    this.#options = options
+  }
+
+  /** Begins to look for idle tenants, and removes what deleted ones have left. */
+  start(): void {
+    this.cleanSoon()
+    this.#armLook()
+  }
+
+  /** Ends what is under way; what a tenant has is where it was, or where it was to be. */
+  async stop(): Promise<void> {
+    this.#look?.cancel()
+    this.#cleanTimer?.cancel()
+    this.#ended.abort(new TenaxError('unavailable', 'the host is shutting down'))
+    await Promise.all([this.#leaving.onIdle(), this.#coming.onIdle(), this.#cleaning])
+  }
+
+  /**
+   * Puts a tenant into object storage and removes its local file. Safe to repeat. Inside the tenant's transition.
+   *
+   * @throws TenaxError `tenant_busy` when it was written to all the while: it is as it was, and its last snapshot is newer
+   */
+  archive(id: TenantId): Promise<void> {
+    return this.#leaving.add(async () => {
+      for (let tries = 0; tries < ARCHIVE_TRIES_MAX; tries += 1) if (await this.#tryArchive(id)) return
+      throw new TenaxError('tenant_busy', `tenant "${id}" is written to all the time`, {
+        hint: 'archive it when nobody uses it',
+      })
+    })
+  }
+
+  async #tryArchive(id: TenantId): Promise<boolean> {
+    const { context } = this.#options
+    const record = context.directory.get(id)
+    refuseUnlessServing(record)
+    if (record.state === 'archived') return true
+    const taken = await context.pool.use(id, async (handle) => ({ handle, place: await this.#snapshot(handle) }))
+    if (!(await this.#removeLocal(record, taken))) return false
+    context.components.onEvent({ type: 'archived', tenantId: id, manifest: taken.place.number })
+    return true
+  }
+
+  async #snapshot(handle: Handle): Promise<SnapshotPlace> {
+    const { id, incarnation } = handle.record
+    const { store } = this.#options
+    const before = this.#snapshots(id).get(incarnation)
+    const place = await takeSnapshot(this.#snapshotContext(id), handle)
+    if (place.number !== before?.number && before !== undefined) {
+      await collectTenant({ store, signal: this.#ended.signal }, { id, incarnation }, place)
+    }
+    return place
+  }
+
+  #snapshots(id: TenantId) {
+    return this.#options.context.directory.catalogOf(id).snapshots
+  }
+
+  #snapshotContext(id: TenantId): SnapshotContext {
+    const { context, store, writer } = this.#options
+    const catalog = context.directory.catalogOf(id)
+    return { store, writer, catalog, clock: context.components.clock, signal: this.#ended.signal }
+  }
+
+  /** False when the file has more in it than the snapshot: somebody used it between. */
+  async #removeLocal(
+    record: TenantRecord,
+    { handle, place }: { handle: Handle; place: SnapshotPlace },
+  ): Promise<boolean> {
+    const { id, incarnation } = record
+    const { pool, ledger, directory, data } = this.#options.context
+    let isRemoved = false
+    await pool.retire(id, 'idle', async (closed) => {
+      if (closed !== handle || handle.progress().committedLsn !== place.lsn) return
+      await ledger.settled() // the record of the last checkpoint is before the catalog's change
+      await collectClosed()
+      if (!(await this.#snapshots(id).archive(id, incarnation))) return
+      removeTenantFiles(data.layout, directory.catalogOf(id).shard, incarnation)
+      isRemoved = true
+    })
+    return isRemoved
+  }
+
+  /** Brings a tenant's file back, and gives its row as it is then. The pool sees to it that nobody else does meanwhile. */
+  hydrate(record: TenantRecord): Promise<TenantRecord> {
+    return this.#coming.add(() => this.#hydrate(record))
+  }
+
+  async #hydrate(record: TenantRecord): Promise<TenantRecord> {
+    const { id, incarnation } = record
+    const { directory, data, components } = this.#options.context
+    const startedMs = components.clock.monotonicMs()
+    const name = { incarnation, file: components.randomId() }
+    const path = data.layout.tenantFile(directory.catalogOf(id).shard, name)
+    const number = await this.#restore(record, path)
+    if (!(await this.#snapshots(id).hydrated(id, name))) {
+      await removeRestored(path)
+      throw new TenaxError('tenant_in_transition', `tenant "${id}" was replaced or deleted meanwhile`, {
+        hint: 'ask again',
+      })
+    }
+    const durationMs = components.clock.monotonicMs() - startedMs
+    components.onEvent({ type: 'hydrated', tenantId: id, manifest: number, durationMs })
+    return directory.get(id)
+  }
+
+  /** Writes the last snapshot to `path`; gives its number. */
+  async #restore(record: TenantRecord, path: string): Promise<number> {
+    const { id, incarnation } = record
+    const { store } = this.#options
+    const { signal } = this.#ended
+    try {
+      const place = this.#snapshots(id).get(incarnation)
+      if (place === undefined) throw new SnapshotDamage('the catalog names no snapshot of it')
+      const manifest = await readManifest(store, { id, incarnation, place }, signal)
+      await restoreFile({ store, manifest, signal }, path)
+      return place.number
+    } catch (error) {
+      if (!(error instanceof SnapshotDamage)) throw error
+      const reason = `its snapshot is damaged: ${error.message}`
+      this.#options.stop(record, reason)
+      throw quarantined(record, reason, error)
+    }
+  }
+
+  #armLook(): void {
+    const { archiveAfterMs, context } = this.#options
+    if (archiveAfterMs === undefined || this.#ended.signal.aborted) return
+    const waitMs = Math.min(ARCHIVE_LOOK_MS_MAX, Math.max(1, archiveAfterMs / 4))
+    this.#look = context.components.clock.after(waitMs, () => {
+      void this.#archiveIdle(archiveAfterMs).finally(() => this.#armLook())
+    })
+  }
+
+  /** Archives every tenant that was idle for long enough. It never throws: of each failure the operator hears. */
+  async #archiveIdle(archiveAfterMs: number): Promise<void> {
+    const { context, archive } = this.#options
+    await inParallel(await this.#idleTenants(archiveAfterMs), TRANSFERS_MAX, async (id) => {
+      if (this.#ended.signal.aborted) return
+      await archive(id).catch((error: unknown) => {
+        context.components.onEvent({ type: 'archive_failed', tenantId: id, reason: messageOf(error) })
+      })
+    })
+  }
+
+  async #idleTenants(archiveAfterMs: number): Promise<TenantId[]> {
+    const { directory, pool, data, components } = this.#options.context
+    const nowMs = components.clock.nowMs()
+    const idle: TenantId[] = []
+    for (const { shard, snapshots } of directory.catalogs) {
+      let afterId = ''
+      for (;;) {
+        const wakesAfterMs = nowMs + archiveAfterMs
+        const rows = snapshots.candidates(afterId, { wakesAfterMs, limit: ARCHIVE_LOOK_ROWS })
+        for (const { id, ...name } of rows) {
+          if (pool.peek(id) !== undefined) continue
+          const sinceMs = idleSinceMs(data.layout.tenantFile(shard, name))
+          if (sinceMs !== undefined && sinceMs <= nowMs - archiveAfterMs) idle.push(id)
+        }
+        afterId = rows.at(-1)?.id ?? ''
+        if (rows.length < ARCHIVE_LOOK_ROWS || this.#ended.signal.aborted) break
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    return idle
+  }
+
+  /** Removes the objects of tenants that are no more, now or when the store is back. */
+  cleanSoon(): void {
+    if (this.#ended.signal.aborted) return
+    this.#cleanTimer?.cancel()
+    this.#isMoreToClean = true
+    this.#cleaning ??= this.#clean()
+      .catch(() => {
+        this.#cleanTimer = this.#options.context.components.clock.after(CLEAN_WAIT_MS, () => this.cleanSoon())
+      })
+      .finally(() => {
+        this.#cleaning = undefined
+      })
+  }
+
+  async #clean(): Promise<void> {
+    const { directory } = this.#options.context
+    while (this.#isMoreToClean) {
+      this.#isMoreToClean = false
+      for (const { snapshots } of directory.catalogs) await this.#cleanShard(snapshots)
+    }
+  }
+
+  async #cleanShard(snapshots: CatalogSnapshots): Promise<void> {
+    const { context, store } = this.#options
+    for (let rows = snapshots.garbage(CLEAN_ROWS); rows.length > 0; rows = snapshots.garbage(CLEAN_ROWS)) {
+      for (const tombstone of rows) {
+        await collectTombstone({ store, signal: this.#ended.signal }, tombstone)
+        await snapshots.cleaned(tombstone.incarnation, context.components.clock.nowMs())
+      }
+    }
+  }
+}
