@@ -17,7 +17,7 @@ type Check = (value: unknown, place: string) => string | undefined
 export function parseHistory(document: unknown): RunHistory {
   if (typeof document === 'string') throw notOne('it is a text: give what JSON.parse makes of it')
   if (!isObject(document)) throw notOne('it is no object')
-  const { format, version } = document
+  const { format, version }: Partial<Record<keyof RunHistory, unknown>> = document
   if (format !== HISTORY_FORMAT) throw notOne(`its format is ${shown(format)}, not "${HISTORY_FORMAT}"`)
   if (typeof version === 'number' && version > HISTORY_VERSION) {
     throw new TenaxError(
@@ -31,7 +31,7 @@ export function parseHistory(document: unknown): RunHistory {
   if (version !== HISTORY_VERSION) throw notOne(`its version is ${shown(version)}, not the number ${HISTORY_VERSION}`)
   const wrong = checkDocument(document, '')
   if (wrong !== undefined) throw notOne(wrong)
-  const history = document as unknown as RunHistory
+  const history = document as RunHistory
   const misplaced = wrongNumber(history.operations)
   if (misplaced !== undefined) throw notOne(misplaced)
   return history
@@ -82,7 +82,7 @@ const checkDocument = members({
 })
 
 function outcome(value: unknown, place: string): string | undefined {
-  switch (isObject(value) ? value['type'] : undefined) {
+  switch (isObject(value) && 'type' in value ? value.type : undefined) {
     case 'ok':
       return members({ json: optional(json) })(value, place)
     case 'error':
@@ -100,7 +100,8 @@ function outcome(value: unknown, place: string): string | undefined {
 function members(checks: Readonly<Record<string, Check>>): Check {
   return (value, place) => {
     if (!isObject(value)) return `${place} is no object`
-    return first(checks, (check, name) => (check as Check)(value[name], place === '' ? name : `${place}.${name}`))
+    const found = value as Readonly<Record<string, unknown>>
+    return first(checks, (check, name) => (check as Check)(found[name], place === '' ? name : `${place}.${name}`))
   }
 }
 
@@ -141,7 +142,7 @@ function wrongNumber(operations: readonly RecordedOperation[]): string | undefin
   return undefined
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
