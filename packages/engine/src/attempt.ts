@@ -5,7 +5,7 @@ import type { OperationSpec, Outcome, RetryPolicy, StoredError } from '@tenax/wo
 import { ATTEMPT_MS_MAX } from './limits.ts'
 import { shortHash } from './registry.ts'
 import { failureOf, outcomeOfResult, payloadOf } from './stored-error.ts'
-import { aside, confine, type StrayKind } from './stray.ts'
+import { aside, confine, type StrayKind, within } from './stray.ts'
 import { isThrown } from './thrown.ts'
 import type { RunName } from './watch/loop-note.ts'
 
@@ -72,7 +72,7 @@ async function inTime(options: AttemptOptions, notes: { progressJson: string | u
       confine(
         name,
         (error, kind) => giveUp(strayOf(error, kind)),
-        () => spec.run(attemptOf(options, notes)),
+        () => within(`the step "${spec.name}"`, () => spec.run(attemptOf(options, notes))),
       ))()
     return await Promise.race([work, late.promise])
   } finally {

@@ -8,6 +8,7 @@ import type { Query, Tx } from '@tenax/workflow'
 import { type OperationSpec, type Outcome, UNSERIALISABLE } from '@tenax/workflow/core'
 import { TX_STATEMENT_MS_MAX } from './limits.ts'
 import { failed, failureOf, outcomeOfResult } from './stored-error.ts'
+import { within } from './stray.ts'
 
 /** SQLite ended the whole transaction by itself (`OR ROLLBACK`, `RAISE(ROLLBACK)`, a write's timeout): nothing has happened. */
 export class TransactionEnded extends Error {
@@ -59,7 +60,10 @@ export function performSql(
 
 function outcomeOf(tx: FileTx, spec: Extract<OperationSpec, { kind: 'tx' | 'sql' }>): Outcome {
   try {
-    const result = spec.kind === 'tx' ? spec.run(tx) : spec.statements.map(({ sql, args }) => tx.rowsOf(sql, args))
+    const result =
+      spec.kind === 'tx'
+        ? within(`the tx "${spec.name}"`, () => spec.run(tx))
+        : spec.statements.map(({ sql, args }) => tx.rowsOf(sql, args))
     if (isThenable(result)) {
       result.then(undefined, () => undefined)
       return failed('tx_not_synchronous', 'the function of a tx returned a promise; nothing of it was kept', 1)

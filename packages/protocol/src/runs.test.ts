@@ -2,6 +2,7 @@ import { isTenaxError } from '@tenax/kernel'
 import { expect, test } from 'vitest'
 import { parseBody, parseSearchParams } from './body.ts'
 import { listRunsQuerySchema, runResultQuerySchema, sendEventBodySchema, startRunBodySchema } from './runs.ts'
+import { durabilityQuerySchema } from './tenants.ts'
 
 function codeOf(run: () => unknown): string {
   try {
@@ -64,5 +65,15 @@ test('the list and the wait have their defaults and their limits', () => {
       codeOf(() => wait(text)),
       text,
     ).toBe('argument_invalid')
+  }
+})
+
+test.each(['-1', '30001', '1s', '1.5', '1e3', '99999999999', ''])('a wait of %j is told what is allowed', (given) => {
+  const allowed = expect.objectContaining({
+    code: 'argument_invalid',
+    message: expect.stringContaining('/timeout_ms: a whole number from 0 to 30000'),
+  })
+  for (const schema of [runResultQuerySchema, durabilityQuerySchema]) {
+    expect(() => parseSearchParams(schema, new URLSearchParams({ timeout_ms: given }))).toThrow(allowed)
   }
 })

@@ -12,7 +12,7 @@ import {
   STEP_IDENTITY_CHARS_MAX,
   WORKFLOW_NAME_CHARS_MAX,
 } from './limits.ts'
-import { digitsToNumber } from './text.ts'
+import { digitsToNumber, wholeNumberSchema } from './text.ts'
 
 /** Where a run is, as a schema. */
 export const runStatusSchema = z.enum(RUN_STATUSES)
@@ -213,7 +213,7 @@ export const listRunsQuerySchema = z.object({
     .meta({ description: '`nextCursor` of the page before, unchanged' }),
   limit: z.preprocess(
     digitsToNumber,
-    z.int().min(1).max(LIST_RUNS_MAX).default(LIST_RUNS_DEFAULT).meta({ description: 'most runs in the page' }),
+    wholeNumberSchema(1, LIST_RUNS_MAX).default(LIST_RUNS_DEFAULT).meta({ description: 'most runs in the page' }),
   ),
 })
 
@@ -230,10 +230,7 @@ export type RunPage = z.output<typeof runPageSchema>
 export const runResultQuerySchema = z.object({
   timeout_ms: z.preprocess(
     digitsToNumber,
-    z
-      .int()
-      .min(0)
-      .max(RUN_WAIT_MS_MAX)
+    wholeNumberSchema(0, RUN_WAIT_MS_MAX)
       .default(RUN_WAIT_MS)
       .meta({ description: 'longest wait for the end of the run, in milliseconds' }),
   ),

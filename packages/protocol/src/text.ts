@@ -26,6 +26,12 @@ export const wellFormedTextSchema = z
 /** SQL text. Its limit counts characters, never more than bytes; the engine counts bytes again. */
 export const sqlTextSchema = wellFormedTextSchema.max(SQL_BYTES_MAX)
 
+/** A whole number, whose refusal says what is allowed, whatever was given instead. */
+export function wholeNumberSchema(min: number, max: number) {
+  const error = `a whole number from ${min} to ${max}`
+  return z.int({ error }).min(min, { error }).max(max, { error })
+}
+
 /** A whole number in a query string; anything that is not plain digits goes on unchanged and is refused. */
 export function digitsToNumber(text: unknown): unknown {
   return typeof text === 'string' && /^[0-9]{1,9}$/.test(text) ? Number(text) : text
