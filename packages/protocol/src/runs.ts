@@ -12,7 +12,7 @@ import {
   STEP_IDENTITY_CHARS_MAX,
   WORKFLOW_NAME_CHARS_MAX,
 } from './limits.ts'
-import { digitsToNumber, wholeNumberSchema } from './text.ts'
+import { digitsToNumber, recordSchema, wholeNumberSchema } from './text.ts'
 
 /** Where a run is, as a schema. */
 export const runStatusSchema = z.enum(RUN_STATUSES)
@@ -176,8 +176,7 @@ export const rerunBodySchema = z.object({
       examples: ['charge[1]'],
     }),
   input: z.unknown().optional().meta({ description: 'replaces the input' }),
-  results: z
-    .record(z.string().max(STEP_IDENTITY_CHARS_MAX), z.unknown())
+  results: recordSchema(z.unknown(), z.string().max(STEP_IDENTITY_CHARS_MAX))
     .optional()
     .meta({ description: 'results that replace those that are kept, by identity' }),
   preview: z.boolean().optional().meta({ description: 'true: changes nothing, and says what would be kept' }),

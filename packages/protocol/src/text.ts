@@ -26,6 +26,19 @@ export const wellFormedTextSchema = z
 /** SQL text. Its limit counts characters, never more than bytes; the engine counts bytes again. */
 export const sqlTextSchema = wellFormedTextSchema.max(SQL_BYTES_MAX)
 
+/** An object by names that callers choose. One that a record would lose is refused. */
+export function recordSchema<Value extends z.ZodType>(value: Value, name = z.string()) {
+  const checked = (given: unknown, context: z.core.$RefinementCtx): unknown => {
+    if (typeof given === 'object' && given !== null && Object.hasOwn(given, LOST)) {
+      context.addIssue({ code: 'custom', path: [LOST], message: 'no member can have this name', input: given })
+    }
+    return given
+  }
+  return z.preprocess(checked, z.record(name, value))
+}
+
+const LOST = '__proto__'
+
 /** A whole number, whose refusal says what is allowed, whatever was given instead. */
 export function wholeNumberSchema(min: number, max: number) {
   const error = `a whole number from ${min} to ${max}`

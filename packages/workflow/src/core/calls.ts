@@ -193,6 +193,12 @@ export function checkText(text: unknown, what: string): string {
   throw refused(`a ${what} is well-formed text without NUL: half of a surrogate pair would not come back as it was`)
 }
 
+/** The name of a member of an object that clients read: most parsers lose `__proto__`. */
+export function checkMember(text: unknown): string {
+  if (text !== '__proto__') return checkText(text, 'key')
+  throw refused('a key is not "__proto__", which clients would lose')
+}
+
 /** The name of something that the host knows. */
 function checkTitle(text: unknown, what: string): string {
   if (text !== '') return checkText(text, `name of a ${what}`)

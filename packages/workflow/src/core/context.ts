@@ -19,8 +19,8 @@ import type {
 } from '../api.ts'
 import { CancelledError, NonRetryableError, StepError } from '../errors.ts'
 import {
+  checkMember,
   checkName,
-  checkText,
   childCall,
   type Site,
   sendCall,
@@ -184,7 +184,7 @@ export class Context implements EmbeddedCtx {
   set(key: string, value: Json): void {
     this.#refuseNested('set')
     const json = encodePayload(value) ?? 'null'
-    if (!this.#isSilent) this.#parts.machine.put({ type: 'set', key: checkText(key, 'key'), json })
+    if (!this.#isSilent) this.#parts.machine.put({ type: 'set', key: checkMember(key), json })
   }
 
   emit(value: Json): void {
