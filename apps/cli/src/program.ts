@@ -19,6 +19,7 @@ import { BOUND_VALUE_HELP, parseBoundValue } from './sql/bound-value.ts'
 
 const PORT_MAX = 65_535
 const HANDLES_MAX = 1_000_000
+const SECONDS_MAX = 31_536_000
 
 /** The whole program. Parsing throws CommanderError for a command line that makes no sense, and for `--help`. */
 export function buildProgram(options: ProgramOptions): Command {
@@ -64,9 +65,16 @@ function addServeCommands(program: Command): void {
       .option('--data <directory>', 'directory of the data')
       .option('--config <file>', 'tenax.config.ts of the project')
       .option('--handles <count>', 'size of the pool of open tenant files', wholeNumber(1, HANDLES_MAX))
+      .option('--store <place>', 'object storage: a directory, or s3://bucket/prefix')
+      .option(
+        '--archive-after <seconds>',
+        'put tenants there that nobody used for so long',
+        wholeNumber(1, SECONDS_MAX),
+      )
       .option('--durability <class>', 'when writes are acknowledged, unless a tenant says: relaxed or local')
       .action(async (_options: ServeOptions, command: Command) => {
-        const { port, host, data, config, handles, durability, json } = command.optsWithGlobals<ServeOptions>()
+        const { port, host, data, config, handles, durability, json, store, archiveAfter } =
+          command.optsWithGlobals<ServeOptions>()
         const { serve } = await import('./serve-command.ts')
         await serve(mode, {
           ...(port === undefined ? {} : { port }),
@@ -76,6 +84,8 @@ function addServeCommands(program: Command): void {
           ...(handles === undefined ? {} : { handles }),
           ...(durability === undefined ? {} : { durability }),
           ...(json === undefined ? {} : { json }),
+          ...(store === undefined ? {} : { store }),
+          ...(archiveAfter === undefined ? {} : { archiveAfter }),
         })
       })
   }
@@ -102,7 +112,7 @@ function addTenantCommands(program: Command, options: ProgramOptions): void {
       const { deleteTenant } = await import('./tenant-commands.ts')
       await deleteTenant(await contextOf(command, options), id, { isGiven: yes })
     })
-  for (const verb of ['create', 'show', 'suspend', 'resume'] as const) {
+  for (const verb of ['create', 'show', 'suspend', 'resume', 'archive', 'hydrate'] as const) {
     tenants
       .command(verb)
       .description(TENANT_VERBS[verb])
@@ -119,6 +129,8 @@ const TENANT_VERBS = {
   show: 'show a tenant and the numbers of its file',
   suspend: "refuse a tenant's requests until it is resumed",
   resume: 'take requests of a suspended tenant again',
+  archive: 'put a tenant into object storage, and remove its local file',
+  hydrate: 'bring an archived tenant back, as its next use would',
 } as const
 
 function addSqlCommand(program: Command, options: ProgramOptions): void {

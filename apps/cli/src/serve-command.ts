@@ -9,6 +9,9 @@ export interface ServeOptions {
   readonly handles?: number
   readonly durability?: string
   readonly json?: boolean
+  readonly store?: string
+  /** Seconds. */
+  readonly archiveAfter?: number
 }
 
 /** Runs a server until it is told to stop. */

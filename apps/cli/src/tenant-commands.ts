@@ -58,7 +58,7 @@ export async function showTenant(context: CommandContext, id: string): Promise<v
   for (const line of formatFields(fields)) print(context.io, line)
 }
 
-/** A suspended, quarantined or moving tenant has a state to show, and no open file to count in. */
+/** A suspended, quarantined, archived or moving tenant has a state to show, and no open file to count in. */
 function withoutStats(error: unknown): undefined {
   if (isTenaxError(error) && (error.kind === 'locked' || error.kind === 'conflict')) return undefined
   throw error
@@ -107,6 +107,18 @@ export async function suspendTenant(context: CommandContext, id: string): Promis
 /** `tenants resume`. */
 export async function resumeTenant(context: CommandContext, id: string): Promise<void> {
   const tenant = await context.client.tenants.resume(id)
+  printTenant(context, tenant, `tenant ${tenant.id} is ${tenant.state}`)
+}
+
+/** `tenants archive`. */
+export async function archiveTenant(context: CommandContext, id: string): Promise<void> {
+  const tenant = await context.client.tenants.archive(id)
+  printTenant(context, tenant, `tenant ${tenant.id} is ${tenant.state}`)
+}
+
+/** `tenants hydrate`. */
+export async function hydrateTenant(context: CommandContext, id: string): Promise<void> {
+  const tenant = await context.client.tenants.hydrate(id)
   printTenant(context, tenant, `tenant ${tenant.id} is ${tenant.state}`)
 }
 

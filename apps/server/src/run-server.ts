@@ -42,7 +42,7 @@ async function openTenax(
   settings: ServerSettings,
   { mode, logger, config }: { readonly mode: RunOptions['mode']; readonly logger: Logger; readonly config: string },
 ): Promise<Tenax> {
-  const { adminKey, handlesMax, queryTimeoutMs, durability, project, stallKillMs } = settings
+  const { adminKey, handlesMax, queryTimeoutMs, durability, project, stallKillMs, store, archiveAfterMs } = settings
   const { migrationsPath, workflows, events } = project
   return createTenax({
     data: settings.dataPath,
@@ -50,6 +50,8 @@ async function openTenax(
     ...(handlesMax === undefined ? {} : { handlesMax }),
     ...(queryTimeoutMs === undefined ? {} : { queryTimeoutMs }),
     ...(durability === undefined ? {} : { durability }),
+    ...(store === undefined ? {} : { store }),
+    ...(archiveAfterMs === undefined ? {} : { archiveAfterMs }),
     migrations: migrationsPath === undefined ? [] : await loadMigrations(migrationsPath),
     workflows,
     events,

@@ -1,9 +1,10 @@
 /** The server's settings: defaults, then environment, then arguments. Nothing else in the server reads the environment. */
 import { resolve } from 'node:path'
 import { DURABILITY_CLASSES, type DurabilityClass, TenaxError } from '@tenax/kernel'
-import type { LoadModule } from 'tenax'
+import type { LoadModule, StoreSettings } from 'tenax'
 import { z } from 'zod'
 import { type Project, readProject } from './project.ts'
+import { readStore } from './store-settings.ts'
 
 /** What the command line gives. Undefined means: not given. */
 export interface ServerArguments {
@@ -14,6 +15,10 @@ export interface ServerArguments {
   readonly json?: boolean | undefined
   readonly handles?: number | undefined
   readonly durability?: string | undefined
+  /** A directory, or `s3://bucket/prefix`. */
+  readonly store?: string | undefined
+  /** Seconds. */
+  readonly archiveAfter?: number | undefined
 }
 
 /** Settings of one server, complete and checked. */
@@ -27,6 +32,8 @@ export interface ServerSettings {
   readonly handlesMax: number | undefined
   readonly queryTimeoutMs: number | undefined
   readonly durability: DurabilityClass | undefined
+  readonly store: StoreSettings | undefined
+  readonly archiveAfterMs: number | undefined
   /** Undefined: a standing event loop is only told. */
   readonly stallKillMs: number | undefined
   /** Print the ready line as JSON. */
@@ -49,6 +56,12 @@ const environmentSchema = z.object({
   TENAX_QUERY_TIMEOUT_MS: countSchema.optional(),
   TENAX_STALL_KILL_MS: countSchema.optional(),
   TENAX_DURABILITY: durabilitySchema.optional(),
+  TENAX_STORE: z.string().min(1).optional(),
+  TENAX_ARCHIVE_AFTER_S: countSchema.optional(),
+  TENAX_S3_ENDPOINT: z.string().min(1).optional(),
+  TENAX_S3_REGION: z.string().min(1).optional(),
+  AWS_ACCESS_KEY_ID: z.string().min(1).optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   TENAX_LOG: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).optional(),
 })
 /**
@@ -72,6 +85,8 @@ export async function readSettings(
       },
     )
   }
+  const place = argv.store ?? env.TENAX_STORE
+  const archiveAfterS = argv.archiveAfter ?? env.TENAX_ARCHIVE_AFTER_S
   const port = parseOrThrow(portSchema, argv.port ?? env.TENAX_PORT ?? DEFAULT_PORT, 'the port')
   return {
     port,
@@ -82,6 +97,8 @@ export async function readSettings(
     handlesMax: argv.handles ?? env.TENAX_HANDLES,
     queryTimeoutMs: env.TENAX_QUERY_TIMEOUT_MS,
     durability: parseOrThrow(durabilitySchema.optional(), argv.durability ?? env.TENAX_DURABILITY, 'the durability'),
+    store: place === undefined ? undefined : readStore(place, env),
+    archiveAfterMs: archiveAfterS === undefined ? undefined : archiveAfterS * 1_000,
     stallKillMs: env.TENAX_STALL_KILL_MS,
     json: argv.json === true || port === 0,
     logLevel: env.TENAX_LOG ?? 'info',

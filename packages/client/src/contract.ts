@@ -192,6 +192,10 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
     case 'resume':
       tenant.resource = { ...tenant.resource, state: 'warm', suspendedAt: null }
       return Response.json(tenant.resource)
+    case 'archive':
+    case 'hydrate':
+      tenant.resource = { ...tenant.resource, state: verb === 'archive' ? 'archived' : 'warm' }
+      return Response.json(tenant.resource)
     case 'PATCH':
       return patchTenant(tenant, jsonOf(bytes))
     case 'durability':

@@ -73,6 +73,11 @@ export interface TenantAdmin {
   suspend(id: string): Promise<TenantResource>
   /** Safe to repeat. */
   resume(id: string): Promise<TenantResource>
+  /** Puts the tenant into object storage; its next use brings it back. Safe to repeat. Fails with `store_not_configured`, `tenant_busy`. */
+  archive(id: string): Promise<TenantResource>
+  /** Brings an archived tenant back. Safe to repeat. */
+  hydrate(id: string): Promise<TenantResource>
+  /** Fails with `tenant_archived`: to look at a tenant does not bring it back. */
   stats(id: string): Promise<TenantStats>
   /** Lets runs of workflows go on that an import holds, and tries blocked ones again. Safe to repeat. */
   releaseWorkflows(id: string): Promise<ReleaseReceipt>
@@ -99,6 +104,8 @@ export function tenantAdmin(connection: Connection): TenantAdmin {
     delete: async (id) => callJson(connection, { method: 'DELETE', path: pathOf(id) }, deleteReceiptSchema),
     suspend: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/suspend` }),
     resume: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/resume` }),
+    archive: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/archive` }),
+    hydrate: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/hydrate` }),
     releaseWorkflows: async (id) =>
       callJson(connection, { method: 'POST', path: `${pathOf(id)}/workflows/release` }, releaseReceiptSchema),
     stats: async (id) => callJson(connection, { method: 'GET', path: `${pathOf(id)}/stats` }, tenantStatsSchema),

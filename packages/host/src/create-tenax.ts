@@ -1,4 +1,5 @@
 /** `createTenax()`: one host in the caller's process. */
+import type { BlobStore } from '@tenax/blobstore'
 import { Workflows, type WorkflowsOptions } from '@tenax/engine'
 import {
   type DurabilityClass,
@@ -31,6 +32,7 @@ import { createMetrics } from './metrics.ts'
 import { eventsOf, type HostSettings, readOptions, type TenaxOptions, workflowsOf } from './options.ts'
 import { Probation } from './probation/probation.ts'
 import { ResultWaits } from './result-waits.ts'
+import { openStore } from './store.ts'
 import { Streams } from './streams.ts'
 
 /** Options of {@link EmbeddedTenant.query}. */
@@ -102,7 +104,8 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     onTenant: (id: TenantId) => workflows?.tenantChanged(id),
   }
   let workflows: Workflows | undefined
-  const tenancy = await Tenancy.open(settings.tenancy, components)
+  const store = settings.store === undefined ? undefined : await openStore(settings.store, clock)
+  const tenancy = await Tenancy.open(settings.tenancy, { ...components, ...(store && { store }) })
   const lastEnd = lastEndOf(settings, tenancy.epochs)
   const liveness = beginLiveness(settings, tenancy.epochs.own)
   const probation = settings.probation === undefined ? undefined : new Probation(settings, settings.probation)
@@ -130,7 +133,7 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   const close = () => {
     if (state === 'failed') return Promise.resolve() // nothing may reach the engine's close
     state = 'closing'
-    closed ??= closeAll(parts, liveness, probation).catch((error: unknown) => {
+    closed ??= closeAll(parts, { liveness, probation, store }).catch((error: unknown) => {
       closed = undefined // whoever calls again tries again
       throw error
     })
@@ -165,8 +168,7 @@ async function openWorkflows(
 
 async function closeAll(
   { streams, waits, workflows, tenancy }: HostParts,
-  liveness: Liveness,
-  probation: Probation | undefined,
+  { liveness, probation, store }: Beside,
 ): Promise<void> {
   waits.end()
   await probation?.close()
@@ -174,6 +176,14 @@ async function closeAll(
   await workflows.close()
   await liveness.stop()
   await tenancy.close()
+  await store?.close()
+}
+
+/** What a host has beside its tenants and their workflows. */
+interface Beside {
+  readonly liveness: Liveness
+  readonly probation: Probation | undefined
+  readonly store: BlobStore | undefined
 }
 
 function embeddedTenant(parts: HostParts, text: string): EmbeddedTenant {

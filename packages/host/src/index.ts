@@ -54,3 +54,4 @@ export {
 } from './load-workflows.ts'
 export { loadMigrations } from './migrations.ts'
 export type { HostEvent, TenaxOptions } from './options.ts'
+export type { StoreSettings } from './store.ts'

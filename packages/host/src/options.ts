@@ -14,6 +14,7 @@ import type { EventDef, Workflow, WorkflowRef } from '@tenax/workflow'
 import { PROBATION_MEMORY_MIB } from './limits.ts'
 import { isEvent, isWorkflow } from './load-workflows.ts'
 import type { ProbationEvent } from './probation/probation.ts'
+import type { StoreSettings } from './store.ts'
 
 /** Something that an operator should know. */
 export type HostEvent = TenancyEvent | EngineEvent | ProbationEvent
@@ -41,6 +42,10 @@ export interface TenaxOptions {
   readonly shardCount?: number
   /** When replies of tenants without a class of their own leave: `relaxed` or `local`. Default `local`. */
   readonly durability?: DurabilityClass
+  /** Object storage: where archived tenants are. Default: none, and no tenant is archived. */
+  readonly store?: StoreSettings
+  /** A tenant that nobody used for so long is archived, in milliseconds. Needs `store`. Default: only who is told to be. */
+  readonly archiveAfterMs?: number
   /** Open tenant files. Default 500. */
   readonly handlesMax?: number
   /** A tenant file that nobody used for so long is closed, in milliseconds. Default 60,000. */
@@ -82,6 +87,7 @@ export interface TenaxOptions {
 /** Settings, complete and checked. */
 export interface HostSettings {
   readonly tenancy: TenancySettings
+  readonly store: StoreSettings | undefined
   readonly adminKey: string | undefined
   readonly guard: 'loopback' | 'off'
   readonly driver: EngineDriver
@@ -107,6 +113,7 @@ export function readOptions(options: TenaxOptions): HostSettings {
   }
   return {
     tenancy: readTenancy(options),
+    store: options.store,
     workflows: workflowsOf(options.workflows ?? []),
     events: eventsOf(options.events ?? []),
     checksReplay: options.checksReplay ?? false,
@@ -148,8 +155,17 @@ function readTenancy(options: TenaxOptions): TenancySettings {
     migrations: options.migrations ?? standard.migrations,
     tables: ENGINE_TABLES,
     durability: classOf(options.durability ?? 'local'),
+    ...archivingOf(options),
   }
 }
+
+function archivingOf({ store, archiveAfterMs }: TenaxOptions): Pick<TenancySettings, 'archiveAfterMs'> {
+  if (archiveAfterMs === undefined) return {}
+  if (store !== undefined) return { archiveAfterMs: countOf('archiveAfterMs', archiveAfterMs, 0, YEAR_MS) }
+  throw new TenaxError('config_invalid', 'archiveAfterMs needs a store', { hint: 'say where archived tenants go' })
+}
+
+const YEAR_MS = 365 * 86_400_000
 
 /** Below this a slow disk or a busy machine would end hosts that nothing is wrong with. */
 const STALL_KILL_MS_MIN = 5_000

@@ -74,6 +74,7 @@ export const ERROR_KINDS = {
   ledger_damaged: 'conflict',
   ledger_fenced: 'conflict',
   snapshot_fenced: 'conflict',
+  tenant_archived: 'conflict',
   tenant_busy: 'conflict',
   blob_exists: 'conflict',
   store_unfit: 'conflict',

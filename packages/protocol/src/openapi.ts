@@ -112,6 +112,22 @@ function tenantPaths(): Paths {
         responses: tenant,
       }),
     },
+    '/v1/tenants/{id}/archive': {
+      post: onTenant({
+        operationId: 'archiveTenant',
+        summary: 'Put a tenant into object storage, and remove its local file',
+        tags,
+        responses: tenant,
+      }),
+    },
+    '/v1/tenants/{id}/hydrate': {
+      post: onTenant({
+        operationId: 'hydrateTenant',
+        summary: 'Bring an archived tenant back, as its next use would',
+        tags,
+        responses: tenant,
+      }),
+    },
     '/v1/tenants/{id}/stats': {
       get: onTenant({
         operationId: 'tenantStats',

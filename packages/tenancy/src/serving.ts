@@ -1,5 +1,5 @@
 /** Which tenants may be opened. */
-import { TenaxError } from '@tenax/kernel'
+import { type TenantId, TenaxError } from '@tenax/kernel'
 import type { TenantRecord } from './catalog-rows.ts'
 import { quarantined } from './open-handle.ts'
 import { suspended } from './quarantine.ts'
@@ -13,4 +13,11 @@ export function refuseUnlessServing(record: TenantRecord): void {
       hint: 'retry when that has ended',
     })
   }
+}
+
+/** The error of who wants to know something of a file that is not here. */
+export function archived(id: TenantId): TenaxError {
+  return new TenaxError('tenant_archived', `tenant "${id}" is in object storage`, {
+    hint: 'POST /v1/tenants/:id/hydrate brings it back, as does its next use',
+  })
 }

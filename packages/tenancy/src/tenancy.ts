@@ -15,13 +15,14 @@ import { TenantClasses } from './durability/tenant-classes.ts'
 import { type SyncTimes, timedFiles } from './durability/timed-files.ts'
 import { openDataDirectory } from './files/data-directory.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
-import { exportFile, type TenantExport } from './files/export.ts'
+import type { TenantExport } from './files/export.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
 import { readLsn } from './identity.ts'
 import { takeBackAll } from './lent/lend.ts'
 import { Lending } from './lent/lending.ts'
 import { type CreateOptions, createTenant } from './lifecycle/create.ts'
+import { Exports } from './lifecycle/exports.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
@@ -31,7 +32,7 @@ import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
 import { Quarantine, suspended } from './quarantine.ts'
 import type { ShardRecovery } from './recovery.ts'
-import { refuseUnlessServing } from './serving.ts'
+import { archived, refuseUnlessServing } from './serving.ts'
 import { Session } from './session.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
@@ -52,8 +53,7 @@ export class Tenancy {
   readonly #transitions = new Set<TenantId>()
   readonly #lending: Lending
   readonly #archiver: Archiver | undefined
-  /** How to cut off each export that is under way. */
-  readonly #exports = new Set<() => void>()
+  readonly #exports = new Exports()
 
   private constructor(base: Omit<VerbContext, 'pool' | 'template'>, measured: Measured) {
     this.#measured = measured
@@ -99,6 +99,7 @@ export class Tenancy {
       const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
       tenancy.#quarantine.takeOver(stopped)
       tenancy.#lending.miss(left)
+      await tenancy.#archiver?.prove()
       tenancy.#archiver?.start()
       void collectClosed() // making catalogs and the template has left descriptors of removed files
       return tenancy
@@ -299,17 +300,7 @@ export class Tenancy {
 
   /** Lends a consistent copy of the tenant's file while writes go on. `take` must read it before it resolves. */
   export<T>(id: TenantId, take: (file: TenantExport) => Promise<T>): Promise<T> {
-    return this.use(id, async (handle) => {
-      const file = await exportFile(handle)
-      const cutOff = () => handle.fence(new TenaxError('unavailable', 'the host is shutting down'))
-      this.#exports.add(cutOff)
-      try {
-        return await take(file)
-      } finally {
-        this.#exports.delete(cutOff)
-        file.end()
-      }
-    })
+    return this.use(id, (handle) => this.#exports.run(handle, take))
   }
 
   /**
@@ -322,8 +313,10 @@ export class Tenancy {
     return this.#transition(id, () => this.#lending.lend(id, work))
   }
 
+  /** @throws TenaxError `tenant_archived`: to look at a tenant does not bring it back */
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
+    if (this.get(id).state === 'archived') throw archived(id)
     return this.use(id, (handle) =>
       handle.gated(
         handle.exclusively(async () => ({
@@ -362,9 +355,7 @@ export class Tenancy {
    */
   async close(): Promise<void> {
     const { pool, directory, data, components, ledger } = this.#context
-    const patience = components.clock.after(EXPORT_DRAIN_MS, () => {
-      for (const cutOff of this.#exports) cutOff()
-    })
+    const patience = components.clock.after(EXPORT_DRAIN_MS, () => this.#exports.cutOff())
     await this.#archiver?.stop()
     const drained = await pool.drain().then(
       () => true,

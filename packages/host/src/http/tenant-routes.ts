@@ -46,6 +46,8 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
   })
   app.post('/:id/suspend', async (context) => context.json(resourceOf(await tenancy.suspend(idOf(context)))))
   app.post('/:id/resume', async (context) => context.json(resourceOf(await tenancy.resume(idOf(context)))))
+  app.post('/:id/archive', async (context) => context.json(resourceOf(await tenancy.archive(idOf(context)))))
+  app.post('/:id/hydrate', async (context) => context.json(resourceOf(await tenancy.hydrate(idOf(context)))))
   app.post('/:id/workflows/release', async (context) => {
     const receipt: ReleaseReceipt = { released: await workflows.release(idOf(context)) }
     return context.json(receipt)
@@ -72,7 +74,7 @@ export function resourceOf(record: TenantRecord): TenantResource {
   return {
     id,
     incarnation,
-    state: record.state === 'warm' ? serving : record.state,
+    state: record.state === 'warm' || record.state === 'archived' ? serving : record.state,
     createdAt: timeOf(record.createdAtMs),
     suspendedAt: suspendedAtMs === undefined ? null : timeOf(suspendedAtMs),
     quarantineReason: quarantineReason ?? null,

@@ -8,8 +8,8 @@
  *  2. One lifecycle verb of a tenant at a time (the caller's), and while a file is removed nobody opens the tenant (the pool's).
  *  3. What is wrong with a snapshot stops its tenant; what is wrong with the store is `unavailable`, and changes nothing.
  */
-import type { BlobStore } from '@tenax/blobstore'
-import { messageOf, type TenantId, TenaxError, type Timer } from '@tenax/kernel'
+import { type BlobStore, probeStore } from '@tenax/blobstore'
+import { isTenaxError, messageOf, type TenantId, TenaxError, type Timer } from '@tenax/kernel'
 import { collectClosed } from '@tenax/sqlite'
 import PQueue from 'p-queue'
 import type { TenantRecord } from '../catalog-rows.ts'
@@ -62,6 +62,7 @@ export class Archiver {
   readonly #leaving = new PQueue({ concurrency: TRANSFERS_MAX })
   readonly #coming = new PQueue({ concurrency: TRANSFERS_MAX })
   readonly #ended = new AbortController()
+  #isProven = false
   #look: Timer | undefined
   #cleaning: Promise<void> | undefined
   /** Set when more was deleted while objects were removed. */
@@ -70,6 +71,27 @@ export class Archiver {
 
   constructor(options: ArchiverOptions) {
     this.#options = options
+  }
+
+  /**
+   * Tries once whether the store keeps its promises: nothing is stored in one that was not tried. One that is away now is tried
+   * again before its first use.
+   *
+   * @throws TenaxError `store_unfit`
+   */
+  async prove(): Promise<void> {
+    try {
+      await this.#proveOnce()
+    } catch (error) {
+      if (!isTenaxError(error) || error.kind !== 'unavailable') throw error
+    }
+  }
+
+  async #proveOnce(): Promise<void> {
+    if (this.#isProven) return
+    const { context, store } = this.#options
+    await probeStore(store, { randomId: context.components.randomId, signal: this.#ended.signal })
+    this.#isProven = true
   }
 
   /** Begins to look for idle tenants, and removes what deleted ones have left. */
@@ -93,6 +115,7 @@ export class Archiver {
    */
   archive(id: TenantId): Promise<void> {
     return this.#leaving.add(async () => {
+      await this.#proveOnce()
       for (let tries = 0; tries < ARCHIVE_TRIES_MAX; tries += 1) if (await this.#tryArchive(id)) return
       throw new TenaxError('tenant_busy', `tenant "${id}" is written to all the time`, {
         hint: 'archive it when nobody uses it',
