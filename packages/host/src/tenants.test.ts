@@ -68,7 +68,7 @@ test.for([
   'GET /v1/nothing',
   'PUT /v1/tenants',
   'PUT /v1/tenants/made',
-  'POST /v1/tenants/made/archive',
+  'POST /v1/tenants/made/freeze',
   'GET /t/made',
   'GET /t/made/query',
   'POST /t/made/v4/pipeline',

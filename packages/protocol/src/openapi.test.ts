@@ -16,6 +16,8 @@ test('the document has every route of the contract', () => {
       'delete /v1/tenants/{id}',
       'post /v1/tenants/{id}/suspend',
       'post /v1/tenants/{id}/workflows/release',
+      'post /v1/tenants/{id}/archive',
+      'post /v1/tenants/{id}/hydrate',
       'post /v1/tenants/{id}/resume',
       'get /v1/tenants/{id}/stats',
       'get /v1/tenants/{id}/durability',

@@ -46,6 +46,7 @@ export function openApiDocument(): OpenApiDocument {
     tags: [{ name: 'tenants' }, { name: 'tenant' }, { name: 'hrana' }, { name: 'workflows' }, { name: 'server' }],
     paths: {
       ...tenantPaths(),
+      ...tenantVerbPaths(),
       ...filePaths(),
       ...durabilityPaths(),
       ...queryPaths(),
@@ -101,6 +102,13 @@ function tenantPaths(): Paths {
         },
       }),
     },
+  }
+}
+
+function tenantVerbPaths(): Paths {
+  const tags = ['tenants']
+  const tenant = { 200: json('the tenant', 'Tenant'), ...problems }
+  return {
     '/v1/tenants/{id}/suspend': {
       post: onTenant({ operationId: 'suspendTenant', summary: 'Refuse work on a tenant', tags, responses: tenant }),
     },

@@ -1,4 +1,5 @@
 /** Opens tenancy as `createTenax` does, with what a test wants to be different. */
+import type { BlobStore } from '@tenax/blobstore'
 import { systemClock } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import { type EngineDriver, libsqlDriver } from '@tenax/sqlite'
@@ -24,6 +25,8 @@ export interface HostOptions {
   readonly waitMsMax?: number
   readonly onEvent?: (event: TenancyEvent) => void
   readonly ledger?: Partial<LedgerSettings>
+  /** Object storage. */
+  readonly store?: BlobStore
   /** The disk under the ledger. */
   readonly ledgerFiles?: SegmentFiles
   /** Default: this process ends itself with SIGKILL, as a host does. */
@@ -49,6 +52,7 @@ export function openHost(options: HostOptions): Promise<Tenancy> {
       randomId: systemRandomId,
       pid: process.pid,
       onFatal: options.onFatal ?? (() => void process.kill(process.pid, 'SIGKILL')),
+      ...(options.store === undefined ? {} : { store: options.store }),
       ...(options.ledgerFiles === undefined ? {} : { ledgerFiles: options.ledgerFiles }),
       onEvent: options.onEvent ?? (() => undefined),
     },

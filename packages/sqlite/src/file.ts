@@ -94,7 +94,7 @@ export class SqliteFile {
   /** A raw descriptor of the main file, for reading a frozen file. Never close it. */
   /** Says in the main file's time of change that it was in use until `nowMs`. */
   touch(nowMs: number): void {
-    futimesSync(this.descriptor, nowMs / 1_000, nowMs / 1_000)
+    if (this.#hold !== undefined) futimesSync(this.#hold.descriptor, nowMs / 1_000, nowMs / 1_000)
   }
 
   get descriptor(): number {

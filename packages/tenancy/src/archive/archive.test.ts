@@ -157,7 +157,7 @@ async function gone(store: BlobStore): Promise<void> {
 
 describe('idle tenants', () => {
   it('are archived when nobody has used them for as long as is set, and not before', async () => {
-    const clock = new ManualClock(Date.now())
+    const clock = new ManualClock(systemClock.nowMs())
     const store = new MemoryStore(clock)
     const opened = await open({ store, clock, archiveAfterMs: 3_600_000, pool: { idleMs: 1_000 } })
     await opened.tenancy.create(ACME)
@@ -171,7 +171,7 @@ describe('idle tenants', () => {
   })
 
   it('that are to be looked at soon stay, and an archived one is due when its time has come', async () => {
-    const clock = new ManualClock(Date.now())
+    const clock = new ManualClock(systemClock.nowMs())
     const opened = await open({ store: new MemoryStore(clock), clock })
     await opened.tenancy.create(ACME)
     await opened.tenancy.setWake(ACME, clock.nowMs() + 1_000)

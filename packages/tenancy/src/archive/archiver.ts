@@ -152,7 +152,8 @@ export class Archiver {
   #snapshotContext(id: TenantId): SnapshotContext {
     const { context, store, writer } = this.#options
     const catalog = context.directory.catalogOf(id)
-    return { store, writer, catalog, clock: context.components.clock, signal: this.#ended.signal }
+    const { clock, randomId } = context.components
+    return { store, writer, catalog, clock, randomId, signal: this.#ended.signal }
   }
 
   /** False when the file has more in it than the snapshot: somebody used it between. */

@@ -2,7 +2,7 @@
  * Where a tenant lies in object storage.
  *
  *     tenants/<id>/<incarnation>/manifests/00000007.json               one snapshot: see manifest.ts
- *     tenants/<id>/<incarnation>/chunks/<lineage>/<hash of the blob>   a piece of a file: see chunks.ts
+ *     tenants/<id>/<incarnation>/chunks/<origin>/<hash of the blob>    a piece of a file: see chunks.ts
  */
 import type { Incarnation, TenantId } from '@tenax/kernel'
 
@@ -22,7 +22,13 @@ export function manifestKey(tenant: StoredTenant, number: number): string {
   return `${tenantPrefix(tenant)}manifests/${String(number).padStart(8, '0')}.json`
 }
 
-/** @param chunk names the history that it was first stored in, and what it is */
-export function chunkKey(tenant: StoredTenant, { lineage, hash }: { lineage: string; hash: string }): string {
-  return `${tenantPrefix(tenant)}chunks/${lineage}/${hash}`
+/**
+ * A key is never used again once its blob was removed: `origin` is new for each attempt to take a snapshot. So a removal that a
+ * store does late, after it was given up, takes nothing that anybody names.
+ */
+export function chunkKey(
+  tenant: StoredTenant,
+  { origin, hash }: { readonly origin: string; readonly hash: string },
+): string {
+  return `${tenantPrefix(tenant)}chunks/${origin}/${hash}`
 }

@@ -20,8 +20,8 @@ export const MANIFEST_FORMAT = 1
 
 /** One stored piece of the file. */
 export interface ChunkRef {
-  /** The history in which it was first stored: part of its key. */
-  readonly lineage: Lineage
+  /** A random id of the attempt that stored it: part of its key, so that no key is ever used again. */
+  readonly origin: string
   /** SHA-256 of the stored bytes, in hexadecimal: the rest of its key. */
   readonly hash: string
   /** Length of the stored bytes. */
@@ -72,7 +72,11 @@ const Stored = z.strictObject({
   cipher: z.null(),
   keyId: z.null(),
   chunks: z.array(
-    z.strictObject({ lineage: z.string(), hash: z.string().regex(/^[0-9a-f]{64}$/), bytes: count.min(1) }),
+    z.strictObject({
+      origin: z.string().regex(/^[a-z0-9]{20}$/),
+      hash: z.string().regex(/^[0-9a-f]{64}$/),
+      bytes: count.min(1),
+    }),
   ),
 })
 
@@ -83,7 +87,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
     ...{ format: MANIFEST_FORMAT, number, tenant, incarnation, lineage, lsn: String(manifest.lsn) },
     ...{ checksum: manifest.checksum.toString(16).padStart(16, '0'), pageBytes: PAGE_BYTES, fileBytes },
     ...{ chunkBytes: CHUNK_BYTES, createdAtMs, wakeAtMs: manifest.wakeAtMs ?? null, writer, cipher: null, keyId: null },
-    chunks: chunks.map(({ lineage, hash, bytes }) => ({ lineage, hash, bytes })),
+    chunks: chunks.map(({ origin, hash, bytes }) => ({ origin, hash, bytes })),
   }
   return new TextEncoder().encode(`${JSON.stringify(stored, undefined, 1)}\n`)
 }
@@ -93,8 +97,7 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   const stored = parsed(bytes)
   const [incarnation, lineage] = [parseIncarnation(stored.incarnation), parseLineage(stored.lineage)]
   if (incarnation === undefined || lineage === undefined) throw new SnapshotDamage('its manifest names nobody')
-  const { number, fileBytes, createdAtMs, wakeAtMs, writer } = stored
-  const chunks = stored.chunks.map(chunkOf)
+  const { number, fileBytes, createdAtMs, wakeAtMs, writer, chunks } = stored
   if (chunks.length !== Math.ceil(fileBytes / CHUNK_BYTES)) {
     throw new SnapshotDamage(`its manifest names ${chunks.length} chunks for ${fileBytes} bytes`)
   }
@@ -116,12 +119,6 @@ function parsed(bytes: Uint8Array): z.infer<typeof Stored> {
   if (result.success) return result.data
   const { path = [], message = '' } = result.error.issues[0] ?? {}
   throw new SnapshotDamage(`its manifest is not of format ${MANIFEST_FORMAT}: ${path.join('.')} ${message}`)
-}
-
-function chunkOf({ lineage, hash, bytes }: { lineage: string; hash: string; bytes: number }): ChunkRef {
-  const known = parseLineage(lineage)
-  if (known === undefined) throw new SnapshotDamage('its manifest names a chunk of no history')
-  return { lineage: known, hash, bytes }
 }
 
 function tenantOf(text: string): TenantId {

@@ -5,7 +5,7 @@
  * any two leaves blobs that nobody names: the next snapshot's collection removes them. Only the manifest that the catalog names counts.
  */
 import { type BlobStore, createOrRead } from '@tenax/blobstore'
-import { type Clock, TenaxError } from '@tenax/kernel'
+import { type Clock, type RandomId, TenaxError } from '@tenax/kernel'
 import { checksumOfPages, PAGE_BYTES } from '@tenax/sqlite'
 import type { Catalog } from '../catalog.ts'
 import type { SnapshotPlace } from '../catalog-snapshots.ts'
@@ -23,6 +23,7 @@ import { readManifest } from './read-manifest.ts'
 export interface SnapshotContext {
   readonly store: BlobStore
   readonly clock: Clock
+  readonly randomId: RandomId
   readonly writer: ManifestWriter
   /** The catalog of the tenant's shard. */
   readonly catalog: Catalog
@@ -44,7 +45,7 @@ export async function takeSnapshot(context: SnapshotContext, handle: Handle): Pr
   try {
     const tenant = { id, incarnation }
     const known = await knownChunks(context, tenant, last)
-    const { chunks, checksum } = await storeChunks(context, { tenant, file, known, lineage: handle.meta.lineage })
+    const { chunks, checksum } = await storeChunks(context, { tenant, file, known, origin: context.randomId() })
     const described = {
       ...{
         tenantId: id,
@@ -86,12 +87,12 @@ interface ChunkSource {
   readonly tenant: StoredTenant
   readonly file: FrozenFile
   readonly known: ReadonlyMap<string, ChunkRef>
-  readonly lineage: Manifest['lineage']
+  readonly origin: string
 }
 
 async function storeChunks(
   { store, signal }: SnapshotContext,
-  { tenant, file, known, lineage }: ChunkSource,
+  { tenant, file, known, origin }: ChunkSource,
 ): Promise<Pick<Manifest, 'chunks' | 'checksum'>> {
   const offsets = Array.from({ length: Math.ceil(file.bytes / CHUNK_BYTES) }, (_, index) => index * CHUNK_BYTES)
   let checksum = 0n
@@ -102,8 +103,8 @@ async function storeChunks(
     const { hash, bytes } = await packChunk(plain)
     const same = known.get(hash)
     if (same !== undefined) return same
-    await store.put(chunkKey(tenant, { lineage, hash }), bytes, { signal })
-    return { lineage, hash, bytes: bytes.byteLength }
+    await store.put(chunkKey(tenant, { origin, hash }), bytes, { signal })
+    return { origin, hash, bytes: bytes.byteLength }
   })
   if (file.checksum !== undefined && checksum !== file.checksum) throw movedByOther()
   return { chunks, checksum }
