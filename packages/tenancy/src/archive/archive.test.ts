@@ -317,6 +317,29 @@ describe('two who think that the tenant is theirs', () => {
   })
 })
 
+describe('a store that removes late', () => {
+  it('takes nothing that a later snapshot names, though its bytes are those that were to go', async () => {
+    const store = new MemoryStore(systemClock)
+    const late: string[] = []
+    const postponing = new Proxy(store, {
+      get(target, name) {
+        const value = Reflect.get(target, name) as unknown
+        if (name === 'delete')
+          return async (key: string) => void (key.includes('/chunks/') ? late.push(key) : await store.delete(key))
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const opened = await withRows(3_000, postponing)
+    for (const text of ['a', 'b', 'c', 'd', 'e', 'a']) {
+      await opened.sql(ACME, `UPDATE note SET text = '${text.repeat(1_000)}'`)
+      await opened.tenancy.archive(ACME)
+    }
+    expect(late.length).toBeGreaterThan(4)
+    for (const key of late) await store.delete(key)
+    expect(await opened.sql(ACME, "SELECT count(*) FROM note WHERE text LIKE 'aaaa%'")).toEqual([[3_000n]])
+  })
+})
+
 describe('a store that is away', () => {
   it('keeps a warm tenant warm and an archived one archived, and stops nobody', async () => {
     const store = new MemoryStore(systemClock)
