@@ -11,7 +11,7 @@ export interface TriesOptions {
   readonly clock: Clock
   readonly pause: Pause
   readonly signal: AbortSignal | undefined
-  /** Longest time of one try. */
+  /** Longest time of one try. A call that has taken this long is not tried again. */
   readonly tryMs: number
   /** Whether it changes nothing, so that it can be asked for as often as one likes. */
   readonly isRead: boolean
@@ -29,6 +29,8 @@ export async function makeTries<T>(
   request: (signal: AbortSignal) => Promise<T>,
 ): Promise<TriesEnd<T>> {
   let afterUnknown = false
+  const beganMs = options.clock.monotonicMs()
+  const isOver = () => options.signal?.aborted === true || options.clock.monotonicMs() - beganMs >= options.tryMs
   for (let tryCount = 1; ; tryCount++) {
     try {
       return { fate: 'done', value: await withinTime(options, request) }
@@ -38,9 +40,9 @@ export async function makeTries<T>(
       const mayBeDone: boolean = afterUnknown || (!options.isRead && (fate === 'failed' || fate === 'lost'))
       const isWorthIt = fate === 'away' || fate === 'busy' || fate === 'failed' || (fate === 'lost' && options.isRead)
       const failure = { fate, mayBeDone, afterUnknown, error }
-      if (!isWorthIt || tryCount >= S3_TRIES_MAX || options.signal?.aborted) return failure
+      if (!isWorthIt || tryCount >= S3_TRIES_MAX || isOver()) return failure
       await options.pause(S3_PAUSES_MS[tryCount - 1] ?? 0, options.signal)
-      if (options.signal?.aborted) return failure
+      if (isOver()) return failure
       afterUnknown = mayBeDone
     }
   }
