@@ -1,6 +1,6 @@
 /** One call, and the requests that it takes. */
 import { type Clock, isTenaxError } from '@tenax/kernel'
-import { S3_PAUSES_MS, S3_TRIES_MAX } from '../limits.ts'
+import { S3_PAUSES_MS, S3_TRIES_MAX, S3_TRY_MS } from '../limits.ts'
 import { type Failure, fateOf } from './s3-failure.ts'
 
 /** Waits for `delayMs`, or less when `signal` is aborted. */
@@ -11,7 +11,7 @@ export interface TriesOptions {
   readonly clock: Clock
   readonly pause: Pause
   readonly signal: AbortSignal | undefined
-  /** Longest time of one try. A call that has taken this long is not tried again. */
+  /** Longest time of one try. */
   readonly tryMs: number
   /** Whether it changes nothing, so that it can be asked for as often as one likes. */
   readonly isRead: boolean
@@ -30,7 +30,7 @@ export async function makeTries<T>(
 ): Promise<TriesEnd<T>> {
   let afterUnknown = false
   const beganMs = options.clock.monotonicMs()
-  const isOver = () => options.signal?.aborted === true || options.clock.monotonicMs() - beganMs >= options.tryMs
+  const isOver = () => options.signal?.aborted === true || options.clock.monotonicMs() - beganMs >= S3_TRY_MS
   for (let tryCount = 1; ; tryCount++) {
     try {
       return { fate: 'done', value: await withinTime(options, request) }

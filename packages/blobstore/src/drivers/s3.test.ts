@@ -190,6 +190,13 @@ describe('silence', () => {
     expect([fake.asked.length, clock.pending]).toEqual([1, 0])
   })
 
+  test.each(READS)('that ends with its connection after the time of a short try ends %s', async (_name, verb) => {
+    fake.onSilence = () => clock.advance(S3_TRY_MS)
+    fake.faults.push({ silent: true, isCut: true })
+    expect(await codeOf(verb(store))).toBe('unavailable')
+    expect(fake.asked).toHaveLength(1)
+  })
+
   test('ends when the caller gives up', async () => {
     const reason = new Error('enough')
     for (const [verb, expected] of [
