@@ -47,7 +47,7 @@ export const S3_SILENT_MS_MAX = 20_000
 /** How long an idle connection is kept. Servers close them after 15 s or more, and whoever writes just then learns nothing. */
 export const S3_IDLE_MS = 5_000
 
-/** Longest time of one try: a start, and a link of 1 MiB a second. */
+/** Longest time of one try: a start, and a link of 1 MiB a second. A call that has taken the start's time is not tried again. */
 export const S3_TRY_MS = 20_000
 export const S3_MS_PER_MIB = 1_000
 

@@ -1,5 +1,5 @@
 /** One attempt of a step: its function with a time limit, and what its end means. */
-import { type Clock, messageOf } from '@tenax/kernel'
+import { type Clock, keptText, messageOf } from '@tenax/kernel'
 import type { Attempt, Json } from '@tenax/workflow'
 import type { OperationSpec, Outcome, RetryPolicy, StoredError } from '@tenax/workflow/core'
 import { ATTEMPT_MS_MAX } from './limits.ts'
@@ -118,7 +118,7 @@ function endOf(
   try {
     if (aside(() => retry.when?.(error)) === false) return { type: 'settled', outcome: { type: 'error', error } }
   } catch (thrown) {
-    const message = `${error.message}; retry.when() threw: ${messageOf(thrown)}`
+    const message = keptText(`${error.message}; retry.when() threw: ${messageOf(thrown)}`)
     return { type: 'settled', outcome: { type: 'error', error: { ...error, message } } }
   }
   return { type: 'again', error, delayMs: delayMsOf(retry, number, spec.idempotencyKey), progressJson }

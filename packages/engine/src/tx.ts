@@ -125,6 +125,7 @@ class FileTx implements Tx {
     if (this.#isOver) throw new TenaxError('sql_error', 'the tx is over', { hint: 'use db inside its function only' })
     // What a statement has ended by itself must not go on outside any transaction.
     if (!this.#file.inTransaction) throw new TenaxError('sql_error', 'the transaction was rolled back')
+    assertWellFormed(sql)
     try {
       return this.#file.executeNow(sql, bindingsOf(args), TX_STATEMENT_MS_MAX).result
     } catch (error) {
@@ -166,9 +167,16 @@ function toSql(value: unknown): SqlValue {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
   if (typeof value === 'boolean') return value ? 1n : 0n
   if (value === null || value === undefined) return null
-  if (typeof value === 'string' || typeof value === 'bigint' || value instanceof Uint8Array) return value
+  if (typeof value === 'string') return assertWellFormed(value)
+  if (typeof value === 'bigint' || value instanceof Uint8Array) return value
   if (value instanceof Date) return BigInt(value.getTime())
   throw new TenaxError('argument_invalid', `SQL takes no ${typeof value} as an argument`)
+}
+
+/** SQLite would store another text, as at the door of HTTP. */
+function assertWellFormed(text: string): string {
+  if (text.isWellFormed()) return text
+  throw new TenaxError('argument_invalid', 'a text for SQL holds half a surrogate pair, which UTF-8 cannot carry')
 }
 
 /** A value that JSON would change or refuse is no result: the statement can say how it is to be written. */

@@ -10,3 +10,13 @@
 export function isKeptWhole(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')
 }
+
+/**
+ * The text with U+FFFD for whatever would not come back, so that it is the same before and behind a database.
+ *
+ * @example
+ * keptText('a\0b') // 'a\ufffdb'
+ */
+export function keptText(text: string): string {
+  return isKeptWhole(text) ? text : text.toWellFormed().replaceAll('\0', '\ufffd')
+}

@@ -1,6 +1,6 @@
 /** One call, and the requests that it takes. */
 import { type Clock, isTenaxError } from '@tenax/kernel'
-import { S3_PAUSES_MS, S3_TRIES_MAX } from '../limits.ts'
+import { S3_PAUSES_MS, S3_TRIES_MAX, S3_TRY_MS } from '../limits.ts'
 import { type Failure, fateOf } from './s3-failure.ts'
 
 /** Waits for `delayMs`, or less when `signal` is aborted. */
@@ -29,6 +29,8 @@ export async function makeTries<T>(
   request: (signal: AbortSignal) => Promise<T>,
 ): Promise<TriesEnd<T>> {
   let afterUnknown = false
+  const beganMs = options.clock.monotonicMs()
+  const isOver = () => options.signal?.aborted === true || options.clock.monotonicMs() - beganMs >= S3_TRY_MS
   for (let tryCount = 1; ; tryCount++) {
     try {
       return { fate: 'done', value: await withinTime(options, request) }
@@ -38,9 +40,9 @@ export async function makeTries<T>(
       const mayBeDone: boolean = afterUnknown || (!options.isRead && (fate === 'failed' || fate === 'lost'))
       const isWorthIt = fate === 'away' || fate === 'busy' || fate === 'failed' || (fate === 'lost' && options.isRead)
       const failure = { fate, mayBeDone, afterUnknown, error }
-      if (!isWorthIt || tryCount >= S3_TRIES_MAX || options.signal?.aborted) return failure
+      if (!isWorthIt || tryCount >= S3_TRIES_MAX || isOver()) return failure
       await options.pause(S3_PAUSES_MS[tryCount - 1] ?? 0, options.signal)
-      if (options.signal?.aborted) return failure
+      if (isOver()) return failure
       afterUnknown = mayBeDone
     }
   }

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { systemClock } from '@tenax/kernel'
+import { isTenaxError, systemClock } from '@tenax/kernel'
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { BlobStore } from '../blob-store.ts'
 import { describeBlobStore, testS3 } from '../contract.ts'
+import { createOrRead } from '../create-or-read.ts'
 import { bytesOf, codeOf, keysOf, textAt } from '../fixtures/contract-store.ts'
+import { startCuttingProxy } from '../fixtures/cutting-proxy.ts'
 import { countedIds } from '../fixtures/random-ids.ts'
 import { probeStore } from '../probe.ts'
 import { openS3Store } from './s3.ts'
@@ -45,6 +48,19 @@ describe.skipIf(s3.isSkipped)(`a real server${s3.note}`, () => {
     for (const store of stores) await store.close()
   })
 
+  test('whoever asks until he knows owns his blobs, although every fifth answer is lost', async () => {
+    const proxy = await startCuttingProxy(settings.endpoint, 5)
+    const store = await open({ endpoint: proxy.endpoint, prefix: 'cut' })
+    const keys = Array.from({ length: 200 }, (_, index) => `k/${index}`)
+    const ends = await Promise.all(keys.map((key) => askUntilKnown(store, key)))
+    proxy.stop()
+    expect(new Set(ends.map(({ owner }) => owner))).toEqual(new Set(['me']))
+    expect(ends.some(({ unknownCount }) => unknownCount > 0)).toBe(true)
+    const direct = await open({ prefix: 'cut' })
+    for (const key of keys) expect(await textAt(direct, key)).toBe(`nonce of ${key}`)
+    for (const each of [store, direct]) await each.close()
+  })
+
   test('prefixes keep stores of one bucket apart, and an empty one sees all', async () => {
     const [one, two, all] = [await open({ prefix: 'p/1' }), await open({ prefix: 'p/10' }), await open()]
     await one.create('a', bytesOf('one'))
@@ -72,3 +88,15 @@ describe.skipIf(s3.isSkipped)(`a real server${s3.note}`, () => {
     await store.close()
   })
 })
+
+/** Creates a blob until it is known whose it is. */
+async function askUntilKnown(store: BlobStore, key: string): Promise<{ owner: string; unknownCount: number }> {
+  for (let unknownCount = 0; ; unknownCount++) {
+    try {
+      const { owner } = await createOrRead(store, { key, bytes: bytesOf(`nonce of ${key}`) })
+      return { owner, unknownCount }
+    } catch (error) {
+      if (!isTenaxError(error, 'outcome_unknown') && !isTenaxError(error, 'unavailable')) throw error
+    }
+  }
+}
