@@ -1,6 +1,6 @@
 /**
- * Manifests: what a snapshot of a tenant is, as plain JSON that a person with `zstd` and `cat` can restore from. FORMAT.md has
- * the fields. A manifest is created once and never changed; whoever reads one trusts nothing of it that the catalog also knows.
+ * Manifests: what a snapshot of a tenant is, as plain JSON that a person with `zstd` and `cat` can restore from. The fields:
+ * docs/reference/archive.md. A manifest is created once and never changed; whoever reads one trusts nothing of it that the catalog also knows.
  */
 import {
   type Incarnation,
