@@ -90,7 +90,10 @@ it('those that wait for a step keep the others asleep for a second, not for as l
 })
 
 /** Two runs of ACME that are due, and one that begins an hour later; its tenancy counts reads, and may be held up. */
-async function dueRuns(about: { readonly beforeUse?: () => void; readonly beforeCommit?: () => Promise<void> }) {
+async function dueRuns(about: {
+  readonly beforeUse?: (counts: { readonly reads: number }) => void
+  readonly beforeCommit?: () => Promise<void>
+}) {
   const idle = workflow({ name: 'idle', input: z.object({}) }, async (ctx) => ctx.sleep('long', '10w'))
   const clock = new ManualClock()
   const host = await openHost({ workflows: [idle], clock })
@@ -108,7 +111,7 @@ async function dueRuns(about: { readonly beforeUse?: () => void; readonly before
   const onRead = () => {
     counts.reads += 1
   }
-  const tenancy = watched(host, { ...about, onRead })
+  const tenancy = watched(host, { ...about, beforeUse: () => about.beforeUse?.(counts), onRead })
   return { parts: { ...parts, tenancy }, clock, counts, laterMs, host }
 }
 
@@ -116,14 +119,14 @@ async function dueRuns(about: { readonly beforeUse?: () => void; readonly before
 function watched(
   { tenancy }: OpenHost,
   about: {
-    readonly beforeUse?: () => void
+    readonly beforeUse: () => void
     readonly beforeCommit?: () => Promise<void>
     readonly onRead: () => void
   },
 ): EngineTenancy {
   return {
     use: async (tenant, fn) => {
-      about.beforeUse?.()
+      about.beforeUse()
       return tenancy.use(tenant, (handle) => {
         const watchedHandle: EngineHandle = {
           record: handle.record,
@@ -169,9 +172,8 @@ it('looks once for runs that are due, and not again while those it has taken are
 })
 
 it('runs that were taken and could not come into memory are not forgotten by a tenant that has to go', async () => {
-  let isFull = false
-  const beforeUse = () => {
-    if (isFull) throw new TenaxError('overloaded', 'there is no turn')
+  const beforeUse = ({ reads }: { readonly reads: number }) => {
+    if (reads > 0) throw new TenaxError('overloaded', 'there is no turn')
   }
   const { parts, clock, counts, host } = await dueRuns({ beforeUse })
   // Claims are written first: in that commit there is no turn.
@@ -180,7 +182,6 @@ it('runs that were taken and could not come into memory are not forgotten by a t
   const runner = new TenantRunner({ ...parts, deaths }, ACME)
   runner.wake()
   await until(() => counts.reads === 1)
-  isFull = true
   runner.drain()
   await until(() => {
     clock.advance(10)
