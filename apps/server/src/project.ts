@@ -1,5 +1,5 @@
 /** A project: its `tenax.config.ts` and what that names, read once or again after every change. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { messageOf, TenaxError } from '@tenax/kernel'
@@ -33,12 +33,20 @@ export function configPathOf(named: string | undefined): string {
  * @throws TenaxError `config_invalid`
  */
 export async function readProject(named: string | undefined, load: LoadModule = loadOnce): Promise<Project> {
+  if (named === '') {
+    throw new TenaxError('config_invalid', 'no configuration file is named: --config is empty', {
+      hint: 'name a file, or leave --config out',
+    })
+  }
   const path = configPathOf(named)
+  const name = basename(path)
   if (!existsSync(path)) {
     if (named === undefined) return { migrationsPath: undefined, workflows: [], events: [] }
-    throw new TenaxError('config_invalid', `the configuration file ${basename(path)} is not there`)
+    throw new TenaxError('config_invalid', `the configuration file ${name} is not there`)
   }
-  const name = basename(path)
+  if (statSync(path).isDirectory()) {
+    throw new TenaxError('config_invalid', `${name} is a directory: name the ${CONFIG_FILE} in it`)
+  }
   const module = await load(path).catch((error: unknown) => {
     throw new TenaxError('config_invalid', `${name} cannot be loaded: ${messageOf(error)}`, { cause: error })
   })

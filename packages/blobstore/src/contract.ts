@@ -9,6 +9,7 @@ import { describeList, describePages } from './fixtures/contract-list.ts'
 import type { ContractStore } from './fixtures/contract-store.ts'
 
 export type { ContractStore } from './fixtures/contract-store.ts'
+export { type TestS3, testS3 } from './fixtures/s3-server.ts'
 
 /** Registers the suite for a store. `make` gives an empty one at each call. */
 export function describeBlobStore(name: string, make: ContractStore): void {

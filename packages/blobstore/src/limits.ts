@@ -28,5 +28,31 @@ export const FS_CALLS_MAX = 16
  */
 export const FS_TRIES_MAX = 8
 
+/** Longest prefix of the s3 driver: with a `/` and the longest key it fills the 1,024 bytes that S3 takes. */
+export const S3_PREFIX_BYTES_MAX = 1_024 - 1 - KEY_BYTES_MAX
+
+/** Calls of the s3 driver at work at a time, each on a connection of its own: a burst must not open hundreds. */
+export const S3_CALLS_MAX = 32
+
+/** How often the s3 driver asks for one thing, and how long it waits in between: about a second in all. */
+export const S3_TRIES_MAX = 4
+export const S3_PAUSES_MS: readonly number[] = [50, 200, 800]
+
+/** Longest wait for a connection. Even across an ocean one takes less than a second. */
+export const S3_CONNECT_MS_MAX = 5_000
+
+/** Longest silence on a connection that is at work: a store that syncs 64 MiB to slow disks has answered by then. */
+export const S3_SILENT_MS_MAX = 20_000
+
+/** How long an idle connection is kept. Servers close them after 15 s or more, and whoever writes just then learns nothing. */
+export const S3_IDLE_MS = 5_000
+
+/** Longest time of one try: a start, and a link of 1 MiB a second. A call that has taken the start's time is not tried again. */
+export const S3_TRY_MS = 20_000
+export const S3_MS_PER_MIB = 1_000
+
+/** Entries of a page of a list: the most that S3 gives. */
+export const S3_PAGE_COUNT = 1_000
+
 /** Writers that race for one key in the trial of a store: a store that checks and then writes lets several of them win. */
 export const PROBE_RACERS = 16

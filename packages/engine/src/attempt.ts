@@ -1,11 +1,11 @@
 /** One attempt of a step: its function with a time limit, and what its end means. */
-import { type Clock, messageOf } from '@tenax/kernel'
+import { type Clock, keptText, messageOf } from '@tenax/kernel'
 import type { Attempt, Json } from '@tenax/workflow'
 import type { OperationSpec, Outcome, RetryPolicy, StoredError } from '@tenax/workflow/core'
 import { ATTEMPT_MS_MAX } from './limits.ts'
 import { shortHash } from './registry.ts'
 import { failureOf, outcomeOfResult, payloadOf } from './stored-error.ts'
-import { aside, confine, type StrayKind } from './stray.ts'
+import { aside, confine, type StrayKind, within } from './stray.ts'
 import { isThrown } from './thrown.ts'
 import type { RunName } from './watch/loop-note.ts'
 
@@ -72,7 +72,7 @@ async function inTime(options: AttemptOptions, notes: { progressJson: string | u
       confine(
         name,
         (error, kind) => giveUp(strayOf(error, kind)),
-        () => spec.run(attemptOf(options, notes)),
+        () => within(`the step "${spec.name}"`, () => spec.run(attemptOf(options, notes))),
       ))()
     return await Promise.race([work, late.promise])
   } finally {
@@ -118,7 +118,7 @@ function endOf(
   try {
     if (aside(() => retry.when?.(error)) === false) return { type: 'settled', outcome: { type: 'error', error } }
   } catch (thrown) {
-    const message = `${error.message}; retry.when() threw: ${messageOf(thrown)}`
+    const message = keptText(`${error.message}; retry.when() threw: ${messageOf(thrown)}`)
     return { type: 'settled', outcome: { type: 'error', error: { ...error, message } } }
   }
   return { type: 'again', error, delayMs: delayMsOf(retry, number, spec.idempotencyKey), progressJson }

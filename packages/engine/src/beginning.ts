@@ -7,6 +7,7 @@ import type { AnyWorkflow } from './port.ts'
 import { shortHash } from './registry.ts'
 import type { NewRun, RunRow } from './store/runs.ts'
 import type { RecordedSteps } from './store/steps.ts'
+import { placeOnLoop } from './stray.ts'
 
 /** Where a life begins: a run that is accepted with its first turn, or one from the record. */
 export type Beginning =
@@ -86,6 +87,7 @@ export function executionOf(
     isCancelled: isCancelApplied(beginning),
     macrotask: () => about.parts.share.rest(about.tenant),
     awaitForeign: foreignWait(about.parts.clock),
+    insideOf: placeOnLoop,
     hash: shortHash,
     ...(confine === undefined ? {} : { confine }),
   })

@@ -107,7 +107,8 @@ test('with checksReplay a function that does not do the same again is blocked be
   })
   const steady = workflow({ name: 'steady', input }, async (ctx) => {
     await ctx.tx('first', () => 1)
-    const [one, two] = await ctx.all([ctx.step('a', () => 1), async (c) => c.step('b', () => ctx.random() < 2)])
+    const draw = ctx.random()
+    const [one, two] = await ctx.all([ctx.step('a', () => 1), async (c) => c.step('b', () => draw < 2)])
     await ctx.sleep('a while', 1)
     return { one, two }
   })

@@ -1,5 +1,5 @@
 /** What callers give, checked at the door. */
-import { RUN_STATUSES, TenaxError } from '@tenax/kernel'
+import { isKeptWhole, RUN_STATUSES, TenaxError } from '@tenax/kernel'
 import { PAGE_COUNT, PAGE_COUNT_MAX } from './limits.ts'
 import type { RunQuery, SendRequest, StartRequest } from './port.ts'
 
@@ -30,14 +30,18 @@ export function checkSend({ name, key, id }: SendRequest): void {
   if (typeof name !== 'string') throw invalid('an event has a name')
   checkText('the name of an event', name)
   checkText('the id of an event', id)
-  if (key !== undefined && (typeof key !== 'string' || key.length > NAME_CHARS_MAX)) {
-    throw invalid(`a key has at most ${NAME_CHARS_MAX} characters`)
-  }
+  if (key !== '') checkText('the key of an event', key)
 }
 
 function checkText(what: string, text: string | undefined): void {
-  if (text === undefined || (typeof text === 'string' && text.length >= 1 && text.length <= NAME_CHARS_MAX)) return
-  throw invalid(`${what} has 1 to ${NAME_CHARS_MAX} characters`)
+  if (text === undefined) return
+  if (typeof text !== 'string' || text === '' || text.length > NAME_CHARS_MAX) {
+    throw invalid(`${what} has 1 to ${NAME_CHARS_MAX} characters`)
+  }
+  if (isKeptWhole(text)) return
+  throw new TenaxError('argument_invalid', `${what} is well-formed text without NUL`, {
+    hint: 'half of a surrogate pair would not come back as it was: cut texts between characters, or hash them',
+  })
 }
 
 /** Where a page begins, and how long it is. Throws TenaxError `argument_invalid`, `cursor_invalid`. */

@@ -1,8 +1,19 @@
 /** Who waits for the ends of runs. Nobody polls: each is woken, and looks for itself. */
-import type { TenantId } from '@tenax/kernel'
+import type { Clock, TenantId } from '@tenax/kernel'
+import type { SqliteFile } from '@tenax/sqlite'
+import type { RunDetail } from './port.ts'
+import { readDetail } from './store/records.ts'
+import { hasTables, requireRun, runNotFound } from './store/runs.ts'
 
 /** Why somebody who waits for a run is woken: there is an answer, or the run is to be looked at again. */
-export type Waking = 'over' | 'changed'
+type Waking = 'over' | 'changed'
+
+/** How long somebody waits, and how the run is read: behind its tenant's gate. */
+export interface ResultWait {
+  readonly clock: Clock
+  readonly timeoutMs: number
+  readonly read: <T>(body: (file: SqliteFile) => T) => Promise<T>
+}
 
 type Wake = (waking: Waking) => void
 
@@ -11,8 +22,33 @@ export class ResultWaiters {
   /** By tenant and number of the run. */
   readonly #waiters = new Map<string, Set<Wake>>()
 
+  /** The run once it has ended, or as it is when the time is over. Throws TenaxError `run_not_found`. */
+  async wait(tenant: TenantId, run: string, { clock, timeoutMs, read }: ResultWait): Promise<RunDetail> {
+    const untilMs = clock.monotonicMs() + timeoutMs
+    for (;;) {
+      let stop: (() => void) | undefined
+      const woken = Promise.withResolvers<Waking>()
+      try {
+        const detail = await read((file) => {
+          const { number, hasEnded } = requireRun(file, run)
+          if (hasEnded) return detailOf(file, run)
+          // In the same turn as the look, so that its end cannot be missed.
+          stop = this.#add(tenant, number, woken.resolve)
+          return undefined
+        })
+        if (detail !== undefined) return detail
+        const timer = clock.after(Math.max(0, untilMs - clock.monotonicMs()), () => woken.resolve('over'))
+        const waking = await woken.promise
+        timer.cancel()
+        if (waking === 'over') return await read((file) => detailOf(file, run))
+      } finally {
+        stop?.()
+      }
+    }
+  }
+
   /** One more; the answer takes it back. */
-  add(tenant: TenantId, number: number, wake: Wake): () => void {
+  #add(tenant: TenantId, number: number, wake: Wake): () => void {
     const key = `${tenant}/${number}`
     const waiters = this.#waiters.get(key) ?? new Set()
     this.#waiters.set(key, waiters.add(wake))
@@ -47,4 +83,10 @@ export class ResultWaiters {
 
 function wakeAll(waiters: ReadonlySet<Wake>, waking: Waking): void {
   for (const wake of [...waiters]) wake(waking)
+}
+
+function detailOf(file: SqliteFile, run: string): RunDetail {
+  const detail = hasTables(file) ? readDetail(file, run) : undefined
+  if (detail === undefined) throw runNotFound(run)
+  return detail
 }

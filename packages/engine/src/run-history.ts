@@ -95,33 +95,3 @@ function refuseLong(file: SqliteFile, number: number, run: string): void {
 function present<K extends string, V>(name: K, value: V | undefined): { readonly [key in K]?: V } {
   return value === undefined ? {} : ({ [name]: value } as { readonly [key in K]: V })
 }
-
-/**
- * The history in a document.
- *
- * @throws TenaxError `argument_invalid`; `data_format_newer` when a newer Tenax has written it
- */
-export function parseHistory(document: unknown): RunHistory {
-  const found = document as Partial<RunHistory> | null
-  if (typeof found !== 'object' || found?.format !== HISTORY_FORMAT) throw notOne('it has another format')
-  if (typeof found.version === 'number' && found.version > HISTORY_VERSION) {
-    throw new TenaxError('data_format_newer', `the history has version ${found.version}; this Tenax knows 1`, {
-      hint: 'use a newer Tenax',
-    })
-  }
-  const { run, operations } = found
-  if (typeof run?.workflow !== 'string' || typeof run.seed !== 'string') throw notOne('it names no run')
-  if (!Array.isArray(operations) || !operations.every(isOperation)) throw notOne('an operation is not whole')
-  return found as RunHistory
-}
-
-function isOperation(operation: Partial<RecordedOperation> | null, index: number): boolean {
-  if (typeof operation !== 'object' || operation?.seq !== index + 1) return false
-  return typeof operation.identity === 'string' && typeof operation.hash === 'string'
-}
-
-function notOne(why: string): TenaxError {
-  return new TenaxError('argument_invalid', `this is not the history of a run: ${why}`, {
-    hint: 'give what `tenax/testing` or the host has exported, whole',
-  })
-}

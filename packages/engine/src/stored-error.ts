@@ -1,5 +1,5 @@
 /** Results and failures as they are stored: bounded, and never failing because of what they carry. */
-import { isTenaxError, messageOf, TenaxError } from '@tenax/kernel'
+import { isTenaxError, keptText, messageOf, TenaxError } from '@tenax/kernel'
 import {
   isTooDeep,
   isTooLong,
@@ -32,14 +32,14 @@ export function failureOf(error: unknown, attempts: number): Failure {
 function read(error: unknown, attempts: number): Failure {
   if (!(error instanceof Error)) {
     const data = jsonOf(error)
-    const stored = { code: NOT_AN_ERROR, message: `threw ${shown(error)}, which is no Error`, attempts }
+    const stored = { code: NOT_AN_ERROR, message: keptText(`threw ${shown(error)}, which is no Error`), attempts }
     return { error: data === undefined ? stored : { ...stored, data }, isRetryable: true }
   }
   const { code, data } = error as Error & { code?: unknown; data?: unknown }
   const json = isTenaxError(error) ? jsonOf(error.details) : jsonOf(data)
   const stored = {
     code: typeof code === 'string' && /^\w[\w.-]{0,63}$/.test(code) ? code : UNNAMED_FAILURE,
-    message: messageOf(error).slice(0, MESSAGE_CHARS_MAX),
+    message: keptText(messageOf(error).slice(0, MESSAGE_CHARS_MAX)),
     attempts,
   }
   return {
@@ -84,7 +84,7 @@ export function outcomeOfResult(value: unknown, attempts: number): Outcome {
 
 /** A failed outcome. */
 export function failed(code: string, message: string, attempts: number): Outcome {
-  return { type: 'error', error: { code, message, attempts } }
+  return { type: 'error', error: { code, message: keptText(message), attempts } }
 }
 
 /** The JSON text of something that a caller gave. Throws TenaxError `payload_too_large`, `argument_invalid`. */

@@ -18,13 +18,15 @@ interface Owner {
   readonly stray: StrayEar
   /** Undefined for what is called on behalf of no run. */
   readonly name: RunName | undefined
+  /** What of a run that is, when no replay runs it again. */
+  readonly place: string | undefined
 }
 
 const owners = new AsyncLocalStorage<Owner>()
 
 /** Runs `act`, which is a user's: `stray` is told of what it leaves behind unheard. */
 export function confine<T>(name: RunName, stray: StrayEar, act: () => T): T {
-  return owners.run({ stray, name }, () => noteRun(name, act))
+  return owners.run({ stray, name, place: undefined }, () => noteRun(name, act))
 }
 
 /**
@@ -32,7 +34,13 @@ export function confine<T>(name: RunName, stray: StrayEar, act: () => T): T {
  * it gives or throws is its caller's; what it leaves behind unheard ends nothing, and is logged.
  */
 export function aside<T>(act: () => T): T {
-  return owners.run({ stray: () => undefined, name: undefined }, act)
+  return owners.run({ stray: () => undefined, name: undefined, place: 'a callback' }, act)
+}
+
+/** Runs `act`, the function of the step or tx that `place` names: no replay runs it again, so it asks its body's `ctx` for nothing. */
+export function within<T>(place: string, act: () => T): T {
+  const owner = owners.getStore()
+  return owner === undefined ? act() : owners.run({ ...owner, place }, act)
 }
 
 /** Runs `act` as nobody's: what the engine itself leaves unheard is no fault of a step that called it. */
@@ -43,6 +51,11 @@ export function unconfined<T>(act: () => T): T {
 /** The run whose code is running right now; undefined when it is nobody's. */
 export function runOnLoop(): RunName | undefined {
   return owners.getStore()?.name
+}
+
+/** What is running right now that no replay runs again: a step, a tx, a callback. Undefined in a body. */
+export function placeOnLoop(): string | undefined {
+  return owners.getStore()?.place
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Query, Tx } from '@tenax/workflow'
 import { type OperationSpec, type Outcome, UNSERIALISABLE } from '@tenax/workflow/core'
 import { TX_STATEMENT_MS_MAX } from './limits.ts'
 import { failed, failureOf, outcomeOfResult } from './stored-error.ts'
+import { within } from './stray.ts'
 
 /** SQLite ended the whole transaction by itself (`OR ROLLBACK`, `RAISE(ROLLBACK)`, a write's timeout): nothing has happened. */
 export class TransactionEnded extends Error {
@@ -59,7 +60,10 @@ export function performSql(
 
 function outcomeOf(tx: FileTx, spec: Extract<OperationSpec, { kind: 'tx' | 'sql' }>): Outcome {
   try {
-    const result = spec.kind === 'tx' ? spec.run(tx) : spec.statements.map(({ sql, args }) => tx.rowsOf(sql, args))
+    const result =
+      spec.kind === 'tx'
+        ? within(`the tx "${spec.name}"`, () => spec.run(tx))
+        : spec.statements.map(({ sql, args }) => tx.rowsOf(sql, args))
     if (isThenable(result)) {
       result.then(undefined, () => undefined)
       return failed('tx_not_synchronous', 'the function of a tx returned a promise; nothing of it was kept', 1)
@@ -121,6 +125,7 @@ class FileTx implements Tx {
     if (this.#isOver) throw new TenaxError('sql_error', 'the tx is over', { hint: 'use db inside its function only' })
     // What a statement has ended by itself must not go on outside any transaction.
     if (!this.#file.inTransaction) throw new TenaxError('sql_error', 'the transaction was rolled back')
+    assertWellFormed(sql)
     try {
       return this.#file.executeNow(sql, bindingsOf(args), TX_STATEMENT_MS_MAX).result
     } catch (error) {
@@ -162,9 +167,16 @@ function toSql(value: unknown): SqlValue {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value
   if (typeof value === 'boolean') return value ? 1n : 0n
   if (value === null || value === undefined) return null
-  if (typeof value === 'string' || typeof value === 'bigint' || value instanceof Uint8Array) return value
+  if (typeof value === 'string') return assertWellFormed(value)
+  if (typeof value === 'bigint' || value instanceof Uint8Array) return value
   if (value instanceof Date) return BigInt(value.getTime())
   throw new TenaxError('argument_invalid', `SQL takes no ${typeof value} as an argument`)
+}
+
+/** SQLite would store another text, as at the door of HTTP. */
+function assertWellFormed(text: string): string {
+  if (text.isWellFormed()) return text
+  throw new TenaxError('argument_invalid', 'a text for SQL holds half a surrogate pair, which UTF-8 cannot carry')
 }
 
 /** A value that JSON would change or refuse is no result: the statement can say how it is to be written. */

@@ -1,8 +1,9 @@
-/** WORKFLOWS 12 and 15 on whole hosts: who gets an event, which events a wait may have, and a step that may begin once. */
+/** WORKFLOWS 12, 15 and 16 on whole hosts: who gets an event, which events a wait may have, and a step that may begin once. */
 import { event, workflow } from '@tenax/workflow'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { ACME, hostMaker, until } from './fixtures/test-bed.ts'
+import { testTenant } from './testing/test-tenant.ts'
 
 const openHost = hostMaker()
 const empty = z.object({})
@@ -50,6 +51,30 @@ it('takes no event from before the run was created, unless lookback says so', as
   expect((await host.ended(await host.start('now'))).output ?? null).toBe(null)
   expect((await host.ended(await host.start('back'))).output).toBe(7)
 })
+
+it.each(['', ' over a crash'])(
+  'gives an event that comes at the deadline to the wait, and none that comes later%s',
+  async (crash) => {
+    const flow = workflow({ name: 'timed', input: empty }, async (ctx) => {
+      const got = await ctx.waitFor(go, { key: 'k', timeout: '1d' })
+      return got ?? 'too late'
+    })
+    await using t = await testTenant({ workflows: [flow] })
+    const passed = () => (crash === '' ? t.settle() : t.crash())
+    const inTime = await t.start(flow, {})
+    await t.advance('1d')
+    await passed()
+    await t.send(go, 1, { key: 'k' })
+    await passed()
+    expect(await t.result(inTime)).toBe(1)
+    const late = await t.start(flow, {})
+    await t.advance('1d')
+    await t.advance(1)
+    await passed()
+    await t.send(go, 2, { key: 'k' })
+    expect(await t.result(late)).toBe('too late')
+  },
+)
 
 it('begins a step that may run once no second time, and behind a restart it fails with step_interrupted, which can be caught', async () => {
   let begunCount = 0

@@ -27,7 +27,7 @@ import type {
 import { Registry } from './registry.ts'
 import { checkSend, checkStart, cursorOf, readQuery } from './requests.ts'
 import { type RerunAccess, Reruns } from './reruns.ts'
-import { ResultWaiters, type Waking } from './result-waiters.ts'
+import { ResultWaiters } from './result-waiters.ts'
 import { Schedules } from './schedule/schedules.ts'
 import { Scheduler } from './scheduler.ts'
 import { PLAIN_SEAMS } from './seams.ts'
@@ -185,29 +185,10 @@ export class Workflows {
    *
    * @throws TenaxError `run_not_found`
    */
-  async result(tenant: TenantId, run: string, { timeoutMs }: { readonly timeoutMs: number }): Promise<RunDetail> {
+  result(tenant: TenantId, run: string, { timeoutMs }: { readonly timeoutMs: number }): Promise<RunDetail> {
     const { clock } = this.#parts
-    const untilMs = clock.monotonicMs() + Math.min(timeoutMs, RESULT_MS_MAX)
-    for (;;) {
-      let stop: (() => void) | undefined
-      const woken = Promise.withResolvers<Waking>()
-      try {
-        const detail = await this.#read(tenant, (file) => {
-          const { number, hasEnded } = requireRun(file, run)
-          if (hasEnded) return required(readDetail(file, run), run)
-          // In the same turn as the look, so that its end cannot be missed.
-          stop = this.#waiters.add(tenant, number, woken.resolve)
-          return undefined
-        })
-        if (detail !== undefined) return detail
-        const timer = clock.after(Math.max(0, untilMs - clock.monotonicMs()), () => woken.resolve('over'))
-        const waking = await woken.promise
-        timer.cancel()
-        if (waking === 'over') return await this.get(tenant, run)
-      } finally {
-        stop?.()
-      }
-    }
+    const waitMs = Math.min(timeoutMs, RESULT_MS_MAX)
+    return this.#waiters.wait(tenant, run, { clock, timeoutMs: waitMs, read: (body) => this.#read(tenant, body) })
   }
 
   /**

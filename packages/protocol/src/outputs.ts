@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { OUTPUTS_DEFAULT, OUTPUTS_MAX } from './limits.ts'
 import { runStatusSchema } from './runs.ts'
-import { digitsToNumber } from './text.ts'
+import { digitsToNumber, wholeNumberSchema } from './text.ts'
 
 const at = z.iso.datetime().meta({ description: 'UTC, ISO 8601 with milliseconds' })
 const seq = z.int().min(1).meta({ description: 'ascending within the run, with gaps; the id of its event' })
@@ -72,7 +72,7 @@ export const outputsQuerySchema = z.object({
     .meta({ description: 'true: a stream also has an event `change` whenever something of the run has changed' }),
   limit: z.preprocess(
     digitsToNumber,
-    z.int().min(1).max(OUTPUTS_MAX).default(OUTPUTS_DEFAULT).meta({ description: 'most outputs in a page' }),
+    wholeNumberSchema(1, OUTPUTS_MAX).default(OUTPUTS_DEFAULT).meta({ description: 'most outputs in a page' }),
   ),
 })
 

@@ -6,7 +6,7 @@ import { SQL_ARGS_MAX, type SqlArgs, type SqlResult, type SqlValue } from '@tena
 import { z } from 'zod'
 import { BASE64_REFUSAL, decodeBase64, encodeBase64 } from './base64.ts'
 import { bodyError, jsonPointer } from './body.ts'
-import { INTEGER_REFUSAL, parseInteger, sqlTextSchema, wellFormedTextSchema } from './text.ts'
+import { INTEGER_REFUSAL, parseInteger, recordSchema, sqlTextSchema, wellFormedTextSchema } from './text.ts'
 
 /** One bound value of `/query`. */
 export const jsonArgSchema = z.union(
@@ -25,7 +25,7 @@ export const jsonArgSchema = z.union(
 export type JsonArg = z.output<typeof jsonArgSchema>
 
 /** The bound values of `/query`: by position, or by name with or without its prefix. */
-export const jsonArgsSchema = z.union([z.array(jsonArgSchema).max(SQL_ARGS_MAX), z.record(z.string(), jsonArgSchema)], {
+export const jsonArgsSchema = z.union([z.array(jsonArgSchema).max(SQL_ARGS_MAX), recordSchema(jsonArgSchema)], {
   error: 'not an array of values, nor an object of values by name',
 })
 

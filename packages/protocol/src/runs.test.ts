@@ -1,7 +1,15 @@
 import { isTenaxError } from '@tenax/kernel'
 import { expect, test } from 'vitest'
 import { parseBody, parseSearchParams } from './body.ts'
-import { listRunsQuerySchema, runResultQuerySchema, sendEventBodySchema, startRunBodySchema } from './runs.ts'
+import { queryBodySchema } from './query.ts'
+import {
+  listRunsQuerySchema,
+  rerunBodySchema,
+  runResultQuerySchema,
+  sendEventBodySchema,
+  startRunBodySchema,
+} from './runs.ts'
+import { durabilityQuerySchema } from './tenants.ts'
 
 function codeOf(run: () => unknown): string {
   try {
@@ -65,4 +73,27 @@ test('the list and the wait have their defaults and their limits', () => {
       text,
     ).toBe('argument_invalid')
   }
+})
+
+test.each(['-1', '30001', '1s', '1.5', '1e3', '99999999999', ''])('a wait of %j is told what is allowed', (given) => {
+  const allowed = expect.objectContaining({
+    code: 'argument_invalid',
+    message: expect.stringContaining('/timeout_ms: a whole number from 0 to 30000'),
+  })
+  for (const schema of [runResultQuerySchema, durabilityQuerySchema]) {
+    expect(() => parseSearchParams(schema, new URLSearchParams({ timeout_ms: given }))).toThrow(allowed)
+  }
+})
+
+test('a member __proto__, which a record would lose, is refused by its name', () => {
+  const refused = expect.objectContaining({
+    code: 'body_invalid',
+    message: expect.stringMatching(/: \/(results|args)\/__proto__: no member can have this name$/),
+  })
+  const results = JSON.parse('{"results":{"a#1":1,"__proto__":1}}')
+  expect(() => parseBody(rerunBodySchema, results)).toThrow(refused)
+  const args = JSON.parse('{"sql":"select :a","args":{"a":1,"__proto__":1}}')
+  expect(() => parseBody(queryBodySchema, args)).toThrow(refused)
+  const inside = JSON.parse('{"results":{"a#1":{"__proto__":1}}}')
+  expect(JSON.stringify(parseBody(rerunBodySchema, inside))).toBe(JSON.stringify(inside))
 })

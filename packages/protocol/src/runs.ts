@@ -12,7 +12,7 @@ import {
   STEP_IDENTITY_CHARS_MAX,
   WORKFLOW_NAME_CHARS_MAX,
 } from './limits.ts'
-import { digitsToNumber } from './text.ts'
+import { digitsToNumber, recordSchema, wholeNumberSchema } from './text.ts'
 
 /** Where a run is, as a schema. */
 export const runStatusSchema = z.enum(RUN_STATUSES)
@@ -176,8 +176,7 @@ export const rerunBodySchema = z.object({
       examples: ['charge[1]'],
     }),
   input: z.unknown().optional().meta({ description: 'replaces the input' }),
-  results: z
-    .record(z.string().max(STEP_IDENTITY_CHARS_MAX), z.unknown())
+  results: recordSchema(z.unknown(), z.string().max(STEP_IDENTITY_CHARS_MAX))
     .optional()
     .meta({ description: 'results that replace those that are kept, by identity' }),
   preview: z.boolean().optional().meta({ description: 'true: changes nothing, and says what would be kept' }),
@@ -213,7 +212,7 @@ export const listRunsQuerySchema = z.object({
     .meta({ description: '`nextCursor` of the page before, unchanged' }),
   limit: z.preprocess(
     digitsToNumber,
-    z.int().min(1).max(LIST_RUNS_MAX).default(LIST_RUNS_DEFAULT).meta({ description: 'most runs in the page' }),
+    wholeNumberSchema(1, LIST_RUNS_MAX).default(LIST_RUNS_DEFAULT).meta({ description: 'most runs in the page' }),
   ),
 })
 
@@ -230,10 +229,7 @@ export type RunPage = z.output<typeof runPageSchema>
 export const runResultQuerySchema = z.object({
   timeout_ms: z.preprocess(
     digitsToNumber,
-    z
-      .int()
-      .min(0)
-      .max(RUN_WAIT_MS_MAX)
+    wholeNumberSchema(0, RUN_WAIT_MS_MAX)
       .default(RUN_WAIT_MS)
       .meta({ description: 'longest wait for the end of the run, in milliseconds' }),
   ),

@@ -8,7 +8,7 @@ import {
   LIST_TENANTS_DEFAULT,
   LIST_TENANTS_MAX,
 } from './limits.ts'
-import { digitsToNumber } from './text.ts'
+import { digitsToNumber, wholeNumberSchema } from './text.ts'
 
 /** Every state that the API shows, the strongest of a tenant's placement, suspension and quarantine. */
 export const TENANT_STATES = [
@@ -73,10 +73,7 @@ export type PatchTenantBody = z.output<typeof patchTenantBodySchema>
 export const listTenantsQuerySchema = z.object({
   limit: z.preprocess(
     digitsToNumber,
-    z
-      .int()
-      .min(1)
-      .max(LIST_TENANTS_MAX)
+    wholeNumberSchema(1, LIST_TENANTS_MAX)
       .default(LIST_TENANTS_DEFAULT)
       .meta({ description: 'most tenants in the page' }),
   ),
@@ -149,10 +146,7 @@ export const durabilityQuerySchema = z.object({
   class: durabilityClassSchema.default('local').meta({ description: 'the class that it shall have' }),
   timeout_ms: z.preprocess(
     digitsToNumber,
-    z
-      .int()
-      .min(0)
-      .max(DURABILITY_WAIT_MS_MAX)
+    wholeNumberSchema(0, DURABILITY_WAIT_MS_MAX)
       .default(DURABILITY_WAIT_MS)
       .meta({ description: 'longest wait, in milliseconds' }),
   ),

@@ -26,6 +26,25 @@ export const wellFormedTextSchema = z
 /** SQL text. Its limit counts characters, never more than bytes; the engine counts bytes again. */
 export const sqlTextSchema = wellFormedTextSchema.max(SQL_BYTES_MAX)
 
+/** An object by names that callers choose. One that a record would lose is refused. */
+export function recordSchema<Value extends z.ZodType>(value: Value, name = z.string()) {
+  const checked = (given: unknown, context: z.core.$RefinementCtx): unknown => {
+    if (typeof given === 'object' && given !== null && Object.hasOwn(given, LOST)) {
+      context.addIssue({ code: 'custom', path: [LOST], message: 'no member can have this name', input: given })
+    }
+    return given
+  }
+  return z.preprocess(checked, z.record(name, value))
+}
+
+const LOST = '__proto__'
+
+/** A whole number, whose refusal says what is allowed, whatever was given instead. */
+export function wholeNumberSchema(min: number, max: number) {
+  const error = `a whole number from ${min} to ${max}`
+  return z.int({ error }).min(min, { error }).max(max, { error })
+}
+
 /** A whole number in a query string; anything that is not plain digits goes on unchanged and is refused. */
 export function digitsToNumber(text: unknown): unknown {
   return typeof text === 'string' && /^[0-9]{1,9}$/.test(text) ? Number(text) : text

@@ -113,7 +113,10 @@ export interface WaitOptions {
   readonly lookback?: Duration
 }
 
-/** What a workflow's body works with, wherever it runs. */
+/**
+ * What a workflow's body works with, wherever it runs. Inside of the function of a step or a tx it throws
+ * `nested_operation`, but for `run` and `now()`: no replay runs those again.
+ */
 export interface Ctx {
   readonly run: { readonly id: string; readonly tenant: string; readonly origin?: string }
   step<T>(name: string, fn: (attempt: Attempt) => T | Promise<T>, options?: StepOptions<T, this>): Op<Stored<T>>

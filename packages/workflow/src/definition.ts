@@ -1,6 +1,6 @@
 /** How an author names workflows and events. Nothing is registered: a definition is a value that a host is given. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { TenaxError } from '@tenax/kernel'
+import { isKeptWhole, TenaxError } from '@tenax/kernel'
 import type { Ctx, EmbeddedCtx, EventDef, Stored, Workflow, WorkflowDef, WorkflowRef } from './api.ts'
 import { parseDuration } from './duration.ts'
 import { NAME_CHARACTERS_MAX } from './limits.ts'
@@ -12,7 +12,7 @@ type Output<S extends StandardSchemaV1> = Stored<StandardSchemaV1.InferOutput<S>
  * A workflow: a plain async function whose operations are recorded. Its input is what the schema accepts, and the body gets
  * the JSON round trip of what the schema gives back.
  *
- * @throws TenaxError `argument_invalid` for an empty or too long name, a schema that is none, a wrong duration, or limits that make no sense.
+ * @throws TenaxError `argument_invalid` for a name that is empty, too long or not well-formed, a schema that is none, a wrong duration, or limits that make no sense.
  * @example
  * const greet = workflow({ name: 'greet', input: z.object({ name: z.string() }) }, async (ctx, { name }) => {
  *   await ctx.sleep('a while', '1d')
@@ -42,7 +42,7 @@ export function workflow(
 /**
  * An event by its name, and what it carries. A wait for it and a `send` of it agree on the type.
  *
- * @throws TenaxError `argument_invalid` for an empty or too long name, or a schema that is none.
+ * @throws TenaxError `argument_invalid` for a name that is empty, too long or not well-formed, or a schema that is none.
  * @example
  * const approval = event('approval', z.object({ yes: z.boolean() }))
  */
@@ -65,8 +65,8 @@ export function ref<I, O>(name: string): WorkflowRef<I, O> {
 }
 
 function checkName(what: string, name: unknown): void {
-  if (typeof name === 'string' && name !== '' && name.length <= NAME_CHARACTERS_MAX) return
-  throw invalid(`the name of a ${what} is a text of 1 to ${NAME_CHARACTERS_MAX} characters`)
+  if (typeof name === 'string' && name !== '' && name.length <= NAME_CHARACTERS_MAX && isKeptWhole(name)) return
+  throw invalid(`the name of a ${what} is a well-formed text of 1 to ${NAME_CHARACTERS_MAX} characters without NUL`)
 }
 
 function checkSchema(name: string, schema: unknown): void {

@@ -26,3 +26,16 @@ test('what is no duration is refused', () => {
   ])
     expect(() => parseDuration(wrong as never)).toThrow(expect.objectContaining({ code: 'argument_invalid' }))
 })
+
+test('a refusal shows what was given', () => {
+  const shown = (wrong: unknown) => {
+    try {
+      return parseDuration(wrong as never)
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  const given = [Number.NaN, Number.NEGATIVE_INFINITY, -1, '', '1 day', undefined, 5n, Symbol('s'), Object.create(null)]
+  const texts = ['NaN', '-Infinity', '-1', '""', '"1 day"', 'undefined', '5', 'Symbol(s)', 'an object']
+  expect(given.map(shown)).toEqual(texts.map((text) => `${text} is not a duration`))
+})

@@ -22,13 +22,19 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 export function parseDuration(duration: Duration): number {
   const ms = Math.round(typeof duration === 'number' ? duration : msOfText(duration))
   if (ms >= 0 && ms <= DURATION_MS_MAX) return ms
-  throw new TenaxError('argument_invalid', `${JSON.stringify(duration)} is not a duration`, {
+  throw new TenaxError('argument_invalid', `${shown(duration)} is not a duration`, {
     hint: "write milliseconds, or a number with a unit, such as '250ms', '30s', '5m', '12h', '14d' or '2w'",
   })
 }
 
+/** JSON has no word for NaN and Infinity. */
+function shown(duration: unknown): string {
+  if (typeof duration === 'string') return JSON.stringify(duration)
+  return typeof duration === 'object' && duration !== null ? 'an object' : String(duration)
+}
+
 function msOfText(text: unknown): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(String(text))
+  const match = typeof text === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text) : null
   const unitMs = UNITS_MS[match?.[2] ?? '']
   return unitMs === undefined ? Number.NaN : Number(match?.[1]) * unitMs
 }

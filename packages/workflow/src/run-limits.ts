@@ -1,5 +1,5 @@
 /** Which slots and which singleton a run is under: the keys that a definition makes of its input, once, when it is accepted. */
-import { messageOf, TenaxError } from '@tenax/kernel'
+import { isKeptWhole, messageOf, TenaxError } from '@tenax/kernel'
 import type { Limits, Workflow } from './api.ts'
 import { decodeJson } from './core/json.ts'
 import { CONCURRENCY_MAX, NAME_CHARACTERS_MAX } from './limits.ts'
@@ -45,8 +45,10 @@ function checkedKey(what: string, make: () => unknown): string {
   } catch (error) {
     throw invalidKey(`the key function of the ${what} threw: ${messageOf(error)}`)
   }
-  if (typeof key === 'string' && key.length >= 1 && key.length <= NAME_CHARACTERS_MAX) return key
-  throw invalidKey(`the key of the ${what} is no text of 1 to ${NAME_CHARACTERS_MAX} characters`)
+  if (typeof key === 'string' && key.length >= 1 && key.length <= NAME_CHARACTERS_MAX && isKeptWhole(key)) return key
+  throw invalidKey(
+    `the key of the ${what} is no well-formed text of 1 to ${NAME_CHARACTERS_MAX} characters without NUL`,
+  )
 }
 
 function invalidKey(message: string): TenaxError {

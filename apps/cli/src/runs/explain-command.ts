@@ -7,7 +7,10 @@ import { shownStatus } from './run-commands.ts'
 /** `runs explain`. */
 export async function explainRun(context: CommandContext, tenant: string, id: string): Promise<void> {
   const run = await context.client.tenant(tenant).runs.get(id)
-  const waitsFor = run.waitsFor.map((wait) => ({ ...wait, movedBy: movedBy(tenant, run, wait) }))
+  const waitsFor = run.waitsFor.map((wait) => {
+    const changed = isBlock(wait) ? changeIn(run.blockedReason ?? '') : undefined
+    return { ...wait, ...(changed && { changed }), movedBy: movedBy(tenant, run, wait) }
+  })
   const nextWakeAt = earliest(run.waitsFor)
   if (context.json) {
     const { status, blockedReason, cancelRequestedAt, endedAt, error } = run
@@ -17,7 +20,7 @@ export async function explainRun(context: CommandContext, tenant: string, id: st
   print(context.io, escapeControls(headline(run)))
   for (const wait of waitsFor) {
     print(context.io, '')
-    print(context.io, escapeControls(wait.text))
+    print(context.io, escapeControls(wait.changed === undefined ? wait.text : 'is blocked: workflow_changed'))
     for (const line of formatFields(waitFields(wait))) print(context.io, `  ${line}`)
   }
   if (nextWakeAt !== null) print(context.io, `\nnext wake ${nextWakeAt}`)
@@ -32,10 +35,31 @@ function headline(run: RunDetail): string {
   return `${head} since ${endedAt}${why}${next}. Nothing moves it any more`
 }
 
-function waitFields(wait: RunWait & { readonly movedBy: string }): (readonly [string, string])[] {
-  const { since, step, attempts, error, dueAt } = wait
+/** How the code differs from the record, for a reader. */
+interface Change {
+  readonly recorded: string
+  readonly asked: string
+}
+
+/** Both sides in a reason; undefined when it names none. */
+function changeIn(reason: string): Change | undefined {
+  const match = /^workflow_changed: recorded (.+?); asked for ((?:operation \d|nothing behind ).*)$/s.exec(reason)
+  const [, recorded, asked] = match ?? []
+  return recorded === undefined || asked === undefined ? undefined : { recorded, asked }
+}
+
+function isBlock({ type, text }: RunWait): boolean {
+  return type === 'operator' && text !== 'is paused'
+}
+
+type Explained = RunWait & { readonly movedBy: string; readonly changed?: Change }
+
+function waitFields(wait: Explained): (readonly [string, string])[] {
+  const { since, step, attempts, error, dueAt, changed } = wait
   const fields: (readonly [string, string | null])[] = [
     ['since', since],
+    ['recorded', changed?.recorded ?? null],
+    ['asked for', changed?.asked ?? null],
     ['step', step],
     ['wakes', dueAt],
     ['attempts', attempts === null || attempts === 0 ? null : String(attempts)],
@@ -62,9 +86,9 @@ function movedBy(tenant: string, run: RunDetail, wait: RunWait): string {
     case 'turn':
       return 'the host: nothing is missing'
     case 'operator':
-      return wait.text === 'is paused'
-        ? `tenax runs resume ${tenant} ${word(run.id)}`
-        : blockedMove(tenant, word(run.id), run.blockedReason ?? '')
+      return isBlock(wait)
+        ? blockedMove(tenant, word(run.id), run.blockedReason ?? '')
+        : `tenax runs resume ${tenant} ${word(run.id)}`
   }
 }
 
@@ -79,7 +103,7 @@ function blockedMove(tenant: string, run: string, reason: string): string {
     case 'compensation_stuck':
       return `tenax runs retry or tenax runs skip ${tenant} ${run}, once it is seen to`
     case 'workflow_changed':
-      return 'code that asks for what is recorded: bring it back, or use patched()'
+      return `code that asks for what is recorded: bring it back, or guard the change with ctx.patched(); a server that loads it tries the run within a minute, tenax runs retry ${tenant} ${run} at once`
     case 'workflow_unknown':
       return 'a server that loads the workflow: name it in tenax.config.ts'
     case 'probation':

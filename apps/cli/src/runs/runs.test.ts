@@ -193,7 +193,6 @@ test('show draws what is open up to now', async () => {
 })
 
 test.each([
-  ['workflow_changed: recorded a; asked for b', 'code that asks for what is recorded: bring it back, or use patched()'],
   ['workflow_unknown: no', 'a server that loads the workflow: name it in tenax.config.ts'],
   ['compensation_stuck: no', 'tenax runs retry or tenax runs skip acme r-1, once it is seen to'],
   ['probation: it says workflow_changed', 'the host, which tries it alone'],
@@ -205,6 +204,37 @@ test.each([
   const context = await contextWithRun({ change: { blockedReason: reason, waitsFor } })
   await explainRun(context, 'acme', 'r-1')
   expect(context.io.out()).toContain(`  moved by  ${move}\n`)
+})
+
+test('explain says what was changed under a run, and what moves it', async () => {
+  const [recorded, asked] = ['operation 2: step "a; asked for b#1"', 'operation 2: sleep "nap#1" with another time']
+  const blockedReason = `workflow_changed: recorded ${recorded}; asked for ${asked}`
+  const waitsFor = [wait({ type: 'operator', text: `is blocked: ${blockedReason}` })]
+  const context = await contextWithRun({ change: { status: 'waiting', blockedReason, waitsFor } })
+  await explainRun(context, 'acme', 'r-1')
+  const movedBy =
+    'code that asks for what is recorded: bring it back, or guard the change with ctx.patched(); a server that loads it tries the run within a minute, tenax runs retry acme r-1 at once'
+  expect(context.io.out().split('\n')).toEqual([
+    'run r-1 of workflow trial is waiting, blocked',
+    '',
+    'is blocked: workflow_changed',
+    '  since      2026-11-22T12:00:00.000Z',
+    `  recorded   ${recorded}`,
+    `  asked for  ${asked}`,
+    `  moved by   ${movedBy}`,
+    '',
+  ])
+  const json = await contextWithRun({ json: true, change: { blockedReason, waitsFor } })
+  await explainRun(json, 'acme', 'r-1')
+  expect(JSON.parse(json.io.out()).waitsFor).toMatchObject([{ changed: { recorded, asked }, movedBy }])
+})
+
+test('explain of a reason that it cannot take apart shows it as it is', async () => {
+  const blockedReason = 'workflow_changed: as an older server said it'
+  const waitsFor = [wait({ type: 'operator', text: `is blocked: ${blockedReason}` })]
+  const context = await contextWithRun({ change: { blockedReason, waitsFor } })
+  await explainRun(context, 'acme', 'r-1')
+  expect(context.io.out()).toContain(`\nis blocked: ${blockedReason}\n`)
 })
 
 test('explain says what a run waits for, since when, and what would move it', async () => {

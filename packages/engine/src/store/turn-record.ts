@@ -13,20 +13,17 @@ import { insertOutputs } from './outputs.ts'
 import { keepEnds } from './pauses.ts'
 import { type Performing, performAll } from './perform.ts'
 import { acceptedRecord } from './records.ts'
+import { insertRun, type NewRun, type Outlook, writeBlocked } from './runs.ts'
+import { dropStep, insertStep, isUnseen, takeUp, writeCompletion, writeUndone } from './steps.ts'
 import {
-  insertRun,
-  type NewRun,
-  type Outlook,
   readStanding,
   type Standing,
-  writeBlocked,
   writeCancelledAfter,
   writeIsUndone,
   writePatches,
   writeProgress,
   writeStuck,
-} from './runs.ts'
-import { dropStep, insertStep, isUnseen, takeUp, writeCompletion, writeUndone } from './steps.ts'
+} from './turn-row.ts'
 
 /** The record is not where the execution left it: the execution is thrown away, and made anew from the record. */
 export class StaleRun extends Error {

@@ -103,15 +103,6 @@ test('a `tx` that depends on how often it ran is found in the rows', async () =>
   await expect(replayEverywhere(counting, {}, { sql })).rejects.toThrow(/changes the rows\n.*without it: booking: /)
 })
 
-test('what is drawn inside a `tx`, which a replay does not run again, is found behind it', async () => {
-  const drawing = workflow({ name: 'drawing', input: anything }, async (ctx) => {
-    await ctx.tx('draw', () => ctx.uuid())
-    await ctx.step('work', () => 0)
-    return ctx.uuid()
-  })
-  await expect(replayEverywhere(drawing, {})).rejects.toThrow(/changes the runs/)
-})
-
 test('an effect that is not the same again is found', async () => {
   let turn = 0
   const fickle = workflow({ name: 'fickle', input: anything }, async (ctx) => {

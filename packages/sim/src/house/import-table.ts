@@ -41,6 +41,7 @@ export const OWNED_EXTERNALS: readonly {
 }[] = [
   { name: 'libsql', owners: ['@tenax/sqlite'], why: 'open files through the port of @tenax/sqlite' },
   { name: 'node:sqlite', owners: ['@tenax/sqlite'], why: 'open files through the port of @tenax/sqlite' },
+  { name: '@aws-sdk/client-s3', owners: ['@tenax/blobstore'], why: 'store blobs through the port of @tenax/blobstore' },
   { name: '@libsql/client', owners: [], why: 'import @libsql/client/http, which loads no native code' },
 ]
 

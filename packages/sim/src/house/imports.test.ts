@@ -91,6 +91,7 @@ describe('checkImports()', () => {
     ['the file system in the host', 'packages/host/src/router.ts', "import fs from 'node:fs'"],
     ['the file system beside a driver', 'packages/blobstore/src/probe.ts', "import { rm } from 'node:fs/promises'"],
     ['the engine outside sqlite', 'packages/tenancy/src/a.ts', "import Database from 'libsql'"],
+    ['the SDK outside blobstore', 'packages/tenancy/src/a.ts', "import { S3Client } from '@aws-sdk/client-s3'"],
     ['the native client', 'packages/client/src/a.ts', "import { createClient } from '@libsql/client'"],
     ['timers', 'packages/host/src/a.test.ts', "import { setTimeout } from 'node:timers/promises'"],
     ['a dev dependency in what is published', 'packages/host/src/a.ts', "import { Kysely } from 'kysely'"],

@@ -48,6 +48,7 @@ const BAD: readonly (readonly [rule: string, path: string, sample: string])[] = 
 const GOOD: readonly (readonly [path: string, sample: string])[] = [
   ['packages/kernel/src/clock.ts', 'nowMs: () => Date.now(), a: setTimeout(f, 1)'],
   ['apps/server/src/settings.ts', 'process.env.TENAX_PORT'],
+  ['vitest.config.ts', "process.env['TENAX_TEST_S3']"],
   ['packages/sqlite/src/native-threads.ts', "process.env['TOKIO_WORKER_THREADS'] ??= '4'"],
   ['packages/sqlite/src/commit.ts', "db.exec('BEGIN IMMEDIATE')"],
   ['apps/cli/src/doctor.ts', 'console.log(a); process.exit(1)'],

@@ -60,9 +60,12 @@ const PLATFORM_RULES: readonly WordRule[] = [
   {
     rule: 'process.env',
     pattern: /\bprocess\.env\b/g,
-    // native-threads.ts sets TOKIO_WORKER_THREADS, which libsql reads once, while it loads.
+    // native-threads.ts sets TOKIO_WORKER_THREADS, which libsql reads once, while it loads; vitest.config.ts has the settings
+    // of tests, which take them by inject().
     home: (path) =>
-      /^(?:apps\/[^/]+|loadtest)\/src\/settings\.ts$|^packages\/sqlite\/src\/native-threads\.ts$/.test(path),
+      /^(?:apps\/[^/]+|loadtest)\/src\/settings\.ts$|^packages\/sqlite\/src\/native-threads\.ts$|^vitest\.config\.ts$/.test(
+        path,
+      ),
     instead: "take a setting as an argument; only an app's src/settings.ts reads the environment",
   },
   {

@@ -47,19 +47,22 @@ export async function poison(
   let isPoisoned = false
   let isSettled = false
   let lives = 0
-  while (!isSettled && lives < livesMax) {
+  while (!isSettled && faults.length === 0 && lives < livesMax) {
     lives += 1
     const host = startChild({
       script: HOST,
       args: [dataPath, path, isPoisoned ? 'go on' : 'start', JSON.stringify(scale)],
       env: { NODE_OPTIONS: '--max-old-space-size=160' },
-      onLine(line) {
+      onLine(line, child) {
         const said = JSON.parse(line) as { type?: string; text?: string; event?: { type: string } }
         if (said.event !== undefined) events.push(said.event)
         if (said.type === 'started') isStarted = true
         if (said.type === 'poisoned') isPoisoned = true
         if (said.type === 'settled') isSettled = true
-        if (said.type === 'fault') faults.push(said.text ?? '')
+        if (said.type === 'fault') {
+          faults.push(said.text ?? '')
+          child.kill('SIGKILL') // its host is still open, and would serve on
+        }
       },
     })
     const killed = systemClock.after(2_000, () => {
@@ -68,7 +71,7 @@ export async function poison(
     await host.ended
     killed.cancel()
   }
-  if (!isSettled) faults.push(`not settled after ${lives} lives`)
+  if (!isSettled && faults.length === 0) faults.push(`not settled after ${lives} lives`)
   return { lives, events, faults, attempts: attemptsIn(path), standings: await standingsIn(dataPath, scale) }
 }
 

@@ -56,6 +56,7 @@ describe('readPragma', () => {
       'data_store_directory',
       'hard_heap_limit = 1',
     ],
+    ...['constructor', 'tostring', 'valueof(1)', '__proto__', '__proto__ = 1', 'constructor = x'],
   ])('PRAGMA %s is refused', (text) => {
     expect(() => read(`PRAGMA ${text}`)).toThrow(
       expect.toSatisfy((error: unknown) => isTenaxError(error, 'sql_refused')),

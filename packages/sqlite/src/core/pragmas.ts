@@ -80,14 +80,14 @@ export function readPragma(tokens: readonly Token[]): PragmaCall {
   const setting = isSymbol(rest[0], '=')
   if (HEADERS.has(name)) return { action: 'set_header', name, value: integerOf(name, value) }
   if (SWITCHES.has(name)) return { action: 'set_switch', name, on: switchOf(name, value) }
-  if (ALREADY[name] !== undefined && setting) return already(name, value)
+  if (Object.hasOwn(ALREADY, name) && setting) return already(name, value)
   if (name === 'optimize') return { action: 'optimize' }
   if (setting && READABLE[name] === 'none') throw refused(`PRAGMA ${name} cannot be set`)
   return readCall(name, value)
 }
 
 function readCall(name: string, argument: string | undefined): PragmaCall {
-  const takes = READABLE[name]
+  const takes = Object.hasOwn(READABLE, name) ? READABLE[name] : undefined
   if (takes === undefined) throw refused(`PRAGMA ${name} is not allowed`)
   if (takes === 'none' && argument !== undefined) throw refused(`PRAGMA ${name} cannot be set`)
   if (takes === 'required' && argument === undefined) throw sqlError(`PRAGMA ${name} needs an argument`)

@@ -114,6 +114,7 @@ test('a wrong argument is refused as a StepError, and nothing is recorded for it
     (ctx) => ctx.send('s', { name: 'e' }, { run: undefined as never }, 1),
     async (ctx) => ctx.patched(5 as never),
     async (ctx) => ctx.set(undefined as never, 1),
+    async (ctx) => ctx.set('__proto__', 1),
     step({}, 5),
     step({}, ''),
     step({}, 'x'.repeat(256)),

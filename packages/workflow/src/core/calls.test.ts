@@ -130,6 +130,32 @@ test('WORKFLOWS 3: what is declared makes the hash, and what is only code does n
   expect(new Set(alike).size).toBe(1)
 })
 
+test('what is asked for where no replay runs is thrown at once, so that nobody need await it', async () => {
+  let place: string | undefined
+  const thrown: unknown[] = []
+  const body = async (ctx: EmbeddedCtx) => {
+    place = 'the step "a"'
+    for (const ask of [() => ctx.sleep('b', 1), () => ctx.waitFor({ name: 'e' }), () => ctx.emit(1)]) {
+      try {
+        void ask()
+      } catch (error) {
+        thrown.push(error)
+      }
+    }
+    place = undefined
+    return ctx.now()
+  }
+  const driver = new Driver({ body, options: { insideOf: () => place } })
+  expect((await driver.run()).state).toMatchObject({ type: 'completed' })
+  expect([driver.rows, driver.outputs]).toEqual([[], []])
+  const refusal = (method: string) =>
+    expect.objectContaining({
+      code: 'nested_operation',
+      message: `ctx.${method}() was called inside of the step "a", which no replay runs again: call it in the workflow's own function`,
+    })
+  expect(thrown).toEqual(['sleep', 'waitFor', 'emit'].map(refusal))
+})
+
 test('a NonRetryableError keeps its code and data', () => {
   const cause = new Error('below')
   const error = new NonRetryableError('no', { code: 'declined', data: { left: 2 }, cause })

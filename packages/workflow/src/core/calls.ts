@@ -1,5 +1,5 @@
 /** What each call of the context asks for: its arguments checked, its defaults filled in, and what its hash is made of. */
-import { TenaxError } from '@tenax/kernel'
+import { isKeptWhole, TenaxError } from '@tenax/kernel'
 import type { Attempt, Ctx, EventDef, Retry, StepOptions, Tx, WaitOptions, WorkflowRef } from '../api.ts'
 import { parseDuration } from '../duration.ts'
 import {
@@ -52,7 +52,7 @@ export function stepCall(site: Site, name: string, run: (attempt: Attempt) => un
       retry: retryPolicy(name, options.retry),
       timeoutMs: options.timeout === undefined ? STEP_TIMEOUT_MS : parseDuration(options.timeout),
       atMostOnce: options.atMostOnce ?? false,
-      uses: options.uses === undefined ? undefined : checkName(options.uses, 'resource'),
+      uses: options.uses === undefined ? undefined : checkText(options.uses, 'resource'),
       durability: options.durability ?? 'local',
       hasCompensation: checkOptional(options.compensate) !== undefined,
       idempotencyKey: idempotencyKeyOf(site.hash, site.runId, identity),
@@ -189,8 +189,14 @@ export function checkName(name: unknown, what: string): string {
 /** A text that is stored as it is: a database gives back no half of a surrogate pair, and nothing behind a NUL. */
 export function checkText(text: unknown, what: string): string {
   const name = checkName(text, what)
-  if (name.isWellFormed() && !name.includes('\0')) return name
-  throw refused(`a ${what} is well-formed text without NUL`)
+  if (isKeptWhole(name)) return name
+  throw refused(`a ${what} is well-formed text without NUL: half of a surrogate pair would not come back as it was`)
+}
+
+/** The name of a member of an object that clients read: most parsers lose `__proto__`. */
+export function checkMember(text: unknown): string {
+  if (text !== '__proto__') return checkText(text, 'key')
+  throw refused('a key is not "__proto__", which clients would lose')
 }
 
 /** The name of something that the host knows. */

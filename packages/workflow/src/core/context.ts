@@ -17,10 +17,10 @@ import type {
   WaitOptions,
   WorkflowRef,
 } from '../api.ts'
-import { CancelledError, StepError } from '../errors.ts'
+import { CancelledError, NonRetryableError, StepError } from '../errors.ts'
 import {
+  checkMember,
   checkName,
-  checkText,
   childCall,
   type Site,
   sendCall,
@@ -118,12 +118,14 @@ export class Context implements EmbeddedCtx {
   all<const B extends readonly Branch<unknown, this>[] | Record<string, Branch<unknown, this>>>(
     branches: B,
   ): Op<{ -readonly [K in keyof B]: BranchResult<B[K]> }> {
+    this.#refuseNested('all')
     return all(this.#place, branches).op as Op<never>
   }
 
   race<const B extends Record<string, Branch<unknown, this>>>(
     branches: B,
   ): Op<{ [K in keyof B]: { key: K; value: BranchResult<B[K]> } }[keyof B]> {
+    this.#refuseNested('race')
     return race(this.#place, branches).op as Op<never>
   }
 
@@ -146,11 +148,13 @@ export class Context implements EmbeddedCtx {
   }
 
   shielded<T>(fn: (ctx: this) => Promise<T>): Promise<T> {
+    this.#refuseNested('shielded')
     const ctx = new Context(this.#parts, this.#scope, 'shielded') as this
     return invoke(() => fn(ctx)) as Promise<T>
   }
 
   continueAs(input: Json): never {
+    this.#refuseNested('continueAs')
     if (this.#parts.machine.isCancelled) throw new CancelledError()
     const json = encodePayload(input) ?? 'null'
     if (!this.#isSilent) this.#parts.ending.continued(json)
@@ -158,6 +162,7 @@ export class Context implements EmbeddedCtx {
   }
 
   patched(id: string): boolean {
+    this.#refuseNested('patched')
     const { machine } = this.#parts
     return machine.outbox.decide(checkName(id, 'id'), () => machine.isBeyondRecord)
   }
@@ -167,24 +172,29 @@ export class Context implements EmbeddedCtx {
   }
 
   random(): number {
+    this.#refuseNested('random')
     return this.#parts.machine.chance.random(this.#scope.path)
   }
 
   uuid(): string {
+    this.#refuseNested('uuid')
     return this.#parts.machine.chance.uuid(this.#scope.path)
   }
 
   set(key: string, value: Json): void {
+    this.#refuseNested('set')
     const json = encodePayload(value) ?? 'null'
-    if (!this.#isSilent) this.#parts.machine.put({ type: 'set', key: checkText(key, 'key'), json })
+    if (!this.#isSilent) this.#parts.machine.put({ type: 'set', key: checkMember(key), json })
   }
 
   emit(value: Json): void {
+    this.#refuseNested('emit')
     const json = encodePayload(value) ?? 'null'
     if (!this.#isSilent) this.#parts.machine.put({ type: 'emit', json })
   }
 
   log(message: string, data?: Json): void {
+    this.#refuseNested('log')
     const json = encodePayload(data)
     if (!this.#isSilent) this.#parts.machine.put({ type: 'log', message: String(message), json })
   }
@@ -194,11 +204,21 @@ export class Context implements EmbeddedCtx {
     return this.#parts.machine.isStopped || this.#scope.isDropped
   }
 
+  /** Thrown, not rejected: a step that does not await it must fail too, before it waits for what never comes. */
+  #refuseNested(method: string): void {
+    const place = this.#parts.machine.options.insideOf?.()
+    if (place === undefined) return
+    const message = `ctx.${method}() was called inside of ${place}, which no replay runs again: call it in the workflow's own function`
+    throw new NonRetryableError(message, { code: 'nested_operation' })
+  }
+
   #ask<T>(call: Call): Op<T> {
+    this.#refuseNested(call.kind === 'wait' ? 'waitFor' : call.kind)
     return this.#parts.machine.ask(call).op as Op<T>
   }
 
   #map<T>({ name, items, options, run, isSettled }: MapParts): Op<T> {
+    this.#refuseNested(isSettled ? 'mapSettled' : 'map')
     try {
       checkName(name, 'name')
       const keys = items.map((item) => checkName(String(options.key(item as never)), 'key'))

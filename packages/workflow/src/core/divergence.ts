@@ -15,10 +15,18 @@ export function difference(recorded: RecordedOperation, asked: Asked): Divergenc
     return { recorded: described(recorded), asked: described(asked) }
   }
   if (recorded.hash === asked.hash) return undefined
-  return {
-    recorded: `${described(recorded)} with arguments of hash ${recorded.hash}`,
-    asked: `${described(asked)} with arguments of hash ${asked.hash}`,
-  }
+  return { recorded: described(recorded), asked: `${described(asked)} with ${OTHERS[asked.kind]}` }
+}
+
+/** What makes the hash of each kind: the record keeps no more of it. */
+const OTHERS: Readonly<Record<OperationKind, string>> = {
+  step: 'other arguments',
+  tx: 'other arguments',
+  sql: 'other statements or arguments',
+  sleep: 'another duration or time',
+  wait: 'another timeout or lookback',
+  child: 'another workflow, input or onParentClose',
+  send: 'another event, receiver or payload',
 }
 
 /** What the record has and the body did not ask for. */

@@ -1,4 +1,5 @@
 /** Failures as they are stored, and as a body meets them. */
+import { keptText } from '@tenax/kernel'
 import { StepError } from '../errors.ts'
 import { MESSAGE_CHARACTERS_MAX } from '../limits.ts'
 import type { StoredError } from './history.ts'
@@ -33,7 +34,7 @@ function read(error: unknown, attempts: number): StoredError {
   const json = data === undefined ? undefined : jsonOrNothing(data)
   return {
     code: typeof code === 'string' && /^\w[\w.-]{0,63}$/.test(code) ? code : UNNAMED_FAILURE,
-    message: String(error.message).slice(0, MESSAGE_CHARACTERS_MAX),
+    message: keptText(String(error.message).slice(0, MESSAGE_CHARACTERS_MAX)),
     attempts: error instanceof StepError && typeof own === 'number' ? own : attempts,
     ...(json === undefined ? {} : { data: json }),
   }

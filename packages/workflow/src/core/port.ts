@@ -24,6 +24,11 @@ export interface ExecutionOptions {
   readonly awaitForeign?: (looks: number) => Promise<boolean>
   /** Calls what a user wrote, so that a rejection that it leaves unheard comes to `stray()`. Unsaid, it is called as it is. */
   readonly confine?: <T>(act: () => T) => T
+  /**
+   * Names the function whose code is running when that is none of the body: a step's, a tx's, a callback. No replay runs it
+   * again, so it asks for nothing. Unsaid, nobody is asked.
+   */
+  readonly insideOf?: () => string | undefined
   /** A short stable hash of a text, such as 16 hexadecimal digits. */
   readonly hash: (text: string) => string
 }
