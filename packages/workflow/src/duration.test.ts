@@ -27,6 +27,10 @@ test('what is no duration is refused', () => {
     expect(() => parseDuration(wrong as never)).toThrow(expect.objectContaining({ code: 'argument_invalid' }))
 })
 
+/** In the message, since a body meets no hints. */
+const WRITE =
+  "write milliseconds from 0 to 100 years, or a number with a unit, such as '250ms', '30s', '5m', '12h', '14d' or '2w'"
+
 test('a refusal shows what was given', () => {
   const shown = (wrong: unknown) => {
     try {
@@ -37,5 +41,5 @@ test('a refusal shows what was given', () => {
   }
   const given = [Number.NaN, Number.NEGATIVE_INFINITY, -1, '', '1 day', undefined, 5n, Symbol('s'), Object.create(null)]
   const texts = ['NaN', '-Infinity', '-1', '""', '"1 day"', 'undefined', '5', 'Symbol(s)', 'an object']
-  expect(given.map(shown)).toEqual(texts.map((text) => `${text} is not a duration`))
+  expect(given.map(shown)).toEqual(texts.map((text) => `${text} is not a duration: ${WRITE}`))
 })

@@ -22,10 +22,12 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 export function parseDuration(duration: Duration): number {
   const ms = Math.round(typeof duration === 'number' ? duration : msOfText(duration))
   if (ms >= 0 && ms <= DURATION_MS_MAX) return ms
-  throw new TenaxError('argument_invalid', `${shown(duration)} is not a duration`, {
-    hint: "write milliseconds, or a number with a unit, such as '250ms', '30s', '5m', '12h', '14d' or '2w'",
-  })
+  throw new TenaxError('argument_invalid', `${shown(duration)} is not a duration: ${WRITE}`)
 }
+
+/** In the message, since a body that catches the failure of its operation meets no hint. */
+const WRITE =
+  "write milliseconds from 0 to 100 years, or a number with a unit, such as '250ms', '30s', '5m', '12h', '14d' or '2w'"
 
 /** JSON has no word for NaN and Infinity. */
 function shown(duration: unknown): string {

@@ -16,7 +16,10 @@ const OURS = Object.fromEntries(Object.keys(IMPORT_TABLE).map((name) => [name, '
 const manifests = new Map(
   Object.keys(IMPORT_TABLE).map((name) => [
     name,
-    manifest(name, { dependencies: { ...OURS, hono: 'catalog:' }, devDependencies: { kysely: 'catalog:' } }),
+    manifest(name, {
+      dependencies: { ...OURS, hono: 'catalog:', '@aws-sdk/client-s3': 'catalog:' },
+      devDependencies: { kysely: 'catalog:' },
+    }),
   ]),
 )
 const found = (path: string, text: string) => checkImports(scanSource(path, text), manifests)
