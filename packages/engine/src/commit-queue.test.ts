@@ -28,6 +28,7 @@ async function bed() {
     committed: () => {
       counts.commit += 1
     },
+    idle: () => undefined,
     failed: (error) => failures.push(error),
   }
   const share = new FairShare({ clock: systemClock, macrotask: PLAIN_SEAMS.macrotask })

@@ -39,6 +39,8 @@ export interface CommitOwner<B> {
   close(file: SqliteFile, keepsBacklog: boolean): B
   /** Behind the commit, before anybody who submitted something hears of it. */
   committed(closing: B, effects: Effects, committed: Omit<Committed<void>, 'value'>): void
+  /** Nothing is under way any more, and nothing waits. */
+  idle(): void
   /** A commit failed for no fault of what it carried: everything in memory may be ahead of the record (WORKFLOWS 10). */
   failed(error: unknown): void
 }
@@ -101,6 +103,7 @@ export class CommitQueue<B> {
       if (batch.length > 0) await this.#commit(batch)
     }
     this.#isBusy = false
+    this.#owner.idle()
   }
 
   async #commit(batch: readonly Job[]): Promise<void> {

@@ -81,6 +81,12 @@ export class FairShare {
     return promise
   }
 
+  /** True when somebody waits for the tenant's turn. */
+  isAwaitedBy(tenant: TenantId): boolean {
+    const account = this.#accounts.get(tenant)
+    return account !== undefined && !isEmpty(account)
+  }
+
   /** Lets everything run that is due, and enters then. */
   async rest(tenant: TenantId): Promise<void> {
     await this.#macrotask()

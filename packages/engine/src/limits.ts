@@ -66,11 +66,18 @@ export const TENANTS_AWAKE_MAX = 256
 /** Due tenants that wait for a place, as far as they are known: looked up together, and taken in their order. */
 export const TENANTS_WAITING_MAX = 2_048
 
-/** While tenants wait for a place, how often it is looked whether one came free: each look goes over all that are awake. */
-export const CROWDED_LOOK_MS = 10
+/**
+ * Tenants that were woken and have not come to rest since. More would only hold each other up, each with its file open and its runs in
+ * memory; fewer would not fill a flush.
+ */
+export const TENANTS_WAKING_MAX = 32
 
-/** How often a tenant that has no runs in memory, and a claim or a commit under way, is looked at. */
-export const REST_LOOK_MS = 5
+/**
+ * How long such a tenant counts if it waits for something else than the event loop, its file or a step: it keeps no other waiting
+ * for longer. And how often that is looked at.
+ */
+export const WAKING_MS_MAX = 1_000
+export const WAKING_LOOK_MS = 100
 
 /** While tenants wait for a place, how often how many of those that have one are asked to give it up. */
 export const ROOM_MS = 250

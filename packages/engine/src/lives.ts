@@ -1,5 +1,6 @@
 /** The runs of one tenant that are in memory: those with a number, and those whose first commit is under way. */
 import type { RunLife } from './run-life.ts'
+import type { RunNotice } from './store/announcement.ts'
 
 /** Lives by the numbers of their runs. */
 export class Lives {
@@ -24,6 +25,13 @@ export class Lives {
     return this.#numbered.get(number)
   }
 
+  /** Numbers of those whose records do not say yet that they were taken, and these. */
+  takenWith(numbers: readonly number[]): ReadonlySet<number> {
+    const taken = new Set(numbers)
+    for (const [number, { isUnrecorded }] of this.#numbered) if (isUnrecorded) taken.add(number)
+    return taken
+  }
+
   /** Those that have a number. */
   values(): IterableIterator<RunLife> {
     return this.#numbered.values()
@@ -40,6 +48,15 @@ export class Lives {
       this.#newborn.delete(life)
       this.#numbered.set(number, life)
     }
+  }
+
+  /** Tells a run that is in memory what a commit has made of it. A blocked one knows. */
+  tell({ run, type }: RunNotice): void {
+    const life = this.#numbered.get(run)
+    if (type === 'cancel_requested') life?.cancel()
+    else if (type === 'paused') life?.pause()
+    else if (type === 'resumed') life?.resume()
+    else if (type !== 'blocked') life?.discard()
   }
 
   /** Lets go of a life that is over. */

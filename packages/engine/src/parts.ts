@@ -36,7 +36,7 @@ export interface EngineParts {
   /** A run has ended, in a commit behind whose gate `leave` waits. */
   runEnded(tenant: TenantId, run: number, leave: () => Promise<void>): void
   /** Something of this tenant is due at `atMs`. */
-  plan(atMs: number): void
+  plan(tenant: TenantId, atMs: number): void
 }
 
 /** What a commit gave. */

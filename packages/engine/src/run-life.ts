@@ -36,6 +36,7 @@ export class RunLife {
   readonly #name: RunName
   /** Told the run's number when its first commit gave it one. */
   onNumber: (number: number) => void = () => undefined
+  hasRecorded = false
   readonly #options: RunLifeOptions
   readonly #execution: Execution
   readonly #open = new OpenOperations()
@@ -110,6 +111,11 @@ export class RunLife {
   /** The run's number, once it has one. */
   get number(): number | undefined {
     return this.#number
+  }
+
+  /** True while nothing of it is in the record, where its run is still one to be claimed. */
+  get isUnrecorded(): boolean {
+    return !this.hasRecorded && !this.#isOver
   }
 
   /** What it was thrown out of memory by, if that was something unexpected. */
@@ -281,13 +287,13 @@ export class RunLife {
     // Only what a user's own SQL may end is refused when something has been written.
     const isRefusedFirst = !input.turn.asked.some(({ spec }) => spec.kind === 'tx' || spec.kind === 'sql')
     const heard = (record: TurnRecord) => this.#numbered(record)
+    const about = { heard, isRefusedFirst, takesFaults: true }
     for (;;) {
       try {
-        return await recorder.submit((file, effects) => this.#confine(() => recordTurn(file, input, effects)), {
-          heard,
-          isRefusedFirst,
-          takesFaults: true,
-        })
+        return await recorder.submit((file, effects) => {
+          this.hasRecorded = true
+          return this.#confine(() => recordTurn(file, input, effects))
+        }, about)
       } catch (error) {
         if (!(error instanceof TransactionEnded)) throw error
         this.#verdicts.set(error.seq, error.outcome)

@@ -1,21 +1,15 @@
 /** What is in memory, and for how long; who goes first. */
-import { type Clock, parseTenantId, type TenantId } from '@tenax/kernel'
-import { systemRandomId } from '@tenax/tenancy'
+import { parseTenantId, type TenantId } from '@tenax/kernel'
 import { workflow } from '@tenax/workflow'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { newRun } from './child-plan.ts'
-import { Deaths } from './deaths.ts'
-import { FairShare } from './fair-share.ts'
+import { bareParts } from './fixtures/bare-parts.ts'
 import { ACME, codeOf, hostMaker, macrotasks, type OpenHost, SteppedClock, until } from './fixtures/test-bed.ts'
 import { LINGER_MS } from './limits.ts'
-import { OutputFeeds } from './output-feeds.ts'
 import type { EngineParts } from './parts.ts'
 import { Places } from './places.ts'
-import type { AnyWorkflow } from './port.ts'
-import { Registry } from './registry.ts'
 import { Scheduler } from './scheduler.ts'
-import { PLAIN_SEAMS } from './seams.ts'
 import { TenantRunner } from './tenant-runner.ts'
 
 const openHost = hostMaker()
@@ -93,25 +87,6 @@ it('lets the run of one tenant end while another has a thousand in its queue', a
   for (const id of runs) expect((await host.ended(id)).status).toBe('completed')
 })
 
-/** The parts of an engine that has no scheduler of its own. */
-async function bareParts({ tenancy, workflows }: OpenHost, clock: Clock, loaded: AnyWorkflow): Promise<EngineParts> {
-  // Else two engines would work on the same tenants.
-  await workflows.close()
-  return {
-    ...{ tenancy, clock, randomId: systemRandomId, registry: new Registry([loaded]), places: new Places(100) },
-    share: new FairShare({ clock, macrotask: PLAIN_SEAMS.macrotask }),
-    ...{
-      seams: PLAIN_SEAMS,
-      ...{ deaths: new Deaths({ type: 'closed' }, new Registry([]), 0), probation: undefined, only: undefined },
-      feeds: new OutputFeeds(),
-      checksReplay: false,
-      onEvent: () => undefined,
-      isClosing: () => false,
-    },
-    ...{ runEnded: () => undefined, plan: () => undefined },
-  }
-}
-
 it('stays for a moment behind its work, and not while others wait for its place', async () => {
   const quick = workflow({ name: 'quick', input: z.object({}) }, (ctx) => ctx.step('work', () => 1))
   const host = await openHost({ workflows: [] })
@@ -146,9 +121,9 @@ it('has a bounded number of tenants awake, and all have their turn', async () =>
   const parts: EngineParts = {
     ...(await bareParts(host, clock, busy)),
     runEnded: (tenant) => void ended.add(tenant),
-    plan: (atMs) => scheduler.plan(atMs),
+    plan: (tenant, atMs) => scheduler.plan(tenant, atMs),
   }
-  const scheduler = new Scheduler(parts, 2)
+  const scheduler = new Scheduler(parts, { awakeMax: 2, wakingMax: 9 })
   for (const tenant of tenants) {
     await scheduler.runner(tenant).start(await newRun(parts, { workflow: busy }, {}), busy)
   }

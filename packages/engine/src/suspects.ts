@@ -4,7 +4,6 @@ import type { SqliteFile } from '@tenax/sqlite'
 import { type ClaimedRun, readAgain } from './claimed-runs.ts'
 import { DEATHS_MAX } from './limits.ts'
 import type { EngineParts, Recorder } from './parts.ts'
-import type { RunLife } from './run-life.ts'
 import type { Effects, RunNotice } from './store/announcement.ts'
 import { runsOnProbation, unblockRun, writeClaims } from './store/deaths.ts'
 import { type RunRow, writeBlocked } from './store/runs.ts'
@@ -61,9 +60,8 @@ export class Suspects {
     return true
   }
 
-  /** Tells of a run that was set aside in a commit, and throws its life away. Gives true: the tenant has such a run. */
-  tell({ type, id, reason }: SetAsideNotice, life: RunLife | undefined): true {
-    life?.discard()
+  /** Tells of a run that was set aside in a commit. Gives true: the tenant has such a run. */
+  tell({ type, id, reason }: SetAsideNotice): true {
     const { onEvent, probation } = this.#parts
     if (type === 'poisoned') onEvent({ type: 'run_poisoned', tenant: this.#tenant, run: id, reason })
     else {

@@ -14,11 +14,12 @@ import { Chores } from './chores.ts'
 import { type ClaimedRun, needsRecovery, readClaimed } from './claimed-runs.ts'
 import { CommitQueue, isBusy } from './commit-queue.ts'
 import { earliest } from './earliest.ts'
-import { CLAIM_COUNT_MAX, CLAIM_COUNT_MIN, LINGER_MS, REST_LOOK_MS, RUNS_ACTIVE_MAX } from './limits.ts'
+import { CLAIM_COUNT_MAX, CLAIM_COUNT_MIN, LINGER_MS, RUNS_ACTIVE_MAX } from './limits.ts'
 import { Lives } from './lives.ts'
 import type { AboutJob, Committed, EngineParts, Recorder, StartedRun } from './parts.ts'
 import { isOfTheTenant, TenantReplaced } from './parts.ts'
 import type { AnyWorkflow } from './port.ts'
+import { leaveMs, mayLeave, type Repose } from './repose.ts'
 import { type RunFault, RunFaults } from './run-faults.ts'
 import { type LifeEnd, RunLife } from './run-life.ts'
 import { SlotKeeper } from './slot-keeper.ts'
@@ -75,6 +76,7 @@ export class TenantRunner implements Recorder {
       open: (file, incarnation, effects) => this.#open(file, incarnation, effects),
       close: (file, keepsBacklog) => this.#close(file, keepsBacklog),
       committed: (backlog, effects, committed) => this.#committed(backlog, effects, committed),
+      idle: () => this.touch(),
       failed: (error) => this.#fail(error),
     })
   }
@@ -93,7 +95,7 @@ export class TenantRunner implements Recorder {
 
   touch(): void {
     const atMs = this.nextLookMs
-    if (atMs !== undefined) this.#parts.plan(atMs)
+    if (atMs !== undefined) this.#parts.plan(this.tenant, atMs)
   }
 
   /** Accepts a run. With a place free, its first turn goes into the commit that accepts it. */
@@ -122,28 +124,30 @@ export class TenantRunner implements Recorder {
       if (nowMs >= untilMs) this.wake()
       return false
     }
-    if (this.#backlog === undefined || this.#isDue(nowMs)) void this.#claim()
+    const isLeftReady = this.#backlog?.hasReady === true && this.isAtRest
+    if (this.#backlog === undefined || isLeftReady || this.#isDue(nowMs)) void this.#claim()
     if (!this.#isDraining) this.#chores.look(nowMs)
-    return this.#mayGo(nowMs)
+    return this.isAtRest && (this.#isDraining || mayLeave(this.#repose))
   }
 
-  /** When it wants to be looked at next. */
+  /**
+   * When it wants to be looked at next, as things are. Whatever makes that earlier is followed by {@link touch}: a commit, the end of a
+   * life, of a claim, of chores, of the queue.
+   */
   get nextLookMs(): number | undefined {
     if (this.#stall.untilMs !== undefined) return this.#stall.untilMs
-    if (this.#isDraining && this.#isAtRest) return 0
+    if (this.#isDraining && this.isAtRest) return 0
     const times = [...this.#lives.values()].map(({ nextLookMs }) => nextLookMs)
-    if (this.#free > 0) times.push(this.#backlog?.nextDueMs)
-    if (!this.#chores.isBusy) times.push(this.#chores.nextDueMs)
-    if (this.#lives.numberedCount === 0) times.push(this.#leaveMs)
+    if (this.#free > 0 && !this.#isClaiming) times.push(this.#backlog?.nextDueMs)
+    if (!this.#isDraining && !this.#chores.isBusy) times.push(this.#chores.nextDueMs)
+    if (this.isAtRest) times.push(leaveMs(this.#repose))
     return earliest(times)
   }
 
-  /** When it may want to go: it is not told when a commit or a claim has ended. */
-  get #leaveMs(): number | undefined {
+  get #repose(): Repose {
     const nowMs = this.#parts.clock.nowMs()
-    const leaveMs = Math.max(this.#busyAtMs + this.#lingerMs, this.#isAtRest ? nowMs : nowMs + REST_LOOK_MS)
-    // It stays for what is due in the moment after, and is looked at then.
-    return this.#isDue(leaveMs + this.#lingerMs) ? undefined : leaveMs
+    const [busyAtMs, lingerMs, choreMs] = [this.#busyAtMs, this.#lingerMs, this.#chores.nextDueMs]
+    return { nowMs, busyAtMs, lingerMs, backlog: this.#backlog, choreMs }
   }
 
   /** Says how long it stays without work. */
@@ -187,21 +191,14 @@ export class TenantRunner implements Recorder {
     return this.#isDraining ? 0 : RUNS_ACTIVE_MAX - this.#lives.count
   }
 
-  get #isAtRest(): boolean {
+  /** True when nothing of it is in memory, or under way. */
+  get isAtRest(): boolean {
     return this.#lives.count === 0 && this.#queue.isIdle && !this.#isClaiming && !this.#chores.isBusy
   }
 
   #isDue(nowMs: number): boolean {
     const nextDueMs = this.#backlog?.nextDueMs
     return nextDueMs !== undefined && nextDueMs <= nowMs
-  }
-
-  #mayGo(nowMs: number): boolean {
-    if (!this.#isAtRest) return false
-    if (this.#isDraining) return true
-    if (this.#backlog === undefined || this.#backlog.hasReady || nowMs < this.#busyAtMs + this.#lingerMs) return false
-    const choreMs = this.#chores.nextDueMs ?? Number.POSITIVE_INFINITY
-    return !this.#isDue(nowMs + this.#lingerMs) && choreMs > nowMs + this.#lingerMs
   }
 
   /** What is in memory belongs to one incarnation: recorded in another, it would change runs that are not its own. */
@@ -228,7 +225,13 @@ export class TenantRunner implements Recorder {
   /** The queue at the end of a commit: read, unless nothing can have changed it since it was. */
   #close(file: SqliteFile, isKept: boolean): Backlog {
     const isSame = !this.#slots.settle(file) && isKept && this.#isRecovered
-    return isSame && this.#backlog !== undefined ? this.#backlog : readBacklog(file, this.#parts.only)
+    return isSame && this.#backlog !== undefined ? this.#backlog : this.#readBacklog(file, [])
+  }
+
+  /** Without those that are in memory, or come into it now, and are in the record as they were before. */
+  #readBacklog(file: SqliteFile, claimed: readonly ClaimedRun[]): Backlog {
+    const taken = this.#lives.takenWith(claimed.map(({ row }) => row.number))
+    return readBacklog(file, { only: this.#parts.only, taken })
   }
 
   #committed(backlog: Backlog, effects: Effects, { leave }: Omit<Committed<void>, 'value'>): void {
@@ -239,18 +242,12 @@ export class TenantRunner implements Recorder {
     this.#chores.hear(effects)
     for (const announcement of effects.announcements) this.#lives.get(announcement.run)?.arrive(announcement)
     for (const notice of effects.notices) {
-      const life = this.#lives.get(notice.run)
-      if (notice.type === 'cancel_requested') life?.cancel()
-      else if (notice.type === 'paused') life?.pause()
-      else if (notice.type === 'resumed') life?.resume()
+      this.#lives.tell(notice)
+      if (notice.type === 'ended') this.#parts.runEnded(this.tenant, notice.run, leave)
+      else if (notice.type === 'poisoned' || notice.type === 'probation') this.#hasBlocked = this.#suspects.tell(notice)
       else if (notice.type === 'blocked') {
         this.#hasBlocked = true
         this.#parts.onEvent({ type: 'run_blocked', tenant: this.tenant, run: notice.id, reason: notice.reason })
-      } else if (notice.type === 'poisoned' || notice.type === 'probation')
-        this.#hasBlocked = this.#suspects.tell(notice, life)
-      else {
-        life?.discard()
-        this.#parts.runEnded(this.tenant, notice.run, leave)
       }
     }
     if (this.#mayClaim) void this.#claim()
@@ -283,12 +280,12 @@ export class TenantRunner implements Recorder {
           if (!this.#isStopping) this.#beginRecorded(claimed)
         this.#chores.look(nowMs)
       } while (this.#claimsAgain)
-      this.touch() // what is due next is known only now
     } catch (error) {
       if (isBusy(error)) this.#putOff()
       else this.#fail(error)
     } finally {
       this.#isClaiming = false
+      this.touch() // what is due next is known only now
     }
   }
 
@@ -317,10 +314,10 @@ export class TenantRunner implements Recorder {
     this.#hasBlocked ||= hasBlocked(file)
     if (this.#hasBlocked) this.#suspects.remindOf(file)
     if (only === undefined) this.#chores.learn(file)
-    const backlog = readBacklog(file, this.#parts.only)
+    const { nextDueMs, hasReady } = this.#readBacklog(file, claimed)
     // Where there was a place and nothing came of it, what is ready is in memory already.
-    if (claimed.length === 0) this.#backlog = { ...backlog, hasReady: backlog.hasReady && this.#free <= 0 }
-    else this.#backlog ??= backlog
+    const isReadyLeft = claimed.length === 0 ? hasReady && this.#free <= 0 : (this.#backlog?.hasReady ?? hasReady)
+    this.#backlog = { nextDueMs, hasReady: isReadyLeft }
     return claimed
   }
 
@@ -353,8 +350,9 @@ export class TenantRunner implements Recorder {
     }
     this.#lives.remove(life)
     if (number !== undefined && (end === 'ended' || end === 'parked')) this.#faults.forget(number)
-    // One that was thrown away by itself is claimed again.
-    if (mayRecord && (end === 'stale' || end === 'discarded')) this.post((file) => releaseClaim(file, number))
+    // One that was thrown away by itself is claimed again; so is one that has left nothing in the record, which nobody else looks at.
+    if (mayRecord && (end === 'stale' || end === 'discarded' || !life.hasRecorded))
+      this.post((file) => releaseClaim(file, number))
     else if (life.hasUnseen || this.#mayClaim) void this.#claim()
     this.touch()
   }
@@ -368,7 +366,9 @@ export class TenantRunner implements Recorder {
     this.submit(this.#faults.next(fault, this.#busyAtMs)).then(over, over) // a failure is heard by `failed`
   }
 
+  /** What was claimed, and did not come into memory, is in the record as before: that is looked at behind the stall. */
   #putOff(): void {
+    this.#backlog = undefined
     this.#stall.begin()
     this.touch()
   }
@@ -376,7 +376,6 @@ export class TenantRunner implements Recorder {
   #fail(error: unknown): void {
     this.#isRecovered = false
     this.#chores.forget()
-    this.#backlog = undefined
     this.#putOff()
     this.#lives.discardAll()
     this.#queue.refuse(error)

@@ -73,7 +73,7 @@ export class Workflows {
       feeds: new OutputFeeds(),
       isClosing: () => this.#isClosing,
       runEnded: (tenant, run, leave) => this.#ended(tenant, run, leave),
-      plan: (atMs) => this.#scheduler.plan(atMs),
+      plan: (tenant, atMs) => this.#scheduler.plan(tenant, atMs),
     }
     this.#scheduler = new Scheduler(this.#parts)
     this.tenure = new Tenure(this.#scheduler, this.#registry)

@@ -6,7 +6,7 @@ import { beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ACME, hostMaker, type OpenHost, SteppedClock } from '../fixtures/test-bed.ts'
 import { PRIORITY_STEP_MS } from '../limits.ts'
-import { CLAIM_QUERIES, claimableRuns, writeLater } from './claims.ts'
+import { CLAIM_QUERIES, claimableRuns, readBacklog, writeLater } from './claims.ts'
 import { insertRun, type NewRun } from './runs.ts'
 import { makeReady } from './standing.ts'
 
@@ -115,6 +115,28 @@ it('a claim that is given back for a time is claimed at its end, and that of a p
       makeReady(file, paused, 1_000)
       expect(claimableRuns(file, 1_000, 2).numbers.toSorted()).toEqual([one, paused])
     }),
+  )
+})
+
+it('the backlog is without those that were taken, and only without those', async () => {
+  const dues = fc.array(fc.record({ atMs: fc.integer({ min: 1, max: 9 }), isTaken: fc.boolean() }), { maxLength: 12 })
+  await fc.assert(
+    fc.asyncProperty(dues, (runs) =>
+      host.tenancy.use(ACME, (handle) =>
+        handle.commit((file) => {
+          file.engine('DELETE FROM tenax_run').get()
+          const taken = new Set<number>()
+          for (const [index, { atMs, isTaken }] of runs.entries()) {
+            const number = insertRun(file, newRun(`run ${index}`, 0, atMs), { nowMs: 0 })
+            if (isTaken) taken.add(number)
+          }
+          const left = runs.filter(({ isTaken }) => !isTaken).map(({ atMs }) => atMs)
+          const nextDueMs = left.length === 0 ? undefined : Math.min(...left)
+          expect(readBacklog(file, { only: undefined, taken })).toEqual({ hasReady: false, nextDueMs })
+        }),
+      ),
+    ),
+    { numRuns: 30 },
   )
 })
 

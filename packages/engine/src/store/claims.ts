@@ -15,6 +15,7 @@ export const CLAIM_QUERIES = {
   due: `SELECT number, wake_at_ms - priority * ${PRIORITY_STEP_MS}, slot_key IS NOT NULL AND has_slot = 0 FROM tenax_run WHERE ${ASLEEP} AND wake_at_ms <= ?
     ORDER BY wake_at_ms LIMIT ?`,
   backlog: `SELECT (SELECT min(wake_at_ms) FROM tenax_run WHERE ${ASLEEP}), EXISTS (SELECT 1 FROM tenax_run WHERE ${READY})`,
+  asleep: `SELECT number, wake_at_ms FROM tenax_run WHERE ${ASLEEP} ORDER BY wake_at_ms LIMIT ?`,
   release: `UPDATE tenax_run SET ${GIVE_BACK} WHERE ${CLAIMED}`,
   claims: `SELECT 1 FROM tenax_run WHERE ${CLAIMED} LIMIT 1`,
 } as const
@@ -58,11 +59,33 @@ export interface Backlog {
   readonly nextDueMs: number | undefined
 }
 
-/** Whether runs are ready, and when the next one is due; of `only` one of them, if its id is given. */
-export function readBacklog(file: SqliteFile, only?: string): Backlog {
+/** Which runs the backlog is asked of. */
+export interface BacklogQuery {
+  /** The id of the only one; undefined: all. */
+  readonly only: string | undefined
+  /**
+   * Not these, which are in memory while the record has them asleep: each of them records something, or is given back, in a commit
+   * to come, behind which the backlog is read again.
+   */
+  readonly taken: ReadonlySet<number>
+}
+
+/** Whether runs are ready, and when the next one is due. */
+export function readBacklog(file: SqliteFile, { only, taken }: BacklogQuery): Backlog {
   if (only !== undefined) return readBacklogAlone(file, only)
   const [nextDueMs, hasReady] = file.engine(CLAIM_QUERIES.backlog).get() ?? []
-  return { nextDueMs: numberOrNothing(nextDueMs), hasReady: hasReady === 1n }
+  const isAnyTaken = taken.size > 0 && nextDueMs !== null
+  return {
+    nextDueMs: isAnyTaken ? nextUntakenMs(file, taken) : numberOrNothing(nextDueMs),
+    hasReady: hasReady === 1n,
+  }
+}
+
+/** Of one more than are taken, one at least is not. */
+function nextUntakenMs(file: SqliteFile, taken: ReadonlySet<number>): number | undefined {
+  const rows = file.engine(CLAIM_QUERIES.asleep).all([int(taken.size + 1)])
+  const row = rows.find(([number]) => !taken.has(numberIn(number)))
+  return numberOrNothing(row?.[1])
 }
 
 function readBacklogAlone(file: SqliteFile, id: string): Backlog {
