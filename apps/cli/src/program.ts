@@ -112,6 +112,7 @@ function addTenantCommands(program: Command, options: ProgramOptions): void {
       const { deleteTenant } = await import('./tenant-commands.ts')
       await deleteTenant(await contextOf(command, options), id, { isGiven: yes })
     })
+  addSnapshotCommands(tenants, options)
   for (const verb of ['create', 'show', 'suspend', 'resume', 'archive', 'hydrate'] as const) {
     tenants
       .command(verb)
@@ -122,6 +123,31 @@ function addTenantCommands(program: Command, options: ProgramOptions): void {
         await commands[`${verb}Tenant`](await contextOf(command, options), id)
       })
   }
+}
+
+function addSnapshotCommands(tenants: Command, options: ProgramOptions): void {
+  tenants
+    .command('snapshots')
+    .description('list the snapshots of a tenant in object storage, newest first')
+    .argument('<tenant>', TENANT, tenantId)
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { listSnapshots } = await import('./tenant-commands.ts')
+      await listSnapshots(await contextOf(command, options), id)
+    })
+  tenants
+    .command('fork')
+    .description('make a new tenant of what a tenant has now, or had at a snapshot')
+    .argument('<tenant>', TENANT, tenantId)
+    .argument('<copy>', 'id of the new tenant', tenantId)
+    .option(
+      '--manifest <number>',
+      'number of a snapshot, see tenants snapshots',
+      wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    )
+    .action(async (id: string, to: string, { manifest }: { manifest?: number }, command: Command) => {
+      const { forkTenant } = await import('./tenant-commands.ts')
+      await forkTenant(await contextOf(command, options), { id, to, manifest })
+    })
 }
 
 const TENANT_VERBS = {

@@ -122,6 +122,31 @@ export async function hydrateTenant(context: CommandContext, id: string): Promis
   printTenant(context, tenant, `tenant ${tenant.id} is ${tenant.state}`)
 }
 
+/** `tenants snapshots`. */
+export async function listSnapshots(context: CommandContext, id: string): Promise<void> {
+  const list = await context.client.tenants.snapshots(id)
+  if (context.json) {
+    printJson(context.io, list)
+    return
+  }
+  for (const { manifest, createdAt, fileBytes, lineage, lsn } of list.snapshots) {
+    print(context.io, `${manifest}  ${createdAt}  ${formatBytes(fileBytes)}  ${lineage}.${lsn}`)
+  }
+}
+
+/** `tenants fork`. */
+export async function forkTenant(
+  context: CommandContext,
+  { id, to, manifest }: { readonly id: string; readonly to: string; readonly manifest: number | undefined },
+): Promise<void> {
+  const tenant = await context.client.tenants.fork(id, to, { manifest })
+  printTenant(
+    context,
+    tenant,
+    `made tenant ${tenant.id} of ${id}; its workflows are held: tenax runs release ${tenant.id}`,
+  )
+}
+
 function printTenant({ io, json }: CommandContext, tenant: TenantResource, sentence: string): void {
   if (json) printJson(io, tenant)
   else print(io, sentence)

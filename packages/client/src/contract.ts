@@ -19,6 +19,7 @@ import {
   encodePipelineReply,
   encodeQueryReply,
   encodeStatementResult,
+  forkTenantBodySchema,
   type HranaStatement,
   listTenantsQuerySchema,
   parseBody,
@@ -196,6 +197,10 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
     case 'hydrate':
       tenant.resource = { ...tenant.resource, state: verb === 'archive' ? 'archived' : 'warm' }
       return Response.json(tenant.resource)
+    case 'snapshots':
+      return Response.json({ snapshots: [] })
+    case 'fork':
+      return Response.json(addTenant(state, parseBody(forkTenantBodySchema, jsonOf(bytes)).id), { status: 201 })
     case 'PATCH':
       return patchTenant(tenant, jsonOf(bytes))
     case 'durability':

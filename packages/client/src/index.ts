@@ -19,6 +19,7 @@ export {
   type RunWait,
   type Schedule,
   type ScheduleDetail,
+  type SnapshotList,
   TENANT_STATES,
   type TenantDurability,
   type TenantPage,

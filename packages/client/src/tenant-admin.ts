@@ -5,6 +5,8 @@ import {
   deleteReceiptSchema,
   type ReleaseReceipt,
   releaseReceiptSchema,
+  type SnapshotList,
+  snapshotListSchema,
   type TenantPage,
   type TenantResource,
   type TenantState,
@@ -77,6 +79,13 @@ export interface TenantAdmin {
   archive(id: string): Promise<TenantResource>
   /** Brings an archived tenant back. Safe to repeat. */
   hydrate(id: string): Promise<TenantResource>
+  /** Snapshots of the tenant in object storage, newest first. */
+  snapshots(id: string): Promise<SnapshotList>
+  /**
+   * Makes the tenant `to` of what this one has now, or had at a snapshot; its workflows are held. Fails with `tenant_exists`,
+   * `snapshot_not_found`, `snapshot_damaged`.
+   */
+  fork(id: string, to: string, options?: { readonly manifest?: number | undefined }): Promise<TenantResource>
   /** Fails with `tenant_archived`: to look at a tenant does not bring it back. */
   stats(id: string): Promise<TenantStats>
   /** Lets runs of workflows go on that an import holds, and tries blocked ones again. Safe to repeat. */
@@ -106,6 +115,10 @@ export function tenantAdmin(connection: Connection): TenantAdmin {
     resume: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/resume` }),
     archive: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/archive` }),
     hydrate: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/hydrate` }),
+    snapshots: async (id) =>
+      callJson(connection, { method: 'GET', path: `${pathOf(id)}/snapshots` }, snapshotListSchema),
+    fork: async (id, to, { manifest } = {}) =>
+      tenant({ method: 'POST', path: `${pathOf(id)}/fork`, json: { id: parseTenantId(to), manifest } }),
     releaseWorkflows: async (id) =>
       callJson(connection, { method: 'POST', path: `${pathOf(id)}/workflows/release` }, releaseReceiptSchema),
     stats: async (id) => callJson(connection, { method: 'GET', path: `${pathOf(id)}/stats` }, tenantStatsSchema),

@@ -1,8 +1,8 @@
 /** Archived tenants over HTTP: what they answer, and what wakes them. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runDetailSchema } from '@tenax/protocol'
+import { runDetailSchema, snapshotListSchema } from '@tenax/protocol'
 import { workflow } from '@tenax/workflow'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -68,6 +68,47 @@ test('a run that sleeps in an archived tenant wakes it when its time has come, a
   expect(await send(bed, 'POST /v1/tenants/sleeper/archive')).toMatchObject({ json: { state: 'archived' } })
   expect(await runs.result('n-1')).toMatchObject({ status: 'completed', output: 'slept' })
   expect(begun).toBe(1)
+})
+
+test('a fork has what the tenant has now, or had at a snapshot, and leaves the tenant as it is', async () => {
+  const texts = (id: string) => rowsOf(bed, id, 'SELECT text FROM note ORDER BY text')
+  await send(bed, 'POST /v1/tenants/acme/archive')
+  await rowsOf(bed, 'acme', "INSERT INTO note VALUES ('later')")
+  await send(bed, 'POST /v1/tenants/acme/archive')
+  const { json } = await send(bed, 'GET /v1/tenants/acme/snapshots')
+  const [last, before] = snapshotListSchema.parse(json).snapshots
+  expect(Number(last?.lsn)).toBeGreaterThan(Number(before?.lsn))
+  const fork = (body: object) => send(bed, 'POST /v1/tenants/acme/fork', { json: body })
+  expect(await fork({ id: 'now' })).toMatchObject({ status: 201, json: { id: 'now', state: 'warm' } })
+  expect(await texts('now')).toEqual([['kept'], ['later']])
+  expect(await fork({ id: 'then', manifest: before?.manifest })).toMatchObject({ status: 201 })
+  expect(await texts('then')).toEqual([['kept']])
+  expect(await texts('acme')).toEqual([['kept'], ['later']])
+  expect(await fork({ id: 'then' })).toMatchObject({ status: 409, json: { code: 'tenant_exists' } })
+  expect(await fork({ id: 'acme' })).toMatchObject({ status: 409, json: { code: 'tenant_exists' } })
+  expect(await fork({ id: 'other', manifest: 99 })).toMatchObject({ status: 404, json: { code: 'snapshot_not_found' } })
+  expect(await send(bed, 'GET /v1/tenants/other')).toMatchObject({ status: 404 })
+})
+
+test('when the last snapshot is damaged, the one before it is a tenant again by one fork', async () => {
+  await createTenants(bed, 'hurt')
+  await rowsOf(bed, 'hurt', "CREATE TABLE note AS SELECT 'first' AS text")
+  await send(bed, 'POST /v1/tenants/hurt/archive')
+  await rowsOf(bed, 'hurt', "INSERT INTO note VALUES ('second')")
+  await send(bed, 'POST /v1/tenants/hurt/archive')
+  const objects = readdirSync(join(directory, 'tenants', 'hurt'), { withFileTypes: true, recursive: true })
+  const [manifest] = objects.filter(({ name }) => name === '00000002.json')
+  const named = readFileSync(join(manifest?.parentPath ?? '', manifest?.name ?? ''), 'utf8')
+  for (const { name, parentPath } of objects.filter((entry) => entry.isFile())) {
+    if (named.includes(name) && parentPath.includes('chunks')) writeFileSync(join(parentPath, name), 'no chunk')
+  }
+  const read = await send(bed, 'POST /t/hurt/query', { json: { sql: 'SELECT text FROM note' } })
+  expect(read).toMatchObject({ status: 423, json: { code: 'tenant_quarantined' } })
+  const fork = (body: object) => send(bed, 'POST /v1/tenants/hurt/fork', { json: body })
+  expect(await fork({ id: 'mended', manifest: 2 })).toMatchObject({ status: 409, json: { code: 'snapshot_damaged' } })
+  expect(await send(bed, 'GET /v1/tenants/mended')).toMatchObject({ status: 404 })
+  expect(await fork({ id: 'mended', manifest: 1 })).toMatchObject({ status: 201 })
+  expect(await rowsOf(bed, 'mended', 'SELECT text FROM note')).toEqual([['first']])
 })
 
 test('a suspended tenant is not archived, and one that is deleted leaves nothing in the store', async () => {

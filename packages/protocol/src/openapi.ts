@@ -136,6 +136,25 @@ function tenantVerbPaths(): Paths {
         responses: tenant,
       }),
     },
+    '/v1/tenants/{id}/snapshots': {
+      get: onTenant({
+        operationId: 'listSnapshots',
+        summary: 'Snapshots of a tenant in object storage, newest first',
+        tags,
+        responses: { 200: json('the snapshots', 'SnapshotList'), ...problems },
+      }),
+    },
+    '/v1/tenants/{id}/fork': {
+      post: {
+        ...onTenant({
+          operationId: 'forkTenant',
+          summary: 'Make a new tenant of what this one has, or had at a snapshot',
+          tags,
+          responses: { 201: json('the new tenant', 'Tenant'), ...problems },
+        }),
+        requestBody: jsonBody('ForkTenantBody'),
+      },
+    },
     '/v1/tenants/{id}/stats': {
       get: onTenant({
         operationId: 'tenantStats',

@@ -136,6 +136,31 @@ export const tenantStatsSchema = z.object({
 /** Numbers of one tenant's file, as a type. */
 export type TenantStats = z.output<typeof tenantStatsSchema>
 
+/** Body of `POST /v1/tenants/:id/fork`: the new tenant, and the snapshot that it is made of; without one, what the tenant has now. */
+export const forkTenantBodySchema = z.object({
+  id: z.string().meta({ examples: ['acme-before'] }),
+  manifest: z.int().min(1).nullish().meta({ description: 'number of a snapshot; null: what the tenant has now' }),
+})
+
+/** Body of `POST /v1/tenants/:id/fork`, as a type. */
+export type ForkTenantBody = z.output<typeof forkTenantBodySchema>
+
+/** One snapshot of a tenant in object storage. */
+export const snapshotSchema = z.object({
+  manifest: z.int().min(1).meta({ description: 'its number' }),
+  lineage: z.string(),
+  lsn: z.string().meta({ description: 'number of the last commit in it, decimal' }),
+  createdAt: time,
+  fileBytes: count.meta({ description: 'bytes of the file that it describes' }),
+  storedBytes: count.meta({ description: 'bytes of its chunks in object storage, shared with other snapshots or not' }),
+})
+
+/** What `GET /v1/tenants/:id/snapshots` answers: newest first. */
+export const snapshotListSchema = z.object({ snapshots: z.array(snapshotSchema) })
+
+/** What `GET /v1/tenants/:id/snapshots` answers, as a type. */
+export type SnapshotList = z.output<typeof snapshotListSchema>
+
 /** Query string of `GET /v1/tenants/:id/durability`. */
 export const durabilityQuerySchema = z.object({
   wait_lsn: z

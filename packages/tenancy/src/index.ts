@@ -1,3 +1,4 @@
+export type { Manifest } from './archive/manifest.ts'
 export type { PlacementState, TenantRecord } from './catalog-rows.ts'
 export { Gate, promisedClass, type SeenPosition } from './durability/gate.ts'
 export type { LedgerStats } from './durability/host-ledger.ts'

@@ -1,13 +1,14 @@
 /**
  * Tenancy: the tenants of one data directory. It keeps one lifecycle verb per tenant at a time; each has a module of its own.
  */
-import { type Incarnation, type TenantId, TenaxError } from '@tenax/kernel'
+import { type TenantId, TenaxError } from '@tenax/kernel'
 import { fsSegmentFiles } from '@tenax/ledger'
 import { allCollected, collectClosed, hostFailure, makeTemplate } from '@tenax/sqlite'
 import { Archiver } from './archive/archiver.ts'
 import { proveSound } from './archive/hydrate.ts'
-import { catalogIncarnation } from './catalog.ts'
+import type { Manifest } from './archive/manifest.ts'
 import type { TenantRecord } from './catalog-rows.ts'
+import { checkpointAll } from './durability/checkpoint-all.ts'
 import { Gate, promisedClass } from './durability/gate.ts'
 import type { LedgerStats } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
@@ -23,6 +24,7 @@ import { takeBackAll } from './lent/lend.ts'
 import { Lending } from './lent/lending.ts'
 import { type CreateOptions, createTenant } from './lifecycle/create.ts'
 import { Exports } from './lifecycle/exports.ts'
+import { forkInto } from './lifecycle/fork.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
@@ -67,7 +69,7 @@ export class Tenancy {
     this.#lending = new Lending(this.#context)
     this.#quarantine = new Quarantine({ ...base, pool, randomId, onEvent, ledgerFiles })
     this.#archiver = this.#makeArchiver()
-    ledger.onPressure((incarnations) => this.#checkpointAll(new Set(incarnations)))
+    ledger.onPressure((incarnations) => checkpointAll(this.#context, new Set(incarnations)))
   }
 
   /**
@@ -158,21 +160,6 @@ export class Tenancy {
     return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations, durability }
   }
 
-  /** Checkpoints the files of these incarnations, opened if need be, so that the ledger need not keep them. */
-  async #checkpointAll(incarnations: ReadonlySet<Incarnation>): Promise<void> {
-    const { pool, directory } = this.#context
-    const handles = [...pool.handles()].filter(({ record }) => incarnations.has(record.incarnation))
-    const catalogs = directory.catalogs.filter(({ shard }) => incarnations.has(catalogIncarnation(shard)))
-    // A failure was examined or told by then, or is of the moment: the ledger asks again.
-    await Promise.allSettled(handles.map((handle) => handle.checkpointSoon()))
-    await Promise.allSettled(catalogs.map((catalog) => catalog.checkpointSoon()))
-    const open = new Set(handles.map(({ record }) => record.incarnation))
-    for (const incarnation of incarnations) {
-      const id = open.has(incarnation) ? undefined : directory.tenantOf(incarnation)
-      if (id !== undefined) await pool.use(id, (handle) => handle.checkpointSoon()).catch(() => undefined)
-    }
-  }
-
   /** Resolves when everything that was committed so far, in any file, is durable. */
   settled(): Promise<void> {
     return this.#context.ledger.settled()
@@ -259,6 +246,22 @@ export class Tenancy {
       await this.#archiverOrRefuse().archive(id)
       return this.#context.directory.get(id)
     })
+  }
+
+  /** The snapshots of a tenant that object storage keeps, newest first; also of one that cannot be served. */
+  async snapshots(id: TenantId): Promise<readonly Manifest[]> {
+    return this.#archiverOrRefuse().list(this.get(id))
+  }
+
+  /**
+   * Makes the tenant `to` with what `id` has now, or had at the snapshot `manifest`; `id` stays as it is. Workflows of the new one are held.
+   *
+   * @throws TenaxError `tenant_exists`, `snapshot_not_found`, `snapshot_damaged`, `store_not_configured`; as an export and an import
+   */
+  fork(id: TenantId, to: TenantId, manifest?: number): Promise<TenantRecord> {
+    const into = (body: ByteStream) => this.#transition(to, () => forkInto(this.#context, to, body))
+    if (manifest === undefined) return this.export(id, ({ chunks }) => into(chunks))
+    return this.#transition(id, () => into(this.#archiverOrRefuse().read(this.get(id), manifest)))
   }
 
   /** Brings an archived tenant back to local disk, as its next use would. Safe to repeat. */

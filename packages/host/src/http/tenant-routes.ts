@@ -4,16 +4,18 @@ import {
   createTenantBodySchema,
   type DeleteReceipt,
   durabilityQuerySchema,
+  forkTenantBodySchema,
   listTenantsQuerySchema,
   parseBody,
   parseSearchParams,
   patchTenantBodySchema,
   type ReleaseReceipt,
+  type SnapshotList,
   type TenantDurability,
   type TenantResource,
   type TenantStats,
 } from '@tenax/protocol'
-import { reportDurability, type TenantRecord } from '@tenax/tenancy'
+import { type Manifest, reportDurability, type TenantRecord } from '@tenax/tenancy'
 import { Hono } from 'hono'
 import { bytesOf, readJson } from './body.ts'
 import type { AppContext, AppEnvironment, HostParts } from './environment.ts'
@@ -48,6 +50,12 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
   app.post('/:id/resume', async (context) => context.json(resourceOf(await tenancy.resume(idOf(context)))))
   app.post('/:id/archive', async (context) => context.json(resourceOf(await tenancy.archive(idOf(context)))))
   app.post('/:id/hydrate', async (context) => context.json(resourceOf(await tenancy.hydrate(idOf(context)))))
+  app.get('/:id/snapshots', async (context) => context.json(snapshotsOf(await tenancy.snapshots(idOf(context)))))
+  app.post('/:id/fork', async (context) => {
+    const { id, manifest } = parseBody(forkTenantBodySchema, await readJson(parts, context))
+    const record = await tenancy.fork(idOf(context), parseTenantId(id), manifest ?? undefined)
+    return context.json(resourceOf(record), 201, { location: `/v1/tenants/${record.id}` })
+  })
   app.post('/:id/workflows/release', async (context) => {
     const receipt: ReleaseReceipt = { released: await workflows.release(idOf(context)) }
     return context.json(receipt)
@@ -81,6 +89,14 @@ export function resourceOf(record: TenantRecord): TenantResource {
     durability: record.durability ?? null,
     url: `/t/${id}/`,
   }
+}
+
+function snapshotsOf(manifests: readonly Manifest[]): SnapshotList {
+  const snapshots = manifests.map(({ number, lineage, lsn, createdAtMs, fileBytes, chunks }) => ({
+    ...{ manifest: number, lineage, lsn: String(lsn), createdAt: timeOf(createdAtMs), fileBytes },
+    storedBytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0),
+  }))
+  return { snapshots }
 }
 
 function timeOf(ms: number): string {

@@ -32,9 +32,10 @@ import { collectTenant, collectTombstone } from './collect.ts'
 import { SnapshotDamage } from './damage.ts'
 import { restoreFile } from './hydrate.ts'
 import { inParallel } from './in-parallel.ts'
-import type { ManifestWriter } from './manifest.ts'
+import type { Manifest, ManifestWriter } from './manifest.ts'
 import { readManifest } from './read-manifest.ts'
 import { type SnapshotContext, takeSnapshot } from './snapshot.ts'
+import { listSnapshots, readNumbered, type SnapshotSource, snapshotBytes } from './stored-snapshots.ts'
 
 /** What an operator hears of it. */
 export type ArchiveEvent =
@@ -215,6 +216,21 @@ export class Archiver {
       this.#options.stop(record, reason)
       throw quarantined(record, reason, error)
     }
+  }
+
+  /** The kept snapshots of a tenant, newest first. */
+  async list({ id, incarnation }: TenantRecord): Promise<readonly Manifest[]> {
+    const last = this.#snapshots(id).get(incarnation)
+    return last === undefined ? [] : listSnapshots(this.#source(), { id, incarnation }, last.number)
+  }
+
+  /** The file of a snapshot. Throws TenaxError `snapshot_not_found`, `snapshot_damaged`, also while it is read. */
+  async *read({ id, incarnation }: TenantRecord, number: number): AsyncGenerator<Uint8Array, void, void> {
+    yield* snapshotBytes(this.#source(), await readNumbered(this.#source(), { id, incarnation }, number))
+  }
+
+  #source(): SnapshotSource {
+    return { store: this.#options.store, signal: this.#ended.signal }
   }
 
   #armLook(): void {
