@@ -1,5 +1,6 @@
 /** Settings of the load driver, the bench and the profiler: defaults, then arguments. Only here is the environment read. */
 import { parseArgs } from 'node:util'
+import type { S3Settings } from '@tenax/blobstore'
 
 /** Settings of the bench. */
 export interface BenchSettings {
@@ -105,4 +106,17 @@ function countOf(name: string, text: string, max: number): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= 1 && value <= max) return value
   throw new Error(`--${name} must be a whole number from 1 to ${max}`)
+}
+
+/** The S3 server and bucket that the environment names for a bench; undefined when it names none. */
+export function readS3Environment(): S3Settings | undefined {
+  const {
+    TENAX_TEST_S3_ENDPOINT: endpoint,
+    TENAX_TEST_S3_ACCESS_KEY: accessKeyId,
+    TENAX_TEST_S3_SECRET_KEY: secretAccessKey,
+    TENAX_BENCH_S3_BUCKET: bucket,
+  } = process.env
+  if (endpoint === undefined || accessKeyId === undefined || secretAccessKey === undefined || bucket === undefined)
+    return undefined
+  return { endpoint, accessKeyId, secretAccessKey, bucket, region: 'us-east-1' }
 }

@@ -142,6 +142,18 @@ describe('archive', () => {
     expect(without.tenancy.get(ACME)).toMatchObject({ state: 'archived', quarantineReason: undefined })
   })
 
+  it('twelve tenants at once through a pool of two handles: each one goes, and comes back', async () => {
+    const store = new MemoryStore(systemClock)
+    const { tenancy, sql } = await open({ store, pool: { handlesMax: 2 } })
+    const ids = Array.from({ length: 12 }, (_, index) => idOf(`t${index}`))
+    const each = (work: (id: (typeof ids)[number]) => Promise<unknown>) => Promise.all(ids.map(work))
+    await each((id) => tenancy.create(id))
+    await each((id) => sql(id, 'CREATE TABLE note AS SELECT 1 AS one'))
+    await each((id) => tenancy.archive(id))
+    expect(ids.map((id) => tenancy.get(id).state)).toEqual(ids.map(() => 'archived'))
+    await each(async (id) => expect(await sql(id, 'SELECT one FROM note')).toEqual([[1n]]))
+  })
+
   it('tenants that are suspended or stopped stay where they are', async () => {
     const opened = await withRows()
     await opened.tenancy.suspend(ACME)

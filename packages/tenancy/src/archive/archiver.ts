@@ -129,9 +129,13 @@ export class Archiver {
     const record = context.directory.get(id)
     refuseUnlessServing(record)
     if (record.state === 'archived') return true
-    const taken = await context.pool.use(id, async (handle) => ({ handle, place: await this.#snapshot(handle) }))
-    if (!(await this.#removeLocal(record, taken))) return false
-    context.components.onEvent({ type: 'archived', tenantId: id, manifest: taken.place.number })
+    const { manifest, removal } = await context.pool.use(id, async (handle) => {
+      const place = await this.#snapshot(handle)
+      // Begun while the handle is in use: a crowded pool would close it first, and nobody could say what was written between.
+      return { manifest: place.number, removal: { whether: this.#removeLocal(record, { handle, place }) } }
+    })
+    if (!(await removal.whether)) return false
+    context.components.onEvent({ type: 'archived', tenantId: id, manifest })
     return true
   }
 
