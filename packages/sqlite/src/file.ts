@@ -92,14 +92,14 @@ export class SqliteFile {
   }
 
   /** A raw descriptor of the main file, for reading a frozen file. Never close it. */
-  /** Says in the main file's time of change that it was in use until `nowMs`. */
-  touch(nowMs: number): void {
-    if (this.#hold !== undefined) futimesSync(this.#hold.descriptor, nowMs / 1_000, nowMs / 1_000)
-  }
-
   get descriptor(): number {
     assert(this.#hold !== undefined, 'a file in memory has no descriptor')
     return this.#hold.descriptor
+  }
+
+  /** Says in the main file's time of change that it was in use until `nowMs`. */
+  touch(nowMs: number): void {
+    if (this.#hold !== undefined) futimesSync(this.#hold.descriptor, nowMs / 1_000, nowMs / 1_000)
   }
 
   /** Makes what a checkpoint has written durable, off the event loop. */

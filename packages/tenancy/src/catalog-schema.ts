@@ -30,6 +30,13 @@ const SNAPSHOT_TABLE = `CREATE TABLE snapshot (
     lsn INTEGER NOT NULL CHECK (lsn >= 0)
   ) STRICT, WITHOUT ROWID`
 
+/** The last number that an incarnation's host has set out to create a manifest under, and what that says of its maker. */
+const SNAPSHOT_ATTEMPT_TABLE = `CREATE TABLE snapshot_attempt (
+    incarnation TEXT PRIMARY KEY CHECK (length(incarnation) = 20),
+    number INTEGER NOT NULL CHECK (number BETWEEN 1 AND ${MANIFEST_NUMBER_MAX}),
+    origin TEXT NOT NULL CHECK (length(origin) = 20)
+  ) STRICT, WITHOUT ROWID`
+
 /** Tables of a new catalog. It is journaled like a tenant, and has the same row of its own. */
 export const CATALOG_SCHEMA: readonly string[] = [
   TENANT_META_SQL,
@@ -42,6 +49,7 @@ export const CATALOG_SCHEMA: readonly string[] = [
   `CREATE TABLE tenant (${TENANT_COLUMNS}) STRICT, WITHOUT ROWID`,
   TENANT_BY_WAKE,
   SNAPSHOT_TABLE,
+  SNAPSHOT_ATTEMPT_TABLE,
   `CREATE TABLE intent (
     tenant_id TEXT PRIMARY KEY,
     verb TEXT NOT NULL CHECK (verb IN ('create', 'import', 'delete')),
@@ -69,7 +77,9 @@ export const CATALOG_UPGRADES: ReadonlyMap<number, readonly string[]> = new Map(
       'DROP TABLE tenant_before',
       TENANT_BY_WAKE,
       SNAPSHOT_TABLE,
+      SNAPSHOT_ATTEMPT_TABLE,
       'ALTER TABLE tombstone ADD COLUMN objects_removed_at_ms INTEGER',
+      'UPDATE tombstone SET objects_removed_at_ms = deleted_at_ms', // there was no object storage
       'UPDATE catalog_meta SET format = 2 WHERE id = 1',
     ],
   ],

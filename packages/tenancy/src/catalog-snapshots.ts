@@ -18,6 +18,12 @@ export interface SnapshotPlace {
   readonly lsn: bigint
 }
 
+/** The last number that this host has set out to create a manifest under, and the origin that stands in that manifest. */
+export interface SnapshotAttempt {
+  readonly number: number
+  readonly origin: string
+}
+
 /** A tenant that nobody has anything to do with for a while, as far as the catalog knows. */
 export interface IdleCandidate extends TenantFileName {
   readonly id: TenantId
@@ -47,6 +53,28 @@ export class CatalogSnapshots {
     const lineage = parseLineage(String(lineageText))
     assert(lineage !== undefined && typeof lsn === 'bigint', 'a snapshot reads back as it was written')
     return { number: Number(number), lineage, lsn }
+  }
+
+  /** The last attempt to store a snapshot of an incarnation, whatever became of it. */
+  attempt(incarnation: Incarnation): SnapshotAttempt | undefined {
+    const row = this.#file
+      .engine('SELECT number, origin FROM snapshot_attempt WHERE incarnation = ?')
+      .get([incarnation])
+    return row === undefined ? undefined : { number: Number(row[0]), origin: String(row[1]) }
+  }
+
+  /** Says under which number a manifest is about to be created: a number is never set out for twice. */
+  beginAttempt(incarnation: Incarnation, { number, origin }: SnapshotAttempt): Promise<void> {
+    return this.#change(() => {
+      this.#file
+        .engine('INSERT OR REPLACE INTO snapshot_attempt VALUES (?, ?, ?)')
+        .get([incarnation, BigInt(number), origin])
+    })
+  }
+
+  /** Whether any tenant of the shard has a snapshot. */
+  hasAny(): boolean {
+    return this.#file.engine('SELECT 1 FROM snapshot LIMIT 1').get() !== undefined
   }
 
   /** Says which snapshot is the last one: its manifest was read back and verified. */

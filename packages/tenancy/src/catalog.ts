@@ -190,7 +190,9 @@ export class Catalog {
     this.#file
       .engine('INSERT OR IGNORE INTO tombstone (incarnation, tenant_id, deleted_at_ms) VALUES (?, ?, ?)')
       .get([String(gone), id, BigInt(nowMs)])
-    this.#file.engine('DELETE FROM snapshot WHERE incarnation = ?').get([String(gone)])
+    for (const table of ['snapshot', 'snapshot_attempt']) {
+      this.#file.engine(`DELETE FROM ${table} WHERE incarnation = ?`).get([String(gone)])
+    }
   }
 
   suspend(id: TenantId, nowMs: number): Promise<void> {
@@ -260,6 +262,12 @@ export class Catalog {
       )
       .all()
     return new Map(rows.map(([incarnation, file]) => [String(incarnation), String(file)]))
+  }
+
+  /** Incarnations of the tenants that are in object storage only. */
+  archived(): Set<string> {
+    const rows = this.#file.engine("SELECT incarnation FROM tenant WHERE state = 'archived'").all()
+    return new Set(rows.map(([incarnation]) => String(incarnation)))
   }
 
   /** Incarnations of the tenants that are quarantined. */

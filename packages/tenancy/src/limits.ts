@@ -132,8 +132,14 @@ export const TRANSFERS_MAX = 8
 /** Tries to archive a tenant that is written to meanwhile, before its next idle time is waited for. */
 export const ARCHIVE_TRIES_MAX = 3
 
-/** Numbers in a row that were taken by attempts of this host which a crash cut short: each crash takes one at most. */
-export const TAKEN_NUMBERS_MAX = 16
+/** How long who archives a tenant waits for its last users: meanwhile nobody else is let in. */
+export const RETIRE_IDLE_MS = 2_000
+
+/** How long a start waits for the trial of its object storage, which goes on behind it. */
+export const STORE_TRIAL_MS = 5_000
+
+/** Longest call of object storage, whatever its driver promises: a chunk at 20 KB/s. */
+export const STORE_CALL_MS_MAX = 60_000
 
 /** How often idle tenants are looked for, and how many rows of a catalog are read in one turn of the event loop. */
 export const ARCHIVE_LOOK_MS_MAX = 60_000

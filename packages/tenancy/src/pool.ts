@@ -22,6 +22,7 @@
  */
 import { type Clock, TenaxError, type Timer } from '@tenax/kernel'
 import { LRUCache } from 'lru-cache'
+import { RETIRE_IDLE_MS } from './limits.ts'
 import type { DisposalReason, Poolable, PoolSettings, PoolStats } from './pool-port.ts'
 import { Waiters, wakeAll } from './waiters.ts'
 
@@ -303,7 +304,9 @@ export class HandlePool<K extends string, H extends Poolable> {
   }
 
   async #letGo(key: K, reason: DisposalReason): Promise<H | undefined> {
-    const deadlineMs = this.#clock.monotonicMs() + this.#settings.waitMsMax
+    // What only has been idle is no reason to keep its users waiting for long.
+    const waitMs = reason === 'idle' ? Math.min(RETIRE_IDLE_MS, this.#settings.waitMsMax) : this.#settings.waitMsMax
+    const deadlineMs = this.#clock.monotonicMs() + waitMs
     let closed: H | undefined
     for (;;) {
       const flight = this.#opening.get(key) ?? this.#closing.get(key)
@@ -315,7 +318,10 @@ export class HandlePool<K extends string, H extends Poolable> {
       if (held !== undefined) {
         held.retireAs = reason
         closed = held.handle
-        await this.#waiters.waitIn(this.#watchers, deadlineMs)
+        await this.#waiters.waitIn(this.#watchers, deadlineMs).catch((error: unknown) => {
+          if (reason === 'idle') held.retireAs = undefined // nobody insists: it is lent again
+          throw error
+        })
         continue
       }
       const idle = this.#idle.peek(key)

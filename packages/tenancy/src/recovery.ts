@@ -14,6 +14,7 @@ import type { Catalog } from './catalog.ts'
 import type { Intent } from './catalog-rows.ts'
 import type { Layout } from './files/layout.ts'
 import { removeTenantFiles, removeUnnamedFiles } from './files/tenant-files.ts'
+import type { TenancyComponents } from './tenancy-port.ts'
 
 /** What was done to one shard. */
 export interface ShardRecovery {
@@ -45,7 +46,9 @@ export async function recoverShard(catalog: Catalog, options: ShardRecoveryOptio
   }
   const quarantined = catalog.quarantined() // their files stay as they are, for whoever mends them
   const withoutLogs = (incarnation: string) => options.withoutLogs && !quarantined.has(incarnation)
-  const filesRemoved = removeUnnamedFiles(layout, catalog.shard, { files: catalog.namedFiles(), withoutLogs })
+  const filesRemoved = removeUnnamedFiles(layout, catalog.shard, {
+    ...{ files: catalog.namedFiles(), archived: catalog.archived(), withoutLogs },
+  })
   return { finished, undone, filesRemoved }
 }
 
@@ -83,4 +86,16 @@ export async function undoLeft(catalog: Catalog, layout: Layout, id: TenantId): 
   if (intent === undefined || intent.verb === 'delete') return undefined
   await undoNew(catalog, layout, intent)
   return intent
+}
+
+/** Tells the operator what a start has done. */
+export function tellRecovery(
+  { onEvent }: TenancyComponents,
+  shards: readonly ShardRecovery[],
+  redoneCount: number,
+): void {
+  for (const shard of shards) {
+    if (shard.finished + shard.undone + shard.filesRemoved > 0) onEvent({ type: 'recovered', ...shard })
+  }
+  if (redoneCount > 0) onEvent({ type: 'redone', fileCount: redoneCount })
 }

@@ -33,7 +33,7 @@ import { type OpeningContext, openHandle } from './open-handle.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
 import { Quarantine, suspended } from './quarantine.ts'
-import type { ShardRecovery } from './recovery.ts'
+import { tellRecovery } from './recovery.ts'
 import { archived, refuseUnlessServing } from './serving.ts'
 import { Session } from './session.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
@@ -101,9 +101,8 @@ export class Tenancy {
       const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
       tenancy.#quarantine.takeOver(stopped)
       tenancy.#lending.miss(left)
-      await tenancy.#archiver?.prove()
-      tenancy.#archiver?.start()
-      void collectClosed() // making catalogs and the template has left descriptors of removed files
+      await tenancy.#beginArchiving()
+      void collectClosed() // making catalogs and the template has left descriptors
       return tenancy
     } catch (error) {
       data.release()
@@ -125,13 +124,24 @@ export class Tenancy {
     return handle
   }
 
+  /** A store that is unfit ends the start, which has opened everything by then. */
+  async #beginArchiving(): Promise<void> {
+    try {
+      await this.#archiver?.prove()
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+    this.#archiver?.start()
+  }
+
   #makeArchiver(): Archiver | undefined {
     const { components, settings, data, ledger } = this.#context
     if (components.store === undefined) return undefined
     return new Archiver({
       context: this.#context,
       store: components.store,
-      writer: { dataId: data.identity.dataId, epoch: ledger.epoch, nonce: components.randomId() },
+      writer: { dataId: data.identity.dataId, epoch: ledger.epoch },
       archiveAfterMs: settings.archiveAfterMs,
       stop: (record, reason) => this.#stop(record, reason),
       archive: (id) => this.archive(id),
@@ -378,13 +388,6 @@ export class Tenancy {
     await allCollected()
     data.release()
   }
-}
-
-function tellRecovery({ onEvent }: TenancyComponents, shards: readonly ShardRecovery[], redoneCount: number): void {
-  for (const shard of shards) {
-    if (shard.finished + shard.undone + shard.filesRemoved > 0) onEvent({ type: 'recovered', ...shard })
-  }
-  if (redoneCount > 0) onEvent({ type: 'redone', fileCount: redoneCount })
 }
 
 /** A full disk, for example, speaks as itself also at the start. */

@@ -183,6 +183,6 @@ async function unnamed(store: BlobStore): Promise<string[]> {
 
 async function keysOf(store: BlobStore): Promise<string[]> {
   const keys: string[] = []
-  for await (const { key } of store.list('')) keys.push(key)
+  for await (const { key } of store.list('tenants/')) keys.push(key)
   return keys
 }

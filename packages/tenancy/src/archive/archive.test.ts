@@ -1,5 +1,6 @@
 /** Tenants go to object storage and come back: what is there is what was committed, and nothing else is left anywhere. */
-import { join } from 'node:path'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { BlobStore } from '@tenax/blobstore'
 import { MemoryStore, openFsStore } from '@tenax/blobstore'
 import { ManualClock, systemClock, TenaxError } from '@tenax/kernel'
@@ -22,7 +23,7 @@ const ACME = idOf('acme')
 
 async function keysOf(store: BlobStore): Promise<string[]> {
   const keys: string[] = []
-  for await (const { key } of store.list('')) keys.push(key)
+  for await (const { key } of store.list('tenants/')) keys.push(key)
   return keys
 }
 
@@ -178,8 +179,10 @@ describe('idle tenants', () => {
     while (isOpen()) await step(clock, 1_000)
     for (let minute = 0; minute < 50; minute += 1) await step(clock, 60_000)
     expect(opened.tenancy.get(ACME).state).toBe('warm')
-    while (opened.tenancy.get(ACME).state === 'warm') await step(clock, 60_000)
-    await until(() => tenantFiles(opened).length === 0)
+    const openedBefore = opened.tenancy.poolStats().opened
+    while (opened.tenancy.poolStats().opened === openedBefore) await step(clock, 60_000)
+    await until(() => opened.events.some(({ type }) => type === 'archived')) // at its own pace: the clock stands
+    expect(tenantFiles(opened)).toEqual([])
   })
 
   it('that are to be looked at soon stay, and an archived one is due when its time has come', async () => {
@@ -196,7 +199,7 @@ describe('idle tenants', () => {
 /** Moves the clock, and lets what that begins come to its end. */
 async function step(clock: ManualClock, ms: number): Promise<void> {
   clock.advance(ms)
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('a snapshot that is not what was stored', () => {
@@ -317,15 +320,167 @@ describe('two who think that the tenant is theirs', () => {
     expect(await opened.sql(ACME, 'SELECT count(*) FROM note')).toEqual([[0n]])
   })
 
-  it('a manifest that an earlier life of this host left behind only takes a number', async () => {
+  it('a copy of a data directory, also one with a higher epoch, stops before it takes what the other has stored', async () => {
+    const store = new MemoryStore(systemClock)
+    const opened = await withRows(3, store)
+    await opened.tenancy.archive(ACME)
+    await opened.tenancy.close()
+    const copyPath = newDirectory()
+    cpSync(opened.dataPath, copyPath, { recursive: true })
+    const copy = await open({ dataPath: copyPath, store })
+    await copy.sql(ACME, "INSERT INTO note (text) VALUES ('of the copy')")
+    await copy.tenancy.archive(ACME)
+    for (let start = 0; start < 2; start += 1) await (await open({ dataPath: opened.dataPath, store })).tenancy.close()
+    const again = await open({ dataPath: opened.dataPath, store })
+    await again.sql(ACME, 'DELETE FROM note')
+    for (let tries = 0; tries < 3; tries += 1) expect(await codeOf(again.tenancy.archive(ACME))).toBe('snapshot_fenced')
+    expect(await again.sql(ACME, 'SELECT count(*) FROM note')).toEqual([[0n]])
+    expect(await copy.sql(ACME, 'SELECT count(*) FROM note')).toEqual([[4n]])
+  })
+
+  it('attempts that fail behind their manifest only take numbers, and what they have left is collected', async () => {
+    let failures = 0
+    const opened = await withRows(
+      3,
+      altered({
+        get: (store, key) => {
+          if (failures > 0 && key.includes('/manifests/')) {
+            failures -= 1
+            throw new TenaxError('unavailable', 'the store is away')
+          }
+          return store.get(key)
+        },
+      }),
+    )
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      failures = 1
+      expect(await codeOf(opened.tenancy.archive(ACME))).toBe('unavailable')
+    }
+    failures = 0
+    await opened.tenancy.archive(ACME)
+    expect((await keysOf(opened.store)).length).toBeLessThanOrEqual(6) // three that are whole
+    expect(await opened.sql(ACME, 'SELECT count(*) FROM note')).toEqual([[3n]])
+  })
+})
+
+/** A store in memory with some verbs of one's own. */
+function altered(
+  verbs: {
+    readonly [V in 'get' | 'put' | 'delete']?: (
+      store: MemoryStore,
+      ...args: Parameters<MemoryStore[V]>
+    ) => ReturnType<MemoryStore[V]>
+  },
+): BlobStore {
+  const store = new MemoryStore(systemClock)
+  return new Proxy(store, {
+    get(target, name) {
+      const own = Reflect.get(verbs, name) as ((store: MemoryStore, ...args: unknown[]) => unknown) | undefined
+      if (own !== undefined) return async (...args: unknown[]) => own(target, ...args)
+      const value = Reflect.get(target, name) as unknown
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+describe('the last good copy', () => {
+  it('stays when the store does not give back what it was given', async () => {
+    let isBroken = false
+    const opened = await withRows(
+      3_000,
+      altered({
+        put: (store, key, bytes) =>
+          store.put(
+            key,
+            isBroken && key.includes('/chunks/') ? bytes.map((byte, at) => (at === 40 ? byte ^ 1 : byte)) : bytes,
+          ),
+      }),
+    )
+    const before = await contentOf(opened)
+    isBroken = true
+    expect(await codeOf(opened.tenancy.archive(ACME))).toBe('unavailable')
+    expect(await contentOf(opened)).toEqual(before)
+    isBroken = false
+    await opened.tenancy.archive(ACME)
+    expect(await contentOf(opened)).toEqual(before)
+  })
+
+  it.each(['nothing was written since', 'a row was written since'])(
+    'makes a damaged snapshot good, when %s',
+    async (when) => {
+      const store = new MemoryStore(systemClock)
+      const opened = await withRows(3_000, store)
+      await opened.tenancy.archive(ACME)
+      await opened.tenancy.hydrate(ACME)
+      if (when.startsWith('a row')) await opened.sql(ACME, "UPDATE note SET text = 'x' WHERE id = 1")
+      const before = await contentOf(opened)
+      for (const key of await keysOf(store)) {
+        if (!key.includes('/chunks/')) continue
+        await store.delete(key)
+        await store.put(key, new Uint8Array(9))
+      }
+      await opened.tenancy.archive(ACME)
+      expect(await contentOf(opened)).toEqual(before)
+    },
+  )
+
+  it('goes without what was set aside beside it', async () => {
+    const opened = await withRows()
+    const [file = ''] = tenantFiles(opened)
+    const aside = join(opened.dataPath, 'shards', dirname(file), 'quarantine')
+    mkdirSync(aside)
+    writeFileSync(join(aside, 'entries'), 'of the ledger')
+    await opened.tenancy.archive(ACME)
+    expect(tenantFiles(opened)).toEqual([join(dirname(file), 'quarantine', 'entries')])
+    await opened.tenancy.close()
+    const again = await open({ dataPath: opened.dataPath, store: opened.store })
+    expect(tenantFiles(again)).toEqual([join(dirname(file), 'quarantine', 'entries')])
+    expect(await again.sql(ACME, 'SELECT count(*) FROM note')).toEqual([[3n]])
+  })
+
+  it('is not thrown away for another store, such as an empty mount point, and nobody is stopped for that', async () => {
     const opened = await withRows()
     await opened.tenancy.archive(ACME)
-    const [first = ''] = (await keysOf(opened.store)).filter((key) => key.includes('/manifests/'))
-    const own = new TextDecoder().decode(await opened.store.get(first)).replace('"number": 1', '"number": 2')
-    await opened.store.create(first.replace('00000001', '00000002'), new TextEncoder().encode(own))
-    await opened.sql(ACME, 'DELETE FROM note')
+    await opened.tenancy.close()
+    const wrong = await open({ dataPath: opened.dataPath, store: new MemoryStore(systemClock) })
+    expect(await codeOf(contentOf(wrong))).toBe('unavailable')
+    expect(await codeOf(wrong.tenancy.archive(ACME))).toBe('unavailable')
+    await wrong.tenancy.close()
+    const right = await open({ dataPath: opened.dataPath, store: opened.store })
+    expect(await right.sql(ACME, 'SELECT count(*) FROM note')).toEqual([[3n]])
+  })
+
+  it('serves on behind an archive that could not wait for an export', async () => {
+    const opened = await withRows()
+    await opened.tenancy.export(ACME, async ({ chunks }) => {
+      expect(await codeOf(opened.tenancy.archive(ACME))).toBe('tenant_busy')
+      expect(await opened.sql(ACME, 'SELECT count(*) FROM note')).toEqual([[3n]])
+      await gathered(chunks)
+    })
     await opened.tenancy.archive(ACME)
-    expect(await opened.sql(ACME, 'SELECT count(*) FROM note')).toEqual([[0n]])
+  })
+})
+
+describe('a store that hangs', () => {
+  it('keeps neither a start from its end nor a close, though it hears no signal', async () => {
+    let hangs = false
+    const never = new Promise<never>(() => undefined)
+    const store = altered({ get: (real, key) => (hangs ? never : real.get(key)) })
+    const opened = await withRows(3, store)
+    await opened.tenancy.archive(ACME)
+    hangs = true
+    const waiting = codeOf(contentOf(opened))
+    await new Promise((resolve) => setImmediate(resolve))
+    await opened.tenancy.close()
+    expect(await waiting).toBe('unavailable')
+    const clock = new ManualClock(systemClock.nowMs())
+    const starting = open({ dataPath: opened.dataPath, store, clock })
+    let isOpen = false
+    void starting.then(() => {
+      isOpen = true
+    })
+    while (!isOpen) await step(clock, 1_000)
+    await (await starting).tenancy.close()
   })
 })
 

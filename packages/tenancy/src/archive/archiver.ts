@@ -10,12 +10,12 @@
  */
 import { type BlobStore, probeStore } from '@tenax/blobstore'
 import { isTenaxError, messageOf, type TenantId, TenaxError, type Timer } from '@tenax/kernel'
-import { collectClosed } from '@tenax/sqlite'
+import { collectClosed, hostFailure } from '@tenax/sqlite'
 import PQueue from 'p-queue'
 import type { TenantRecord } from '../catalog-rows.ts'
 import type { CatalogSnapshots, SnapshotPlace } from '../catalog-snapshots.ts'
 import { removeRestored } from '../files/restored-file.ts'
-import { idleSinceMs, removeTenantFiles } from '../files/tenant-files.ts'
+import { idleSinceMs, removeArchivedFile } from '../files/tenant-files.ts'
 import type { Handle } from '../handle.ts'
 import {
   ARCHIVE_LOOK_MS_MAX,
@@ -23,19 +23,22 @@ import {
   ARCHIVE_TRIES_MAX,
   CLEAN_ROWS,
   CLEAN_WAIT_MS,
+  STORE_TRIAL_MS,
   TRANSFERS_MAX,
 } from '../limits.ts'
 import { quarantined } from '../open-handle.ts'
 import { refuseUnlessServing } from '../serving.ts'
 import type { VerbContext } from '../tenancy-port.ts'
+import { boundedStore } from './bounded-store.ts'
 import { collectTenant, collectTombstone } from './collect.ts'
 import { SnapshotDamage } from './damage.ts'
 import { restoreFile } from './hydrate.ts'
 import { inParallel } from './in-parallel.ts'
 import type { Manifest, ManifestWriter } from './manifest.ts'
-import { readManifest } from './read-manifest.ts'
+import { readManifest, type SnapshotReader } from './read-manifest.ts'
 import { type SnapshotContext, takeSnapshot } from './snapshot.ts'
-import { listSnapshots, readNumbered, type SnapshotSource, snapshotBytes } from './stored-snapshots.ts'
+import { expectMark, leaveMark, type MarkedStore } from './store-mark.ts'
+import { listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
 
 /** What an operator hears of it. */
 export type ArchiveEvent =
@@ -48,7 +51,7 @@ export type ArchiveEvent =
 export interface ArchiverOptions {
   readonly context: VerbContext
   readonly store: BlobStore
-  readonly writer: ManifestWriter
+  readonly writer: Omit<ManifestWriter, 'nonce'>
   /** A tenant that was not used for so long is archived; undefined: only who is told to be. */
   readonly archiveAfterMs: number | undefined
   /** Stops a tenant whose snapshot is not what was stored. */
@@ -63,7 +66,8 @@ export class Archiver {
   readonly #leaving = new PQueue({ concurrency: TRANSFERS_MAX })
   readonly #coming = new PQueue({ concurrency: TRANSFERS_MAX })
   readonly #ended = new AbortController()
-  #isProven = false
+  readonly #store: BlobStore
+  #proven: Promise<void> | undefined
   #look: Timer | undefined
   #cleaning: Promise<void> | undefined
   /** Set when more was deleted while objects were removed. */
@@ -72,6 +76,7 @@ export class Archiver {
 
   constructor(options: ArchiverOptions) {
     this.#options = options
+    this.#store = boundedStore(options.store, { clock: options.context.components.clock, signal: this.#ended.signal })
   }
 
   /**
@@ -81,18 +86,37 @@ export class Archiver {
    * @throws TenaxError `store_unfit`
    */
   async prove(): Promise<void> {
+    const { clock } = this.#options.context.components
+    const patience = Promise.withResolvers<void>()
+    const timer = clock.after(STORE_TRIAL_MS, () => patience.resolve())
     try {
-      await this.#proveOnce()
+      await Promise.race([this.#proveOnce(), patience.promise])
     } catch (error) {
-      if (!isTenaxError(error) || error.kind !== 'unavailable') throw error
+      if (isTenaxError(error, 'store_unfit')) throw error
+    } finally {
+      timer.cancel()
     }
   }
 
-  async #proveOnce(): Promise<void> {
-    if (this.#isProven) return
-    const { context, store } = this.#options
-    await probeStore(store, { randomId: context.components.randomId, signal: this.#ended.signal })
-    this.#isProven = true
+  #proveOnce(): Promise<void> {
+    this.#proven ??= this.#tryStore().catch((error: unknown) => {
+      this.#proven = undefined
+      throw error
+    })
+    this.#proven.catch(() => undefined) // whoever waited may have lost patience
+    return this.#proven
+  }
+
+  /** A store that has snapshots of this data directory has its mark; one that has none gets it. */
+  async #tryStore(): Promise<void> {
+    const { context } = this.#options
+    if (context.directory.catalogs.some(({ snapshots }) => snapshots.hasAny())) await expectMark(this.#marked)
+    await probeStore(this.#store, { randomId: context.components.randomId, signal: this.#ended.signal })
+    await leaveMark(this.#marked)
+  }
+
+  get #marked(): MarkedStore {
+    return { store: this.#store, dataId: this.#options.writer.dataId }
   }
 
   /** Begins to look for idle tenants, and removes what deleted ones have left. */
@@ -116,7 +140,9 @@ export class Archiver {
    */
   archive(id: TenantId): Promise<void> {
     return this.#leaving.add(async () => {
+      this.#ended.signal.throwIfAborted()
       await this.#proveOnce()
+      await expectMark(this.#marked)
       for (let tries = 0; tries < ARCHIVE_TRIES_MAX; tries += 1) if (await this.#tryArchive(id)) return
       throw new TenaxError('tenant_busy', `tenant "${id}" is written to all the time`, {
         hint: 'archive it when nobody uses it',
@@ -130,6 +156,7 @@ export class Archiver {
     refuseUnlessServing(record)
     if (record.state === 'archived') return true
     const { manifest, removal } = await context.pool.use(id, async (handle) => {
+      if (handle.isFrozen) throw exported(id)
       const place = await this.#snapshot(handle)
       // Begun while the handle is in use: a crowded pool would close it first, and nobody could say what was written between.
       return { manifest: place.number, removal: { whether: this.#removeLocal(record, { handle, place }) } }
@@ -141,12 +168,10 @@ export class Archiver {
 
   async #snapshot(handle: Handle): Promise<SnapshotPlace> {
     const { id, incarnation } = handle.record
-    const { store } = this.#options
     const before = this.#snapshots(id).get(incarnation)
     const place = await takeSnapshot(this.#snapshotContext(id), handle)
-    if (place.number !== before?.number && before !== undefined) {
-      await collectTenant({ store, signal: this.#ended.signal }, { id, incarnation }, place)
-    }
+    // What is not removed now is removed behind the next snapshot: it costs room, and is no reason to fail.
+    if (place.number !== before?.number) await collectTenant(this.#source(), { id, incarnation }, place).catch(() => 0)
     return place
   }
 
@@ -155,7 +180,8 @@ export class Archiver {
   }
 
   #snapshotContext(id: TenantId): SnapshotContext {
-    const { context, store, writer } = this.#options
+    const { context, writer } = this.#options
+    const store = this.#store
     const catalog = context.directory.catalogOf(id)
     const { clock, randomId } = context.components
     return { store, writer, catalog, clock, randomId, signal: this.#ended.signal }
@@ -174,7 +200,7 @@ export class Archiver {
       await ledger.settled() // the record of the last checkpoint is before the catalog's change
       await collectClosed()
       if (!(await this.#snapshots(id).archive(id, incarnation))) return
-      removeTenantFiles(data.layout, directory.catalogOf(id).shard, incarnation)
+      removeArchivedFile(data.layout, directory.catalogOf(id).shard, record)
       isRemoved = true
     })
     return isRemoved
@@ -182,7 +208,13 @@ export class Archiver {
 
   /** Brings a tenant's file back, and gives its row as it is then. The pool sees to it that nobody else does meanwhile. */
   hydrate(record: TenantRecord): Promise<TenantRecord> {
-    return this.#coming.add(() => this.#hydrate(record))
+    return this.#coming.add(async () => {
+      try {
+        return await this.#hydrate(record)
+      } catch (error) {
+        throw hostFailure(error)
+      }
+    })
   }
 
   async #hydrate(record: TenantRecord): Promise<TenantRecord> {
@@ -192,8 +224,13 @@ export class Archiver {
     const name = { incarnation, file: components.randomId() }
     const path = data.layout.tenantFile(directory.catalogOf(id).shard, name)
     const number = await this.#restore(record, path)
-    if (!(await this.#snapshots(id).hydrated(id, name))) {
-      await removeRestored(path)
+    const isNamed = await this.#snapshots(id)
+      .hydrated(id, name)
+      .finally(async () => {
+        // Whatever became of the change: a file that the row does not name is nobody's.
+        if (directory.catalogOf(id).get(id)?.file !== name.file) await removeRestored(path)
+      })
+    if (!isNamed) {
       throw new TenaxError('tenant_in_transition', `tenant "${id}" was replaced or deleted meanwhile`, {
         hint: 'ask again',
       })
@@ -206,16 +243,15 @@ export class Archiver {
   /** Writes the last snapshot to `path`; gives its number. */
   async #restore(record: TenantRecord, path: string): Promise<number> {
     const { id, incarnation } = record
-    const { store } = this.#options
-    const { signal } = this.#ended
+    const { store, signal } = this.#source()
     try {
       const place = this.#snapshots(id).get(incarnation)
       if (place === undefined) throw new SnapshotDamage('the catalog names no snapshot of it')
-      const manifest = await readManifest(store, { id, incarnation, place }, signal)
-      await restoreFile({ store, manifest, signal }, path)
+      await restoreFile({ store, signal }, await readManifest(store, { id, incarnation, place }, signal), path)
       return place.number
     } catch (error) {
       if (!(error instanceof SnapshotDamage)) throw error
+      await expectMark(this.#marked) // else it says nothing of the tenant
       const reason = `its snapshot is damaged: ${error.message}`
       this.#options.stop(record, reason)
       throw quarantined(record, reason, error)
@@ -233,8 +269,8 @@ export class Archiver {
     yield* snapshotBytes(this.#source(), await readNumbered(this.#source(), { id, incarnation }, number))
   }
 
-  #source(): SnapshotSource {
-    return { store: this.#options.store, signal: this.#ended.signal }
+  #source(): SnapshotReader {
+    return { store: this.#store, signal: this.#ended.signal }
   }
 
   #armLook(): void {
@@ -297,17 +333,26 @@ export class Archiver {
     const { directory } = this.#options.context
     while (this.#isMoreToClean) {
       this.#isMoreToClean = false
+      if (!directory.catalogs.some(({ snapshots }) => snapshots.garbage(1).length > 0)) continue
+      await this.#proveOnce()
+      await expectMark(this.#marked)
       for (const { snapshots } of directory.catalogs) await this.#cleanShard(snapshots)
     }
   }
 
   async #cleanShard(snapshots: CatalogSnapshots): Promise<void> {
-    const { context, store } = this.#options
+    const { context } = this.#options
     for (let rows = snapshots.garbage(CLEAN_ROWS); rows.length > 0; rows = snapshots.garbage(CLEAN_ROWS)) {
       for (const tombstone of rows) {
-        await collectTombstone({ store, signal: this.#ended.signal }, tombstone)
+        await collectTombstone(this.#source(), tombstone)
         await snapshots.cleaned(tombstone.incarnation, context.components.clock.nowMs())
       }
     }
   }
+}
+
+function exported(id: TenantId): TenaxError {
+  return new TenaxError('tenant_busy', `tenant "${id}" is exported or copied at the moment`, {
+    hint: 'archive it when that has ended',
+  })
 }

@@ -1,30 +1,30 @@
 /**
  * Snapshots: an open tenant's main file, as it is at one commit, into object storage.
  *
- * The order is what makes it safe (LEDGER O3, invariant 8): chunks, manifest, both read back, then the catalog. A crash between
- * any two leaves blobs that nobody names: the next snapshot's collection removes them. Only the manifest that the catalog names counts.
+ * The order is what makes it safe (LEDGER O3, invariant 8): the number is set out for, chunks, manifest, all of it read back and
+ * unpacked, then the catalog names it. A crash between any two leaves blobs that nobody names: the next collection removes them.
  */
 import { type BlobStore, createOrRead } from '@tenax/blobstore'
-import { type Clock, type RandomId, TenaxError } from '@tenax/kernel'
+import { type Clock, isTenaxError, type RandomId, TenaxError } from '@tenax/kernel'
 import { checksumOfPages, PAGE_BYTES } from '@tenax/sqlite'
 import type { Catalog } from '../catalog.ts'
 import type { SnapshotPlace } from '../catalog-snapshots.ts'
 import { type FrozenFile, freezeFile, movedByOther } from '../files/frozen-file.ts'
 import type { Handle } from '../handle.ts'
-import { CHUNK_BYTES, CHUNKS_IN_FLIGHT, MANIFEST_NUMBER_MAX, TAKEN_NUMBERS_MAX } from '../limits.ts'
+import { CHUNK_BYTES, CHUNKS_IN_FLIGHT, MANIFEST_NUMBER_MAX } from '../limits.ts'
 import { packChunk } from './chunks.ts'
 import { SnapshotDamage } from './damage.ts'
 import { inParallel } from './in-parallel.ts'
-import { chunkKey, manifestKey, type StoredTenant, tenantPrefix } from './keys.ts'
+import { chunkKey, manifestKey, type StoredTenant } from './keys.ts'
 import { type ChunkRef, decodeManifest, encodeManifest, type Manifest, type ManifestWriter } from './manifest.ts'
-import { readManifest } from './read-manifest.ts'
+import { isWhole, readManifest } from './read-manifest.ts'
 
 /** What taking a snapshot needs. */
 export interface SnapshotContext {
   readonly store: BlobStore
   readonly clock: Clock
   readonly randomId: RandomId
-  readonly writer: ManifestWriter
+  readonly writer: Omit<ManifestWriter, 'nonce'>
   /** The catalog of the tenant's shard. */
   readonly catalog: Catalog
   /** Ends what is under way. */
@@ -32,50 +32,83 @@ export interface SnapshotContext {
 }
 
 /**
- * Makes sure that the last commit of `handle` is in object storage, and gives its place there. What is there already is not
- * stored again, neither the snapshot nor a chunk of it. The caller keeps the handle in use.
+ * Makes sure that the last commit of `handle` is in object storage, whole, and gives its place there. What is there already is not
+ * stored again, neither the snapshot nor a chunk of it, unless it is damaged. The caller keeps the handle in use.
  *
  * @throws TenaxError `snapshot_fenced` when another host writes this tenant's snapshots; what freezing or the store fails with
  */
 export async function takeSnapshot(context: SnapshotContext, handle: Handle): Promise<SnapshotPlace> {
   const { id, incarnation } = handle.record
+  const tenant = { id, incarnation }
   const last = context.catalog.snapshots.get(incarnation)
-  if (last?.lineage === handle.meta.lineage && last.lsn === handle.progress().committedLsn) return last
+  const isCurrent = last?.lineage === handle.meta.lineage && last.lsn === handle.progress().committedLsn
+  if (isCurrent && (await isWhole(context.store, { ...tenant, place: last }, context.signal))) return last
+  await refuseIfFenced(context, tenant, last)
   const file = await freezeFile(handle)
+  const interrupted = new AbortController()
+  void file.interrupted.then((error) => interrupted.abort(error))
   try {
-    const tenant = { id, incarnation }
-    const known = await knownChunks(context, tenant, last)
-    const { chunks, checksum } = await storeChunks(context, { tenant, file, known, origin: context.randomId() })
-    const described = {
-      ...{
-        tenantId: id,
-        incarnation,
-        lineage: handle.meta.lineage,
-        lsn: file.lsn,
-        checksum,
-        fileBytes: file.bytes,
-        chunks,
-      },
-      ...{ createdAtMs: context.clock.nowMs(), wakeAtMs: context.catalog.wakeOf(id), writer: context.writer },
-    }
-    const place = await createManifest(context, described, (last?.number ?? 0) + 1)
-    await expectListed(context, tenant, chunks)
-    await context.catalog.snapshots.set(incarnation, place)
-    return place
+    const signal = AbortSignal.any([context.signal, interrupted.signal])
+    return await store({ ...context, signal }, { tenant, file, last, lineage: handle.meta.lineage })
   } finally {
     file.thaw()
   }
 }
 
+interface Subject {
+  readonly tenant: StoredTenant
+  readonly file: FrozenFile
+  readonly last: SnapshotPlace | undefined
+  readonly lineage: Manifest['lineage']
+}
+
+/** Stores the file, first with what the last snapshot has of it; if that is damaged, all of it anew. */
+async function store(context: SnapshotContext, subject: Subject): Promise<SnapshotPlace> {
+  const { tenant, last } = subject
+  for (const known of [await knownChunks(context, tenant, last), new Map<string, ChunkRef>()]) {
+    const place = await storeOnce(context, subject, known)
+    if (await isWhole(context.store, { ...tenant, place }, context.signal)) {
+      await context.catalog.snapshots.set(tenant.incarnation, place)
+      return place
+    }
+    if (known.size === 0) break
+  }
+  throw new TenaxError('unavailable', 'object storage does not give back what it was given', {
+    hint: 'the tenant stays on local disk; look at the store, then archive again',
+  })
+}
+
+async function storeOnce(
+  context: SnapshotContext,
+  { tenant, file, last, lineage }: Subject,
+  known: ReadonlyMap<string, ChunkRef>,
+): Promise<SnapshotPlace> {
+  const { catalog, clock, writer, randomId } = context
+  const origin = randomId()
+  const number = Math.max(last?.number ?? 0, catalog.snapshots.attempt(tenant.incarnation)?.number ?? 0) + 1
+  if (number > MANIFEST_NUMBER_MAX) throw new TenaxError('internal', 'a tenant has no number for a manifest left')
+  await catalog.snapshots.beginAttempt(tenant.incarnation, { number, origin })
+  const { chunks, checksum } = await storeChunks(context, { tenant, file, known, origin })
+  const manifest: Manifest = {
+    ...{ number, tenantId: tenant.id, incarnation: tenant.incarnation, lineage, lsn: file.lsn, checksum },
+    ...{ fileBytes: file.bytes, chunks, createdAtMs: clock.nowMs(), wakeAtMs: catalog.wakeOf(tenant.id) },
+    writer: { ...writer, nonce: origin },
+  }
+  const key = manifestKey(tenant, number)
+  const outcome = await createOrRead(context.store, { key, bytes: encodeManifest(manifest), signal: context.signal })
+  if (outcome.owner === 'other') throw fenced(number)
+  return { number, lineage, lsn: file.lsn }
+}
+
 /** Chunks of the last snapshot by their hash. One that cannot be read is of no use, and does not keep a new one from being taken. */
 async function knownChunks(
-  { store, signal }: SnapshotContext,
+  context: SnapshotContext,
   tenant: StoredTenant,
   last: SnapshotPlace | undefined,
 ): Promise<ReadonlyMap<string, ChunkRef>> {
   if (last === undefined) return new Map()
   try {
-    const { chunks } = await readManifest(store, { ...tenant, place: last }, signal)
+    const { chunks } = await readManifest(context.store, { ...tenant, place: last }, context.signal)
     return new Map(chunks.map((chunk) => [chunk.hash, chunk]))
   } catch (error) {
     if (!(error instanceof SnapshotDamage)) throw error
@@ -91,9 +124,10 @@ interface ChunkSource {
 }
 
 async function storeChunks(
-  { store, signal }: SnapshotContext,
+  context: SnapshotContext,
   { tenant, file, known, origin }: ChunkSource,
 ): Promise<Pick<Manifest, 'chunks' | 'checksum'>> {
+  const { signal } = context
   const offsets = Array.from({ length: Math.ceil(file.bytes / CHUNK_BYTES) }, (_, index) => index * CHUNK_BYTES)
   let checksum = 0n
   const chunks = await inParallel(offsets, CHUNKS_IN_FLIGHT, async (offset) => {
@@ -103,45 +137,30 @@ async function storeChunks(
     const { hash, bytes } = await packChunk(plain)
     const same = known.get(hash)
     if (same !== undefined) return same
-    await store.put(chunkKey(tenant, { origin, hash }), bytes, { signal })
+    await context.store.put(chunkKey(tenant, { origin, hash }), bytes, { signal })
     return { origin, hash, bytes: bytes.byteLength }
   })
   if (file.checksum !== undefined && checksum !== file.checksum) throw movedByOther()
   return { chunks, checksum }
 }
 
-/** Creates the manifest under the next number that no attempt of this host before has taken, and reads it back. */
-async function createManifest(
-  { store, writer, signal }: SnapshotContext,
-  described: Omit<Manifest, 'number'>,
-  first: number,
-): Promise<SnapshotPlace> {
-  const { tenantId: id, incarnation, lineage, lsn } = described
-  for (let number = first; number < first + TAKEN_NUMBERS_MAX && number <= MANIFEST_NUMBER_MAX; number += 1) {
-    const bytes = encodeManifest({ ...described, number })
-    const key = manifestKey({ id, incarnation }, number)
-    const outcome = await createOrRead(store, { key, bytes, signal })
-    if (outcome.owner === 'me') {
-      const stored = await store.get(key, { signal })
-      if (Buffer.compare(stored, bytes) === 0) return { number, lineage, lsn }
-      throw new SnapshotDamage('the manifest reads back as something else')
-    }
-    if (!isOwnAttempt(outcome.bytes, writer)) throw fenced(number)
-  }
-  throw new TenaxError('snapshot_fenced', `no number for a manifest is free from ${first} on`, {
-    hint: 'look at who else writes to the bucket, then archive again',
-  })
-}
-
-/** Whether a manifest was made by this host, or by an earlier life of it (LEDGER O3). */
-function isOwnAttempt(bytes: Uint8Array, own: ManifestWriter): boolean {
+/**
+ * A number is set out for once, durably, so what stands under the last one is this host's attempt that was cut short, or somebody
+ * else's who thinks that the tenant is theirs (LEDGER O3). Then this host stores nothing more of it.
+ */
+async function refuseIfFenced(
+  { store, catalog, signal }: SnapshotContext,
+  tenant: StoredTenant,
+  last: SnapshotPlace | undefined,
+): Promise<void> {
+  const attempt = catalog.snapshots.attempt(tenant.incarnation)
+  if (attempt === undefined || attempt.number <= (last?.number ?? 0)) return
   try {
-    const { writer } = decodeManifest(bytes)
-    if (writer.dataId !== own.dataId) return false
-    return writer.epoch < own.epoch || (writer.epoch === own.epoch && writer.nonce === own.nonce)
+    const { writer } = decodeManifest(await store.get(manifestKey(tenant, attempt.number), { signal }))
+    if (writer.nonce !== attempt.origin) throw fenced(attempt.number)
   } catch (error) {
-    if (error instanceof SnapshotDamage) return false
-    throw error
+    if (error instanceof SnapshotDamage) throw fenced(attempt.number)
+    if (!isTenaxError(error, 'blob_not_found')) throw error
   }
 }
 
@@ -149,23 +168,4 @@ function fenced(number: number): TenaxError {
   return new TenaxError('snapshot_fenced', `another host has stored manifest ${number} of this tenant`, {
     hint: 'two hosts serve one tenant: stop the one that should not; nothing was overwritten',
   })
-}
-
-/** Before anything local goes, every chunk is there in its length, also those that were stored long ago. */
-async function expectListed(
-  { store, signal }: SnapshotContext,
-  tenant: StoredTenant,
-  chunks: readonly ChunkRef[],
-): Promise<void> {
-  const missing = new Map(chunks.map((chunk) => [chunkKey(tenant, chunk), chunk.bytes]))
-  for await (const { key, lengthBytes } of store.list(`${tenantPrefix(tenant)}chunks/`, { signal })) {
-    if (missing.get(key) === lengthBytes) missing.delete(key)
-  }
-  const [key] = missing.keys()
-  if (key !== undefined) {
-    throw new TenaxError('unavailable', `object storage does not list ${missing.size} of ${chunks.length} chunks`, {
-      hint: 'archive again; what is on local disk stays there',
-      details: { key },
-    })
-  }
 }

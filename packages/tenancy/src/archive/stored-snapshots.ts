@@ -1,22 +1,15 @@
 /** The snapshots of a tenant that object storage still has, whether or not the tenant itself can be served. */
-import type { BlobStore } from '@tenax/blobstore'
 import { isTenaxError, TenaxError } from '@tenax/kernel'
 import { checksumOfPages, PAGE_BYTES } from '@tenax/sqlite'
 import { CHUNK_BYTES, SNAPSHOTS_KEPT } from '../limits.ts'
-import { unpackChunk } from './chunks.ts'
 import { SnapshotDamage } from './damage.ts'
 import { chunkKey, manifestKey, type StoredTenant } from './keys.ts'
 import { decodeManifest, type Manifest } from './manifest.ts'
-
-/** Where snapshots are. */
-export interface SnapshotSource {
-  readonly store: BlobStore
-  readonly signal: AbortSignal
-}
+import { readChunk, type SnapshotReader } from './read-manifest.ts'
 
 /** The kept snapshots up to the last one, newest first. Those that cannot be read are left out. */
 export async function listSnapshots(
-  source: SnapshotSource,
+  source: SnapshotReader,
   tenant: StoredTenant,
   lastNumber: number,
 ): Promise<readonly Manifest[]> {
@@ -33,7 +26,7 @@ export async function listSnapshots(
 
 /** @throws TenaxError `snapshot_not_found`, `snapshot_damaged`; what the store fails with */
 export async function readNumbered(
-  { store, signal }: SnapshotSource,
+  { store, signal }: SnapshotReader,
   tenant: StoredTenant,
   number: number,
 ): Promise<Manifest> {
@@ -51,7 +44,7 @@ export async function readNumbered(
 
 /** The file that a manifest describes, chunk by chunk. It ends with `snapshot_damaged` when it is not what was stored. */
 export async function* snapshotBytes(
-  { store, signal }: SnapshotSource,
+  reader: SnapshotReader,
   manifest: Manifest,
 ): AsyncGenerator<Uint8Array, void, void> {
   const { tenantId: id, incarnation, chunks, fileBytes } = manifest
@@ -60,10 +53,9 @@ export async function* snapshotBytes(
     const offset = index * CHUNK_BYTES
     let plain: Uint8Array
     try {
-      const stored = await store.get(chunkKey({ id, incarnation }, ref), { signal })
-      plain = await unpackChunk(stored, ref, Math.min(CHUNK_BYTES, fileBytes - offset))
+      const plainBytes = Math.min(CHUNK_BYTES, fileBytes - offset)
+      plain = await readChunk(reader, chunkKey({ id, incarnation }, ref), { ref, plainBytes })
     } catch (error) {
-      if (isTenaxError(error, 'blob_not_found')) throw asAnswer(new SnapshotDamage(`chunk ${ref.hash} is missing`))
       throw asAnswer(error)
     }
     checksum ^= checksumOfPages(offset / PAGE_BYTES + 1, plain)

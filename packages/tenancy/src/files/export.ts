@@ -24,8 +24,8 @@ export interface TenantExport {
  */
 export async function exportFile(handle: Handle): Promise<TenantExport> {
   const file = await freezeFile(handle)
-  const { bytes, interrupted } = file
-  return { bytes, chunks: chunksOf(file), interrupted, end: () => file.thaw() }
+  const interrupted = file.interrupted.then(() => undefined)
+  return { bytes: file.bytes, chunks: chunksOf(file), interrupted, end: () => file.thaw() }
 }
 
 async function* chunksOf(file: FrozenFile): AsyncGenerator<Uint8Array, void, void> {

@@ -17,8 +17,8 @@ export interface FrozenFile {
   readonly lsn: bigint
   /** What all pages come to (LEDGER X1), verified; undefined when nobody said. */
   readonly checksum: bigint | undefined
-  /** Resolves when reading must end: the tenant goes, or is written too fast. Reading on fails from then on. */
-  readonly interrupted: Promise<void>
+  /** Resolves with the reason when reading must end: the tenant goes, or is written too fast. Reading on fails from then on. */
+  readonly interrupted: Promise<TenaxError>
   /** The bytes from `offset`. Throws TenaxError `unavailable`, or what `interrupted` was for. */
   read(offset: number, length: number): Promise<Uint8Array>
   thaw(): void
@@ -31,13 +31,13 @@ export interface FrozenFile {
  * @throws TenaxError `tenant_quarantined` when the file is not what the tenant's commits have made of it; `unavailable`
  */
 export async function freezeFile(handle: Handle): Promise<FrozenFile> {
-  const interrupted = Promise.withResolvers<void>()
+  const interrupted = Promise.withResolvers<TenaxError>()
   let interruptedBy: TenaxError | undefined
   const check = () => refuse(interruptedBy)
   const freeze = () =>
     handle.freeze((error) => {
       interruptedBy = error
-      interrupted.resolve()
+      interrupted.resolve(error)
     })
   const { checksum, lsn, thaw } = await verified(handle, freeze, check)
   const { descriptor } = handle.file

@@ -24,14 +24,14 @@ export async function writeRestored(path: string, fill: (write: WriteAt) => Prom
     })
     await file.sync()
     await rename(partial, path)
+    syncDirectory(directory)
+    syncDirectory(dirname(directory))
   } catch (error) {
-    await rm(partial, { force: true })
+    for (const one of [partial, path]) await rm(one, { force: true })
     throw error
   } finally {
     await file.close()
   }
-  syncDirectory(directory)
-  syncDirectory(dirname(directory))
 }
 
 /** Removes a restored file that nobody has opened, or will. */

@@ -59,6 +59,8 @@ export function idleSinceMs(path: string): number | undefined {
 export interface NamedFiles {
   /** File name by incarnation. */
   readonly files: ReadonlyMap<string, string>
+  /** Incarnations that have no file here, but what was set aside of them. */
+  readonly archived: ReadonlySet<string>
   /** Incarnations whose logs are worth nothing, because a ledger has what counts of them. */
   readonly withoutLogs: (incarnation: string) => boolean
 }
@@ -69,7 +71,8 @@ export function removeUnnamedFiles(layout: Layout, shard: number, named: NamedFi
   for (const entry of readdirSync(layout.shard(shard), { withFileTypes: true })) {
     if (!entry.isDirectory() || parseIncarnation(entry.name) === undefined) continue
     const file = named.files.get(entry.name)
-    if (file !== undefined) {
+    if (named.archived.has(entry.name)) removed += removeFileless(layout, shard, entry.name)
+    else if (file !== undefined) {
       const directory = layout.tenantDirectory(shard, entry.name)
       if (named.withoutLogs(entry.name)) removeLog(join(directory, `${file}.db`))
       removed += removeStrayFiles(directory, file)
@@ -87,6 +90,24 @@ export const QUARANTINE_DIRECTORY = 'quarantine'
 /** Removes the log and its index beside a file that nobody has open. */
 export function removeLog(path: string): void {
   for (const suffix of ['-wal', '-shm', '-wal.new']) rmSync(`${path}${suffix}`, { force: true })
+}
+
+/** Removes the file of a tenant that is in object storage, and its directory unless something was set aside in it. */
+export function removeArchivedFile(layout: Layout, shard: number, { incarnation, file }: TenantFileName): void {
+  const path = layout.tenantFile(shard, { incarnation, file })
+  removeLog(path)
+  rmSync(path, { force: true })
+  removeFileless(layout, shard, incarnation)
+}
+
+/** Leaves only what was set aside, and the directory only if there is something. Gives how many entries were removed. */
+function removeFileless(layout: Layout, shard: number, incarnation: string): number {
+  const directory = layout.tenantDirectory(shard, incarnation)
+  const entries = readdirSync(directory)
+  const waste = entries.filter((name) => name !== QUARANTINE_DIRECTORY)
+  for (const name of waste) rmSync(join(directory, name), { recursive: true, force: true })
+  if (waste.length === entries.length) removeTenantFiles(layout, shard, incarnation)
+  return waste.length
 }
 
 function removeStrayFiles(directory: string, file: string): number {
