@@ -74,6 +74,8 @@ const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'warn' | 'error'>> = {
   set_aside_failed: 'error',
   tenant_stalled: 'error',
   run_blocked: 'warn',
+  archive_failed: 'warn',
+  archiving_waits: 'warn',
   schedule_failed: 'warn',
   loop_stalled: 'error',
   run_suspected: 'error',

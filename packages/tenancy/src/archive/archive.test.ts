@@ -144,6 +144,30 @@ describe('idle tenants', () => {
     expect(tenantFiles(opened)).toEqual([])
   })
 
+  it('wait while the store is away: one event for all of them, and no request for each', async () => {
+    const clock = new ManualClock(systemClock.nowMs())
+    let getCount = 0
+    let isAway = false
+    const store = altered({
+      get(real, key) {
+        getCount += 1
+        if (isAway) throw new TenaxError('unavailable', 'the store is away')
+        return real.get(key)
+      },
+    })
+    const opened = await open({ store, clock, archiveAfterMs: 3_600_000, pool: { idleMs: 1_000 } })
+    for (let index = 0; index < 5; index += 1) await opened.tenancy.create(idOf(`t${index}`))
+    isAway = true
+    const isOpen = () => opened.tenancy.poolStats().idle + opened.tenancy.poolStats().closing > 0
+    while (isOpen()) await step(clock, 1_000)
+    getCount = 0
+    for (let minute = 0; minute < 62; minute += 1) await step(clock, 60_000)
+    const waits = opened.events.filter(({ type }) => type === 'archiving_waits')
+    expect(waits[0]).toMatchObject({ tenantCount: 5, reason: 'the store is away' })
+    expect(getCount).toBe(waits.length)
+    expect(opened.events.every(({ type }) => type !== 'archive_failed')).toBe(true)
+  })
+
   it('that are to be looked at soon stay, and an archived one is due when its time has come', async () => {
     const clock = new ManualClock(systemClock.nowMs())
     const opened = await open({ store: new MemoryStore(clock), clock })

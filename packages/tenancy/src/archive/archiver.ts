@@ -46,6 +46,8 @@ export type ArchiveEvent =
   | { readonly type: 'hydrated'; readonly tenantId: TenantId; readonly manifest: number; readonly durationMs: number }
   /** An idle tenant could not be archived; it is tried again when it has been idle for as long once more. */
   | { readonly type: 'archive_failed'; readonly tenantId: TenantId; readonly reason: string }
+  /** Idle tenants wait, because the store is away or another one than before; the next look tries again. */
+  | { readonly type: 'archiving_waits'; readonly tenantCount: number; readonly reason: string }
 
 /** What the archiver is made of. */
 export interface ArchiverOptions {
@@ -69,6 +71,7 @@ export class Archiver {
   readonly #store: BlobStore
   #proven: Promise<void> | undefined
   #look: Timer | undefined
+  #looking: Promise<void> | undefined
   #cleaning: Promise<void> | undefined
   /** Set when more was deleted while objects were removed. */
   #isMoreToClean = false
@@ -130,7 +133,7 @@ export class Archiver {
     this.#look?.cancel()
     this.#cleanTimer?.cancel()
     this.#ended.abort(new TenaxError('unavailable', 'the host is shutting down'))
-    await Promise.all([this.#leaving.onIdle(), this.#coming.onIdle(), this.#cleaning])
+    await Promise.all([this.#looking, this.#leaving.onIdle(), this.#coming.onIdle(), this.#cleaning])
   }
 
   /**
@@ -278,17 +281,27 @@ export class Archiver {
     if (archiveAfterMs === undefined || this.#ended.signal.aborted) return
     const waitMs = Math.min(ARCHIVE_LOOK_MS_MAX, Math.max(1, archiveAfterMs / 4))
     this.#look = context.components.clock.after(waitMs, () => {
-      void this.#archiveIdle(archiveAfterMs).finally(() => this.#armLook())
+      this.#looking = this.#archiveIdle(archiveAfterMs).finally(() => this.#armLook())
     })
   }
 
   /** Archives every tenant that was idle for long enough. It never throws: of each failure the operator hears. */
   async #archiveIdle(archiveAfterMs: number): Promise<void> {
     const { context, archive } = this.#options
-    await inParallel(await this.#idleTenants(archiveAfterMs), TRANSFERS_MAX, async (id) => {
+    const { onEvent } = context.components
+    const ids = await this.#idleTenants(archiveAfterMs)
+    if (ids.length === 0) return // an idle hour asks nothing of the store
+    try {
+      await this.#proveOnce()
+      await expectMark(this.#marked)
+    } catch (error) {
+      onEvent({ type: 'archiving_waits', tenantCount: ids.length, reason: messageOf(error) })
+      return
+    }
+    await inParallel(ids, TRANSFERS_MAX, async (id) => {
       if (this.#ended.signal.aborted) return
       await archive(id).catch((error: unknown) => {
-        context.components.onEvent({ type: 'archive_failed', tenantId: id, reason: messageOf(error) })
+        onEvent({ type: 'archive_failed', tenantId: id, reason: messageOf(error) })
       })
     })
   }
