@@ -76,6 +76,7 @@ const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'warn' | 'error'>> = {
   run_blocked: 'warn',
   archive_failed: 'warn',
   archiving_waits: 'warn',
+  store_untried: 'warn',
   schedule_failed: 'warn',
   loop_stalled: 'error',
   run_suspected: 'error',

@@ -14,6 +14,7 @@ export interface LockHolder {
 
 /** A lock that is held until it is released or the process ends. */
 export interface ProcessLock {
+  /** Again does no harm. */
   release(): void
 }
 
@@ -33,8 +34,11 @@ export function acquireProcessLock(driver: EngineDriver, path: string, self: Loc
     if (holder === undefined) throw error
     return holder
   }
+  let isReleased = false
   return {
     release() {
+      if (isReleased) return
+      isReleased = true
       connection.prepare('ROLLBACK').get()
       connection.close()
     },

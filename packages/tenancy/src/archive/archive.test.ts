@@ -179,6 +179,29 @@ describe('idle tenants', () => {
   })
 })
 
+describe('a store that is unfit', () => {
+  it('ends the start by name, before anything is stored in it, and lets the directory go', async () => {
+    const opened = await withRows()
+    await opened.tenancy.close()
+    const overwriting = altered({
+      async create(real, key, bytes) {
+        await real.delete(key)
+        await real.create(key, bytes)
+      },
+    })
+    expect(await codeOf(open({ dataPath: opened.dataPath, store: overwriting }))).toBe('store_unfit')
+    expect(await keysOf(overwriting)).toEqual([])
+    const again = await open({ dataPath: opened.dataPath, store: opened.store })
+    expect(await again.sql(ACME, 'SELECT count(*) FROM note')).toEqual([[3n]])
+  })
+
+  it('and one that is only away are told apart: that start goes well, and says that the store was not tried', async () => {
+    const away = () => Promise.reject(new TenaxError('unavailable', 'the store is away'))
+    const { events } = await open({ store: altered({ create: away }) })
+    expect(events).toEqual([{ type: 'store_untried', reason: 'the store is away' }])
+  })
+})
+
 describe('a store that hangs', () => {
   it('keeps neither a start from its end nor a close, though it hears no signal', async () => {
     let hangs = false

@@ -44,8 +44,10 @@ import { listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.t
 export type ArchiveEvent =
   | { readonly type: 'archived'; readonly tenantId: TenantId; readonly manifest: number }
   | { readonly type: 'hydrated'; readonly tenantId: TenantId; readonly manifest: number; readonly durationMs: number }
-  /** An idle tenant could not be archived; it is tried again when it has been idle for as long once more. */
+  /** An idle tenant could not be archived; a later look tries again. */
   | { readonly type: 'archive_failed'; readonly tenantId: TenantId; readonly reason: string }
+  /** At the start the store was away; it is tried before its first use. */
+  | { readonly type: 'store_untried'; readonly reason: string }
   /** Idle tenants wait, because the store is away or another one than before; the next look tries again. */
   | { readonly type: 'archiving_waits'; readonly tenantCount: number; readonly reason: string }
 
@@ -96,6 +98,7 @@ export class Archiver {
       await Promise.race([this.#proveOnce(), patience.promise])
     } catch (error) {
       if (isTenaxError(error, 'store_unfit')) throw error
+      this.#options.context.components.onEvent({ type: 'store_untried', reason: messageOf(error) })
     } finally {
       timer.cancel()
     }
