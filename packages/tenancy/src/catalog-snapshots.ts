@@ -103,6 +103,20 @@ export class CatalogSnapshots {
     )
   }
 
+  /** Of tenants whose files a recovery did not make: each is in its last snapshot, or stopped for a reason. Safe to repeat. */
+  settleRecovered(rows: readonly (TenantFileName & { readonly reason?: string | undefined })[]): Promise<void> {
+    return this.#change(() => {
+      for (const { incarnation, file, reason } of rows) {
+        this.#file
+          .engine(
+            `UPDATE tenant SET quarantine_reason = coalesce(quarantine_reason, ?1), state = iif(?1 IS NULL, 'archived', state)
+              WHERE incarnation = ?2 AND file = ?3 AND state = 'warm'`,
+          )
+          .get([reason ?? null, incarnation, file])
+      }
+    })
+  }
+
   /** Whether there was a row to change. */
   async #changeOne(sql: string, args: readonly string[]): Promise<boolean> {
     let isDone = false

@@ -12,6 +12,7 @@ import type { Migration } from './migrations.ts'
 import type { HandlePool } from './pool.ts'
 import type { PoolSettings } from './pool-port.ts'
 import type { QuarantineEvent } from './quarantine.ts'
+import type { StoreRecovery } from './recover/recover-from-store.ts'
 import type { EngineTables } from './tenant-schema.ts'
 
 /** Settings of tenancy: data, not components. */
@@ -54,6 +55,8 @@ export interface TenancyComponents {
 export type TenancyEvent =
   | { readonly type: 'recovered'; readonly finished: number; readonly undone: number; readonly filesRemoved: number }
   | { readonly type: 'redone'; readonly fileCount: number }
+  /** The data directory was empty, and was made anew from object storage. */
+  | ({ readonly type: 'recovered_from_store' } & StoreRecovery)
   /** The file of a lent tenant could not be taken back; nobody is served of it until a start does. */
   | { readonly type: 'take_back_failed'; readonly tenantId: TenantId; readonly reason: string }
   | QuarantineEvent

@@ -14,7 +14,6 @@ import type { LedgerStats } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
 import { type SyncTimes, timedFiles } from './durability/timed-files.ts'
-import { openDataDirectory } from './files/data-directory.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
 import type { ByteStream } from './files/upload.ts'
@@ -33,6 +32,7 @@ import { type OpeningContext, openHandle } from './open-handle.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
 import { Quarantine, suspended } from './quarantine.ts'
+import { openData } from './recover/open-or-recover.ts'
 import { tellRecovery } from './recovery.ts'
 import { archived, refuseUnlessServing } from './serving.ts'
 import { Session } from './session.ts'
@@ -80,9 +80,8 @@ export class Tenancy {
   static async open(settings: TenancySettings, components: TenancyComponents): Promise<Tenancy> {
     checkMigrations(settings.migrations)
     promisedClass(settings.durability ?? 'local')
-    const { driver, clock, randomId, pid } = components
-    const { dataPath: path, shardCount } = settings
-    const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
+    const { driver, clock, randomId } = components
+    const data = await openData(settings, components)
     try {
       const { onFatal, ledgerFiles = fsSegmentFiles } = components
       const syncs: SyncTimes = { count: 0, durationMs: 0 }
@@ -387,14 +386,5 @@ export class Tenancy {
     await ledger.close()
     await allCollected()
     data.release()
-  }
-}
-
-/** A full disk, for example, speaks as itself also at the start. */
-function translated<T>(body: () => T): T {
-  try {
-    return body()
-  } catch (error) {
-    throw hostFailure(error)
   }
 }

@@ -13,6 +13,7 @@ import { type LedgerRecoveryOptions, type RecoveredLedgers, recoverLedgers } fro
 import { redoFile } from '../files/redo.ts'
 import { removeLog } from '../files/tenant-files.ts'
 import { stopReasonOf } from '../open-handle.ts'
+import { settleRecoveredRows } from '../recover/recovered-rows.ts'
 import { recoverShard, type ShardRecovery } from '../recovery.ts'
 import { attachJournal } from './attach-journal.ts'
 import { HostLedger } from './host-ledger.ts'
@@ -60,13 +61,14 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
       await catalog.upgrade()
       shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.hadLedger }))
     }
+    const unrecovered = await settleRecoveredRows(data.layout, directory.catalogs)
     const gaps = await stopGaps(recovered, directory)
     const counts = await setAside(options, recovered, { stopped: stoppedFiles(recovered, directory), ledger })
     await recovered.discard()
     const { redoneCount, stopped } = await redoTenants(options, { ...recovered, tenancyLedger: ledger, directory })
     await ledger.settled()
     const withGaps = gaps.map((one) => ({ ...one, entryCount: counts.get(one.record.incarnation) ?? 0 }))
-    return { ledger, directory, shards, redoneCount, stopped: [...withGaps, ...stopped] }
+    return { ledger, directory, shards, redoneCount, stopped: [...unrecovered, ...withGaps, ...stopped] }
   } catch (error) {
     directory?.abandon()
     await recovered.ledger.close().catch(() => undefined) // the first failure is the one to tell
