@@ -60,6 +60,7 @@ async function openTenax(
     tellsStderr: true,
     ...(workflows.length === 0 ? {} : { probation: { module: config } }),
     onEvent: (event) => logEvent(logger, event),
+    ...(logger.isLevelEnabled('debug') ? { onStoreCall: (call) => logger.debug(call, 'store call') } : {}),
     onError: (error) => logger.error({ err: error }, 'request failed'),
     onFatal(error) {
       logger.fatal({ err: error }, 'the host cannot keep its promises and stops')

@@ -238,7 +238,7 @@ test('the OpenAPI document lists every route of the app, and no other', async ()
   const components = { driver, clock, onEvent, onFatal, randomId: systemRandomId, pid: process.pid }
   const tenancy = await Tenancy.open(settings.tenancy, components)
   const streams = new Streams({ clock, onError: settings.onError })
-  const metrics = createMetrics(tenancy, streams)
+  const metrics = createMetrics(tenancy, streams, undefined)
   const workflows = Workflows.create({ tenancy, clock, onEvent, randomId: systemRandomId, workflows: [] })
   const app = createApp({
     tenancy,

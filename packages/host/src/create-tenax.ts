@@ -33,6 +33,7 @@ import { eventsOf, type HostSettings, readOptions, type TenaxOptions, workflowsO
 import { Probation } from './probation/probation.ts'
 import { ResultWaits } from './result-waits.ts'
 import { openStore } from './store.ts'
+import { type MeteredStore, meterStore } from './store-metrics.ts'
 import { Streams } from './streams.ts'
 
 /** Options of {@link EmbeddedTenant.query}. */
@@ -104,7 +105,8 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     onTenant: (id: TenantId) => workflows?.tenantChanged(id),
   }
   let workflows: Workflows | undefined
-  const store = settings.store === undefined ? undefined : await openStore(settings.store, clock)
+  const metered = await openMetered(settings)
+  const store = metered?.store
   const tenancy = await Tenancy.open(settings.tenancy, { ...components, ...(store && { store }) })
   const lastEnd = lastEndOf(settings, tenancy.epochs)
   const liveness = beginLiveness(settings, tenancy.epochs.own)
@@ -122,7 +124,7 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     workflows,
     waits,
     settings,
-    metrics: createMetrics(tenancy, streams),
+    metrics: createMetrics(tenancy, streams, metered),
     bodies: { bytesLeft: JSON_BODIES_BYTES_MAX },
     isServing: () => state === 'serving',
     hasFailed: () => state === 'failed',
@@ -148,6 +150,11 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** The store that the settings name, counted. */
+async function openMetered({ store, clock, onStoreCall: onCall }: HostSettings): Promise<MeteredStore | undefined> {
+  return store === undefined ? undefined : meterStore(await openStore(store, clock), { clock, onCall })
 }
 
 /** The engine above `tenancy`, which is closed again when its workflows cannot be taken. */

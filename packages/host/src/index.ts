@@ -1,3 +1,4 @@
+export type { StoreCall } from '@tenax/blobstore'
 export {
   type EngineEvent,
   type FeedItem,

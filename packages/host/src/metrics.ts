@@ -3,6 +3,7 @@ import { zombieCount } from '@tenax/sqlite'
 import type { Tenancy } from '@tenax/tenancy'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { addLedgerMetrics } from './ledger-metrics.ts'
+import type { MeteredStore } from './store-metrics.ts'
 import type { Streams } from './streams.ts'
 
 /** What the app counts. */
@@ -15,7 +16,7 @@ export interface Metrics {
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** A registry of its own, so that several hosts of one process do not mix. Gauges are read when scraped. */
-export function createMetrics(tenancy: Tenancy, streams: Streams): Metrics {
+export function createMetrics(tenancy: Tenancy, streams: Streams, store: MeteredStore | undefined): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const requests = new Counter({
@@ -33,6 +34,7 @@ export function createMetrics(tenancy: Tenancy, streams: Streams): Metrics {
   })
   addGauges({ tenancy, streams, registry })
   addLedgerMetrics(tenancy, registry)
+  store?.showOn(registry)
   return {
     observeRequest(route, status, durationMs) {
       requests.inc({ route, status })

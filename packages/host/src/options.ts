@@ -1,5 +1,6 @@
 /** Options of {@link createTenax} and the one settings object that they become. */
 import { isAbsolute } from 'node:path'
+import type { StoreCall } from '@tenax/blobstore'
 import { ENGINE_TABLES, type EngineEvent } from '@tenax/engine'
 import { type Clock, type DurabilityClass, parseDurabilityClass, systemClock, TenaxError } from '@tenax/kernel'
 import { type EngineDriver, libsqlDriver } from '@tenax/sqlite'
@@ -74,6 +75,8 @@ export interface TenaxOptions {
   readonly tellsStderr?: boolean
   /** Told what an operator should know: recoveries, quarantines, ends of runs. */
   readonly onEvent?: (event: HostEvent) => void
+  /** Told of each call of `store` that has ended, without its key. It must not throw. */
+  readonly onStoreCall?: (call: StoreCall) => void
   /** Told of a request that failed for no fault of its caller. */
   readonly onError?: (error: unknown) => void
   /** Called once when the host can no longer keep its promises. Default: SIGKILL of the own process. It must not return to business. */
@@ -100,6 +103,7 @@ export interface HostSettings {
   readonly probation: { readonly module: string; readonly memoryMib: number } | undefined
   readonly tellsStderr: boolean
   readonly onEvent: (event: HostEvent) => void
+  readonly onStoreCall: ((call: StoreCall) => void) | undefined
   readonly onError: (error: unknown) => void
   readonly onFatal: (error: unknown) => void
 }
@@ -126,6 +130,7 @@ export function readOptions(options: TenaxOptions): HostSettings {
     ledgerFiles: options.ledgerFiles,
     clock: options.clock ?? systemClock,
     onEvent: options.onEvent ?? (() => undefined),
+    onStoreCall: options.onStoreCall,
     onError: options.onError ?? (() => undefined),
     onFatal: options.onFatal ?? (() => void process.kill(process.pid, 'SIGKILL')),
   }

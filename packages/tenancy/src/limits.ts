@@ -141,6 +141,9 @@ export const STORE_TRIAL_MS = 5_000
 /** Longest call of object storage, whatever its driver promises: a chunk at 20 KB/s. */
 export const STORE_CALL_MS_MAX = 60_000
 
+/** Ledgers that a directory remembers as its own: so many starts while the store is away, and the newest count. */
+export const OWN_LEDGERS_MAX = 1_000
+
 /** How often idle tenants are looked for, and how many rows of a catalog are read in one turn of the event loop. */
 export const ARCHIVE_LOOK_MS_MAX = 60_000
 export const ARCHIVE_LOOK_ROWS = 500
