@@ -18,7 +18,6 @@ import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
-import { readLsn } from './identity.ts'
 import { takeBackAll } from './lent/lend.ts'
 import { Lending } from './lent/lending.ts'
 import { type CreateOptions, createTenant } from './lifecycle/create.ts'
@@ -26,17 +25,20 @@ import { Exports } from './lifecycle/exports.ts'
 import { forkInto } from './lifecycle/fork.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
+import { type RestoredTenant, restoreTenant } from './lifecycle/restore.ts'
+import { suspendTenant } from './lifecycle/suspend.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
-import { Quarantine, suspended } from './quarantine.ts'
+import { Quarantine } from './quarantine.ts'
 import { openData } from './recover/open-or-recover.ts'
 import { tellRecovery } from './recovery.ts'
 import { archived, refuseUnlessServing } from './serving.ts'
 import { Session } from './session.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
+import { numbersOf } from './tenant-numbers.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
 
 /** What was measured around the ledger. */
@@ -273,6 +275,20 @@ export class Tenancy {
     return this.#transition(id, () => into(this.#archiverOrRefuse().read(this.get(id), manifest)))
   }
 
+  /**
+   * Makes the tenant what it was at the snapshot `manifest`, under a new lineage, with its workflows held. What it was until now
+   * is stored first, so that it can be restored too; of a quarantined tenant its file stays beside the new one.
+   *
+   * @throws TenaxError `snapshot_not_found`, `snapshot_damaged`, `store_not_configured`, `import_invalid` (a migration); nothing has changed then
+   */
+  restore(id: TenantId, manifest: number): Promise<RestoredTenant> {
+    return this.#transition(id, () => {
+      this.#lending.refuseIfAway(id)
+      const [context, archiver, quarantine] = [this.#context, this.#archiverOrRefuse(), this.#quarantine]
+      return restoreTenant({ context, archiver, quarantine, opening: (at) => this.#opening(at) }, id, manifest)
+    })
+  }
+
   /** Brings an archived tenant back to local disk, as its next use would. Safe to repeat. */
   async hydrate(id: TenantId): Promise<TenantRecord> {
     if (this.get(id).state === 'archived') await this.use(id, async () => undefined)
@@ -288,14 +304,7 @@ export class Tenancy {
 
   /** Refuses the tenant's requests until it is resumed. Safe to repeat. */
   suspend(id: TenantId): Promise<TenantRecord> {
-    return this.#transition(id, async () => {
-      const { directory, pool, components } = this.#context
-      directory.get(id)
-      await directory.catalogOf(id).suspend(id, components.clock.nowMs())
-      pool.peek(id)?.fence(suspended(id))
-      await pool.retire(id, 'fenced')
-      return directory.get(id)
-    })
+    return this.#transition(id, () => suspendTenant(this.#context, id))
   }
 
   /** Lifts suspension and quarantine. Safe to repeat. */
@@ -329,17 +338,7 @@ export class Tenancy {
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     if (this.get(id).state === 'archived') throw archived(id)
-    return this.use(id, (handle) =>
-      handle.gated(
-        handle.exclusively(async () => ({
-          ...handle.file.sizes(),
-          pageCountMax: handle.file.settings.pageCountMax,
-          lineage: handle.meta.lineage,
-          lsn: readLsn(handle.file),
-          wasOpen,
-        })),
-      ),
-    )
+    return this.use(id, (handle) => handle.gated(handle.exclusively(async () => ({ ...numbersOf(handle), wasOpen }))))
   }
 
   async #transition<T>(id: TenantId, verb: () => Promise<T>): Promise<T> {
