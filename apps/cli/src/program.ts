@@ -45,6 +45,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addTransferCommands(program, options)
   addDoctorCommand(program, options)
   addLedgerCommands(program, options)
+  addRecoverCommand(program, options)
   return program
 }
 
@@ -262,6 +263,19 @@ function addLedgerCommands(program: Command, { io, settings }: ProgramOptions): 
       await verifyLedgers(contextFor(command), { dataDir: data, directory: dir })
     },
   )
+}
+
+function addRecoverCommand(program: Command, { io }: ProgramOptions): void {
+  program
+    .command('recover')
+    .description('make a lost data directory anew from object storage, into an empty one')
+    .requiredOption('--from <store>', 'where the lost server had its store: a directory, or s3://bucket/prefix')
+    .option('--data <directory>', 'the empty directory, or TENAX_DATA')
+    .option('--data-id <id>', 'which data directory, if the store has several')
+    .action(async (argv: { from: string; data?: string; dataId?: string }, command: Command) => {
+      const { recover } = await import('./recover-command.ts')
+      await recover({ io, json: command.optsWithGlobals<GlobalOptions>().json ?? false }, argv)
+    })
 }
 
 interface InspectArguments {

@@ -1,7 +1,7 @@
 /** The server's settings: defaults, then environment, then arguments. Nothing else in the server reads the environment. */
 import { resolve } from 'node:path'
 import { DURABILITY_CLASSES, type DurabilityClass, TenaxError } from '@tenax/kernel'
-import type { LoadModule, StoreSettings } from 'tenax'
+import type { LoadModule, RecoverDataOptions, StoreSettings } from 'tenax'
 import { z } from 'zod'
 import { type Project, readProject } from './project.ts'
 import { readStore } from './store-settings.ts'
@@ -103,6 +103,23 @@ export async function readSettings(
     json: argv.json === true || port === 0,
     logLevel: env.TENAX_LOG ?? 'info',
   }
+}
+
+/** What `tenax recover` is told, and where the rest comes from. */
+export interface RecoverArguments {
+  /** The store: a directory, or `s3://bucket/prefix`. */
+  readonly from: string
+  readonly data?: string | undefined
+  readonly dataId?: string | undefined
+}
+
+/** Settings of a recovery: no server, and no project. Throws TenaxError `config_invalid`. */
+export function readRecovery(
+  { from, data, dataId }: RecoverArguments,
+  environment: NodeJS.ProcessEnv = process.env,
+): RecoverDataOptions {
+  const env = parseOrThrow(environmentSchema, pick(environment), 'the environment')
+  return { store: readStore(from, env), data: resolve(data ?? env.TENAX_DATA ?? 'data'), dataId }
 }
 
 /** An empty variable counts as none. */

@@ -10,6 +10,7 @@ import {
 } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import type { TenantFileName } from './files/layout.ts'
+import type { RecoveredRow } from './recover/recovered-rows.ts'
 
 /** Which manifest of an incarnation is its last one, and the commit that it describes. */
 export interface SnapshotPlace {
@@ -103,16 +104,16 @@ export class CatalogSnapshots {
     )
   }
 
-  /** Of tenants whose files a recovery did not make: each is in its last snapshot, or stopped for a reason. Safe to repeat. */
-  settleRecovered(rows: readonly (TenantFileName & { readonly reason?: string | undefined })[]): Promise<void> {
+  /** What a recovery has found out: who is in the last snapshot, and who is stopped for a reason. Safe to repeat. */
+  settleRecovered(rows: readonly RecoveredRow[]): Promise<void> {
     return this.#change(() => {
-      for (const { incarnation, file, reason } of rows) {
+      for (const { incarnation, file, isArchived, reason } of rows) {
         this.#file
           .engine(
-            `UPDATE tenant SET quarantine_reason = coalesce(quarantine_reason, ?1), state = iif(?1 IS NULL, 'archived', state)
-              WHERE incarnation = ?2 AND file = ?3 AND state = 'warm'`,
+            `UPDATE tenant SET quarantine_reason = coalesce(quarantine_reason, ?1), state = iif(?2, 'archived', state)
+              WHERE incarnation = ?3 AND file = ?4 AND state = 'warm'`,
           )
-          .get([reason ?? null, incarnation, file])
+          .get([reason ?? null, isArchived ? 1n : 0n, incarnation, file])
       }
     })
   }

@@ -166,7 +166,7 @@ test('whatever was committed, checkpointed, copied by starts and put into snapsh
           const context = { store: host.store, signal: new AbortController().signal }
           const settled = await settleTenant(context, { record, snapshot, entries: files.get(incarnation), path })
           const isArchived = snapshot?.lsn === BigInt(lsn)
-          if (lsn === 0) expect(settled.as).toBe('stopped')
+          if (lsn === 0) expect(settled.as).toBe('nothing')
           else expect(settled).toEqual({ as: isArchived ? 'archived' : 'file' })
           if (settled.as === 'file') {
             const model = Object.assign(new ModelFile(0), file)

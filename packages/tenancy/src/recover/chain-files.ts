@@ -31,6 +31,8 @@ export interface ChainFile {
   readonly known: PageSet
   /** Why pages from before `startsAt` do not count; undefined when there were none. */
   readonly gap: string | undefined
+  /** The ledgers let go of it behind its last entry: it was set aside, lent, or restored, and may have gone on without them. */
+  readonly isForgotten: boolean
 }
 
 type Building = { -readonly [Key in keyof ChainFile]: ChainFile[Key] }
@@ -47,11 +49,16 @@ export class ChainFiles {
 
   /** Takes the next record. What is forgotten stays: whether somebody still names it is the catalog's to say. */
   async take(record: LedgerRecord): Promise<void> {
-    if (record.kind !== 'entry') return
+    if (record.kind === 'entry') return this.#takeEntry(record)
+    const known = record.kind === 'forget' ? this.#files.get(record.incarnation) : undefined
+    if (known !== undefined) known.isForgotten = true
+  }
+
+  async #takeEntry(record: EntryRecord): Promise<void> {
     const file = this.#follow(record)
     const isShorter = record.databasePages < file.databasePages
     const { lineage, lsn, databasePages } = record
-    Object.assign(file, { lineage, lsn, databasePages, checksum: checksumOf(record) })
+    Object.assign(file, { lineage, lsn, databasePages, checksum: checksumOf(record), isForgotten: false })
     if (isShorter) {
       file.known.cut(databasePages)
       await this.#open.truncate(file.path, databasePages * PAGE_BYTES)
@@ -66,8 +73,8 @@ export class ChainFiles {
     const known = this.#files.get(incarnation)
     if (known === undefined) {
       const path = join(this.#directory, `${incarnation}.db`)
-      const file = { incarnation, path, lineage, lsn, databasePages: 0, checksum: undefined, startsAt, gap: undefined }
-      const made = { ...file, known: new PageSet() }
+      const place = { incarnation, path, lineage, lsn, startsAt, known: new PageSet() }
+      const made = { ...place, databasePages: 0, checksum: undefined, gap: undefined, isForgotten: false }
       this.#files.set(incarnation, made)
       return made
     }

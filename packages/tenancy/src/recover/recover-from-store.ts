@@ -165,11 +165,12 @@ async function settleAll(
       if (state !== 'warm') return // archived already, or a verb was cut short, which the start ends
       const path = scratch.tenantFile(shard, record)
       const settled = await settleTenant(context, { record, snapshot, entries: files.get(incarnation), path })
-      if (settled.as === 'file') counts.materialisedCount += 1
-      else if (settled.as === 'archived') counts.archivedCount += 1
-      else counts.stoppedCount += 1
-      if (settled.as === 'archived') rows.push({ shard, incarnation, file })
-      if (settled.as === 'stopped') rows.push({ shard, incarnation, file, reason: settled.reason })
+      const { as, reason } = settled
+      if (as === 'file') counts.materialisedCount += 1
+      if (as === 'archived') counts.archivedCount += 1
+      if (reason !== undefined) counts.stoppedCount += 1
+      if (as === 'archived' || reason !== undefined)
+        rows.push({ shard, incarnation, file, isArchived: as === 'archived', reason })
     })
     syncDirectory(scratch.shard(shard))
   }

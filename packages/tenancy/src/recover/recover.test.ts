@@ -120,6 +120,19 @@ describe('an imported tenant', () => {
   })
 })
 
+test('a tenant that the ledgers let go of behind its last stored commit is stopped with what is stored, and resumed by hand', async () => {
+  const store = newStore()
+  const before = await open()
+  await withNote(before, ACME)
+  await before.tenancy.lend(ACME, async () => undefined)
+  await shipAsOfNow(before, store)
+  const after = await open({ store })
+  expect(after.events).toContainEqual(report({ materialisedCount: 1, stoppedCount: 1 }))
+  expect(after.tenancy.get(ACME).quarantineReason).toMatch(/as of commit \d+; the ledgers let go of it there/)
+  await after.tenancy.resume(ACME)
+  expect(await notesOf(after, ACME)).toEqual(['first'])
+})
+
 test('what a start has copied from the ledger before it is laid over what that one has stored, cut short or not', async () => {
   const before = await open()
   await withNote(before, ACME)

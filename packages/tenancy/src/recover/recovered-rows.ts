@@ -17,7 +17,9 @@ export interface RecoveredRow {
   readonly shard: number
   readonly incarnation: Incarnation
   readonly file: string
-  /** Why it is stopped; undefined: it is in its last snapshot, whole. */
+  /** Whether it is in its last snapshot, whole. */
+  readonly isArchived: boolean
+  /** Why it is stopped; undefined when it is not. */
   readonly reason?: string | undefined
 }
 
@@ -28,6 +30,7 @@ const Stored = z.strictObject({
       shard: z.number().int().nonnegative(),
       incarnation: z.string(),
       file: z.string(),
+      isArchived: z.boolean(),
       reason: z.string().max(REASON_CHARS_MAX).optional(),
     }),
   ),

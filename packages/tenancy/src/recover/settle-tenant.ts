@@ -8,7 +8,8 @@
  * | hold some pages          | no older than they are | has its file: the other pages are those of the snapshot |
  * | any                      | missing, or older     | is stopped, with the reason                            |
  *
- * In the end the pages must come to the checksum of its last commit, if that commit knew one.
+ * In the end the pages must come to the checksum of its last commit, if that commit knew one. A tenant that the ledgers have let go
+ * of, and that has no newer snapshot, may have gone on without them: it has what is stored, and is stopped until somebody has looked.
  */
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -31,7 +32,12 @@ export interface TenantToSettle {
 }
 
 /** What became of it. */
-export type Settled = { readonly as: 'archived' | 'file' } | { readonly as: 'stopped'; readonly reason: string }
+export interface Settled {
+  /** `nothing`: there is neither a whole snapshot nor a whole file. */
+  readonly as: 'archived' | 'file' | 'nothing'
+  /** Why it is stopped; undefined when it is not. */
+  readonly reason?: string
+}
 
 /** Where its snapshot is read. */
 export interface SettleContext {
@@ -42,7 +48,10 @@ export interface SettleContext {
 /** Puts the tenant's file in its place, durably but for the names of directories above its own, if it is to have one. */
 export async function settleTenant(context: SettleContext, tenant: TenantToSettle): Promise<Settled> {
   const { entries, snapshot } = tenant
-  if (snapshot !== undefined && (entries === undefined || isBehind(entries, snapshot))) return { as: 'archived' }
+  const doubt = doubtOf(tenant)
+  if (snapshot !== undefined && (entries === undefined || isBehind(entries, snapshot))) {
+    return { as: 'archived', ...doubt }
+  }
   if (entries === undefined) return stopped('neither its commits nor a snapshot of it are in object storage')
   const file = await open(entries.path, 'r+')
   try {
@@ -59,11 +68,19 @@ export async function settleTenant(context: SettleContext, tenant: TenantToSettl
   await mkdir(dirname(tenant.path), { recursive: true, mode: 0o700 })
   await rename(entries.path, tenant.path)
   await syncName(dirname(tenant.path))
-  return { as: 'file' }
+  return { as: 'file', ...doubt }
 }
 
 function stopped(message: string): Settled {
-  return { as: 'stopped', reason: `not recovered from object storage: ${message}` }
+  return { as: 'nothing', reason: `not recovered from object storage: ${message}` }
+}
+
+function doubtOf({ record, entries, snapshot }: TenantToSettle): { readonly reason?: string } {
+  if (entries?.isForgotten !== true || record.quarantineReason !== undefined) return {}
+  if (snapshot !== undefined && snapshot.lsn > BigInt(entries.lsn)) return {}
+  return {
+    reason: `recovered from object storage as of commit ${entries.lsn}; the ledgers let go of it there, and later commits are not stored: resume it if this is all`,
+  }
 }
 
 function isBehind({ lsn, lineage }: ChainFile, snapshot: SnapshotPlace): boolean {
