@@ -2,7 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BlobStore, MemoryStore } from '@tenax/blobstore'
 import { systemClock, type TenantId } from '@tenax/kernel'
+import type { EntryRecord, LedgerRecord } from '@tenax/ledger'
 import { describe, expect, test } from 'vitest'
+import { catalogIncarnation } from '../catalog.ts'
 import { ACME, tenantFiles } from '../fixtures/archived-tenant.ts'
 import { crashCopy } from '../fixtures/ledger-files.ts'
 import { databaseBytes } from '../fixtures/odd-files.ts'
@@ -131,6 +133,43 @@ test('a tenant that the ledgers let go of behind its last stored commit is stopp
   expect(after.tenancy.get(ACME).quarantineReason).toMatch(/as of commit \d+; the ledgers let go of it there/)
   await after.tenancy.resume(ACME)
   expect(await notesOf(after, ACME)).toEqual(['first'])
+})
+
+test('a commit that was never stored, or with a page of another, stops its tenant alone; a catalog like that ends the recovery', async () => {
+  const before = await open()
+  for (const id of [ACME, OTHER]) await withNote(before, id)
+  const dataPath = crashCopy(before.dataPath, newDirectory())
+  const { incarnation } = before.tenancy.get(ACME)
+  const changed = async (whose: string, change: (entries: EntryRecord[]) => readonly LedgerRecord[]) => {
+    const store = newStore()
+    const isWhose = (record: LedgerRecord): record is EntryRecord =>
+      record.kind === 'entry' && record.incarnation === whose
+    await shipNewest({
+      ...{ dataPath, store },
+      change: (records) => [...records.filter((one) => !isWhose(one)), ...change(records.filter(isWhose))],
+    })
+    return store
+  }
+  const without = await open({
+    store: await changed(incarnation, ([first, , ...more]) => [first as EntryRecord, ...more]),
+  })
+  expect(without.tenancy.get(ACME).quarantineReason).toMatch(/: after commit 1 the stored ledgers have commit 3$/)
+  expect(await notesOf(without, OTHER)).toEqual(['first'])
+  const mixed = (entries: EntryRecord[]) => {
+    const [last, one] = [entries.at(-1), entries[0]?.pages[0]]
+    return [
+      ...entries.slice(0, -1),
+      { ...(last as EntryRecord), pages: [...(last?.pages ?? []), ...(one ? [one] : [])] },
+    ]
+  }
+  const wrong = await open({ store: await changed(incarnation, mixed) })
+  expect(wrong.tenancy.get(ACME).quarantineReason).toMatch(/its pages do not come to the checksum of commit \d+$/)
+  expect(await notesOf(wrong, OTHER)).toEqual(['first'])
+  const catalog = await changed(catalogIncarnation(0), ([first, , ...more]) => [first as EntryRecord, ...more])
+  await expect(open({ store: catalog })).rejects.toMatchObject({
+    code: 'ledger_damaged',
+    message: expect.stringMatching(/^the catalog of shard 0 is not whole in the stored ledgers: after commit \d+ /),
+  })
 })
 
 test('what a start has copied from the ledger before it is laid over what that one has stored, cut short or not', async () => {
