@@ -197,7 +197,8 @@ export class Archiver {
     const store = this.#store
     const catalog = context.directory.catalogOf(id)
     const { clock, randomId } = context.components
-    return { store, writer, catalog, clock, randomId, signal: this.#ended.signal }
+    const meter = context.transfers.of(id)
+    return { meter, store, writer, catalog, clock, randomId, signal: this.#ended.signal }
   }
 
   /** False when the file has more in it than the snapshot: somebody used it between. */
@@ -256,11 +257,12 @@ export class Archiver {
   /** Writes the last snapshot to `path`; gives its number. */
   async #restore(record: TenantRecord, path: string): Promise<number> {
     const { id, incarnation } = record
-    const { store, signal } = this.#source()
+    const source = this.#source(id)
     try {
       const place = this.#snapshots(id).get(incarnation)
       if (place === undefined) throw new SnapshotDamage('the catalog names no snapshot of it')
-      await restoreFile({ store, signal }, await readManifest(store, { id, incarnation, place }, signal), path)
+      const manifest = await readManifest(source.store, { id, incarnation, place }, source.signal)
+      await restoreFile(source, manifest, path)
       return place.number
     } catch (error) {
       if (!(error instanceof SnapshotDamage)) throw error
@@ -280,7 +282,7 @@ export class Archiver {
     return this.#coming.add(async () => {
       try {
         const manifest = await readNumbered(this.#source(), { id, incarnation }, number)
-        await restoreFile(this.#source(), manifest, path)
+        await restoreFile(this.#source(id), manifest, path)
         return manifest
       } catch (error) {
         const answer = asAnswer(error)
@@ -309,11 +311,13 @@ export class Archiver {
 
   /** The file of a snapshot. Throws TenaxError `snapshot_not_found`, `snapshot_damaged`, also while it is read. */
   async *read({ id, incarnation }: TenantRecord, number: number): AsyncGenerator<Uint8Array, void, void> {
-    yield* snapshotBytes(this.#source(), await readNumbered(this.#source(), { id, incarnation }, number))
+    yield* snapshotBytes(this.#source(id), await readNumbered(this.#source(), { id, incarnation }, number))
   }
 
-  #source(): SnapshotReader {
-    return { store: this.#store, signal: this.#ended.signal }
+  /** With `id`, who watches that tenant hears how far reading is. */
+  #source(id?: TenantId): SnapshotReader {
+    const meter = id === undefined ? {} : { meter: this.#options.context.transfers.of(id) }
+    return { store: this.#store, signal: this.#ended.signal, ...meter }
   }
 
   #armLook(): void {
