@@ -7,6 +7,7 @@ import { allCollected, collectClosed, hostFailure, makeTemplate } from '@tenax/s
 import { Archiver } from './archive/archiver.ts'
 import { proveSound } from './archive/hydrate.ts'
 import type { Manifest } from './archive/manifest.ts'
+import type { Scrubber } from './archive/scrubber.ts'
 import type { TenantRecord } from './catalog-rows.ts'
 import { checkpointAll } from './durability/checkpoint-all.ts'
 import { Gate, promisedClass } from './durability/gate.ts'
@@ -19,7 +20,6 @@ import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
-import { readLsn } from './identity.ts'
 import { takeBackAll } from './lent/lend.ts'
 import { Lending } from './lent/lending.ts'
 import { type CreateOptions, createTenant } from './lifecycle/create.ts'
@@ -38,6 +38,7 @@ import { archived, refuseUnlessServing } from './serving.ts'
 import { Session } from './session.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
+import { statsOf } from './tenant-stats.ts'
 
 /** What was measured around the ledger. */
 interface Measured {
@@ -263,6 +264,11 @@ export class Tenancy {
     return this.#archiverOrRefuse().list(this.get(id))
   }
 
+  /** Proves that snapshots can be restored. Throws TenaxError `store_not_configured`. */
+  get scrubber(): Scrubber {
+    return this.#archiverOrRefuse().scrubber
+  }
+
   /**
    * Makes the tenant `to` with what `id` has now, or had at the snapshot `manifest`; `id` stays as it is. Workflows of the new one are held.
    *
@@ -330,17 +336,7 @@ export class Tenancy {
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     if (this.get(id).state === 'archived') throw archived(id)
-    return this.use(id, (handle) =>
-      handle.gated(
-        handle.exclusively(async () => ({
-          ...handle.file.sizes(),
-          pageCountMax: handle.file.settings.pageCountMax,
-          lineage: handle.meta.lineage,
-          lsn: readLsn(handle.file),
-          wasOpen,
-        })),
-      ),
-    )
+    return this.use(id, (handle) => statsOf(handle, wasOpen))
   }
 
   async #transition<T>(id: TenantId, verb: () => Promise<T>): Promise<T> {

@@ -36,6 +36,7 @@ import { restoreFile } from './hydrate.ts'
 import { inParallel } from './in-parallel.ts'
 import type { Manifest, ManifestWriter } from './manifest.ts'
 import { readManifest, type SnapshotReader } from './read-manifest.ts'
+import { Scrubber } from './scrubber.ts'
 import { type SnapshotContext, takeSnapshot } from './snapshot.ts'
 import { expectMark, leaveMark, type MarkedStore } from './store-mark.ts'
 import { listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
@@ -66,6 +67,8 @@ export interface ArchiverOptions {
 
 /** Archives and hydrates the tenants of one data directory. */
 export class Archiver {
+  /** Proves what this stores. */
+  readonly scrubber: Scrubber
   readonly #options: ArchiverOptions
   readonly #leaving = new PQueue({ concurrency: TRANSFERS_MAX })
   readonly #coming = new PQueue({ concurrency: TRANSFERS_MAX })
@@ -82,6 +85,8 @@ export class Archiver {
   constructor(options: ArchiverOptions) {
     this.#options = options
     this.#store = boundedStore(options.store, { clock: options.context.components.clock, signal: this.#ended.signal })
+    const { context, stop } = options
+    this.scrubber = new Scrubber({ context, stop, source: this.#source(), expectStore: () => this.#expectStore() })
   }
 
   /**
@@ -121,6 +126,11 @@ export class Archiver {
     await leaveMark(this.#marked)
   }
 
+  async #expectStore(): Promise<void> {
+    await this.#proveOnce()
+    await expectMark(this.#marked)
+  }
+
   get #marked(): MarkedStore {
     return { store: this.#store, dataId: this.#options.writer.dataId }
   }
@@ -129,6 +139,7 @@ export class Archiver {
   start(): void {
     this.cleanSoon()
     this.#armLook()
+    this.scrubber.start()
   }
 
   /** Ends what is under way; what a tenant has is where it was, or where it was to be. */
@@ -136,7 +147,13 @@ export class Archiver {
     this.#look?.cancel()
     this.#cleanTimer?.cancel()
     this.#ended.abort(new TenaxError('unavailable', 'the host is shutting down'))
-    await Promise.all([this.#looking, this.#leaving.onIdle(), this.#coming.onIdle(), this.#cleaning])
+    await Promise.all([
+      this.scrubber.stop(),
+      this.#looking,
+      this.#leaving.onIdle(),
+      this.#coming.onIdle(),
+      this.#cleaning,
+    ])
   }
 
   /**
@@ -147,8 +164,7 @@ export class Archiver {
   archive(id: TenantId): Promise<void> {
     return this.#leaving.add(async () => {
       this.#ended.signal.throwIfAborted()
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+      await this.#expectStore()
       for (let tries = 0; tries < ARCHIVE_TRIES_MAX; tries += 1) if (await this.#tryArchive(id)) return
       throw new TenaxError('tenant_busy', `tenant "${id}" is written to all the time`, {
         hint: 'archive it when nobody uses it',
@@ -295,8 +311,7 @@ export class Archiver {
     const ids = await this.#idleTenants(archiveAfterMs)
     if (ids.length === 0) return // an idle hour asks nothing of the store
     try {
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+      await this.#expectStore()
     } catch (error) {
       onEvent({ type: 'archiving_waits', tenantCount: ids.length, reason: messageOf(error) })
       return
@@ -350,8 +365,7 @@ export class Archiver {
     while (this.#isMoreToClean) {
       this.#isMoreToClean = false
       if (!directory.catalogs.some(({ snapshots }) => snapshots.garbage(1).length > 0)) continue
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+      await this.#expectStore()
       for (const { snapshots } of directory.catalogs) await this.#cleanShard(snapshots)
     }
   }
