@@ -7,13 +7,14 @@ import { allCollected, collectClosed, hostFailure, makeTemplate } from '@tenax/s
 import { Archiver } from './archive/archiver.ts'
 import { proveSound } from './archive/hydrate.ts'
 import type { Manifest } from './archive/manifest.ts'
+import type { Scrubber } from './archive/scrubber.ts'
 import type { TenantRecord } from './catalog-rows.ts'
 import { checkpointAll } from './durability/checkpoint-all.ts'
 import { Gate, promisedClass } from './durability/gate.ts'
 import type { LedgerStats } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
-import { type SyncTimes, timedFiles } from './durability/timed-files.ts'
+import { type Measured, type SyncTimes, timedFiles } from './durability/timed-files.ts'
 import { openDataDirectory } from './files/data-directory.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
@@ -37,17 +38,11 @@ import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
 import { Quarantine } from './quarantine.ts'
 import { tellRecovery } from './recovery.ts'
-import { archived, refuseUnlessServing } from './serving.ts'
+import { archived, refuseUnlessServing, storeless } from './serving.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
-import { numbersOf } from './tenant-numbers.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
+import { statsOf } from './tenant-stats.ts'
 import { metered, Transfers } from './transfers.ts'
-
-/** What was measured around the ledger. */
-interface Measured {
-  readonly syncs: Readonly<SyncTimes>
-  readonly recoveryMs: number
-}
 
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
 export class Tenancy {
@@ -172,9 +167,7 @@ export class Tenancy {
   /** @throws TenaxError `store_not_configured` */
   #archiverOrRefuse(): Archiver {
     if (this.#archiver !== undefined) return this.#archiver
-    throw new TenaxError('store_not_configured', 'this server has no object storage', {
-      hint: 'start it with a store: a directory or a bucket',
-    })
+    throw storeless()
   }
 
   #stop(record: TenantRecord, reason: string): void {
@@ -275,6 +268,11 @@ export class Tenancy {
     return this.#archiverOrRefuse().list(this.get(id))
   }
 
+  /** Proves that snapshots can be restored. Throws TenaxError `store_not_configured`. */
+  get scrubber(): Scrubber {
+    return this.#archiverOrRefuse().scrubber
+  }
+
   /**
    * Makes the tenant `to` with what `id` has now, or had at the snapshot `manifest`; `id` stays as it is. Workflows of the new one are held.
    *
@@ -349,7 +347,7 @@ export class Tenancy {
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     if (this.get(id).state === 'archived') throw archived(id)
-    return this.use(id, (handle) => handle.gated(handle.exclusively(async () => ({ ...numbersOf(handle), wasOpen }))))
+    return this.use(id, (handle) => statsOf(handle, wasOpen))
   }
 
   async #transition<T>(id: TenantId, verb: () => Promise<T>): Promise<T> {
