@@ -8,7 +8,6 @@ export {
   type ReleaseReceipt,
   type ReplayCheck,
   type RerunPreview,
-  type RestoredTenant,
   type Run,
   type RunDetail,
   type RunError,

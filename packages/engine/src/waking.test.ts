@@ -129,7 +129,7 @@ function watched(
       about.beforeUse()
       return tenancy.use(tenant, (handle) => {
         const watchedHandle: EngineHandle = {
-          meta: handle.meta,
+          record: handle.record,
           commit: async (body) => {
             await about.beforeCommit?.()
             return handle.commit(body)

@@ -9,6 +9,7 @@ import {
   type TenantId,
 } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
+import { FORGET_DAMAGE_SQL } from './catalog-proofs.ts'
 import type { TenantFileName } from './files/layout.ts'
 
 /** Which manifest of an incarnation is its last one, and the commit that it describes. */
@@ -83,6 +84,7 @@ export class CatalogSnapshots {
       this.#file
         .engine('INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)')
         .get([incarnation, BigInt(number), lineage, lsn])
+      this.#file.engine(FORGET_DAMAGE_SQL).get([incarnation, BigInt(number)])
     })
   }
 
@@ -100,15 +102,6 @@ export class CatalogSnapshots {
     return this.#changeOne(
       "UPDATE tenant SET state = 'warm', file = ? WHERE id = ? AND incarnation = ? AND state = 'archived' RETURNING id",
       [file, id, incarnation],
-    )
-  }
-
-  /** From now on the tenant is in this file instead of `replaced`, and nothing is held against it. False when it is not in that any more. */
-  async restored(id: TenantId, { incarnation, file }: TenantFileName, replaced: string): Promise<boolean> {
-    return this.#changeOne(
-      `UPDATE tenant SET state = 'warm', file = ?, quarantine_reason = NULL
-        WHERE id = ? AND incarnation = ? AND file = ? AND state IN ('warm', 'archived') RETURNING id`,
-      [file, id, incarnation, replaced],
     )
   }
 

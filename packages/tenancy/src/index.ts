@@ -1,4 +1,5 @@
 export type { Manifest } from './archive/manifest.ts'
+export type { Proof, ScrubStats } from './archive/scrubber.ts'
 export type { PlacementState, TenantRecord } from './catalog-rows.ts'
 export { Gate, promisedClass, type SeenPosition } from './durability/gate.ts'
 export type { LedgerStats } from './durability/host-ledger.ts'

@@ -4,6 +4,7 @@ import type { Clock, DurabilityClass, RandomId, TenantId } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import type { EngineDriver, SqliteFileSettings } from '@tenax/sqlite'
 import type { ArchiveEvent } from './archive/archiver.ts'
+import type { ScrubEvent } from './archive/scrubber.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
@@ -31,6 +32,8 @@ export interface TenancySettings {
   readonly durability?: DurabilityClass
   /** A tenant that was not used for so long goes to object storage, in milliseconds. Default: only who is told to. */
   readonly archiveAfterMs?: number
+  /** Between proofs that a random tenant's snapshot can be restored, in milliseconds. Default: only who is told to. */
+  readonly scrubEveryMs?: number
 }
 
 /** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
@@ -58,6 +61,7 @@ export type TenancyEvent =
   | { readonly type: 'take_back_failed'; readonly tenantId: TenantId; readonly reason: string }
   | QuarantineEvent
   | ArchiveEvent
+  | ScrubEvent
 
 /** Sizes and position of one tenant. */
 export interface TenantStats {

@@ -7,6 +7,7 @@ import { allCollected, collectClosed, hostFailure, makeTemplate } from '@tenax/s
 import { Archiver } from './archive/archiver.ts'
 import { proveSound } from './archive/hydrate.ts'
 import type { Manifest } from './archive/manifest.ts'
+import type { Scrubber } from './archive/scrubber.ts'
 import type { TenantRecord } from './catalog-rows.ts'
 import { checkpointAll } from './durability/checkpoint-all.ts'
 import { Gate, promisedClass } from './durability/gate.ts'
@@ -26,20 +27,18 @@ import { Exports } from './lifecycle/exports.ts'
 import { forkInto } from './lifecycle/fork.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
-import { type RestoredTenant, restoreTenant } from './lifecycle/restore.ts'
-import { suspendTenant } from './lifecycle/suspend.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
-import { Quarantine } from './quarantine.ts'
+import { Quarantine, suspended } from './quarantine.ts'
 import { tellRecovery } from './recovery.ts'
 import { archived, refuseUnlessServing } from './serving.ts'
 import { Session } from './session.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
-import { numbersOf } from './tenant-numbers.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
+import { statsOf } from './tenant-stats.ts'
 
 /** What was measured around the ledger. */
 interface Measured {
@@ -84,7 +83,7 @@ export class Tenancy {
     promisedClass(settings.durability ?? 'local')
     const { driver, clock, randomId, pid } = components
     const { dataPath: path, shardCount } = settings
-    const data = openDataDirectory({ path, driver, clock, randomId, shardCount, pid })
+    const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
     try {
       const { onFatal, ledgerFiles = fsSegmentFiles } = components
       const syncs: SyncTimes = { count: 0, durationMs: 0 }
@@ -265,6 +264,11 @@ export class Tenancy {
     return this.#archiverOrRefuse().list(this.get(id))
   }
 
+  /** Proves that snapshots can be restored. Throws TenaxError `store_not_configured`. */
+  get scrubber(): Scrubber {
+    return this.#archiverOrRefuse().scrubber
+  }
+
   /**
    * Makes the tenant `to` with what `id` has now, or had at the snapshot `manifest`; `id` stays as it is. Workflows of the new one are held.
    *
@@ -274,20 +278,6 @@ export class Tenancy {
     const into = (body: ByteStream) => this.#transition(to, () => forkInto(this.#context, to, body))
     if (manifest === undefined) return this.export(id, ({ chunks }) => into(chunks))
     return this.#transition(id, () => into(this.#archiverOrRefuse().read(this.get(id), manifest)))
-  }
-
-  /**
-   * Makes the tenant what it was at the snapshot `manifest`, under a new lineage, with its workflows held. What it was until now
-   * is stored first, so that it can be restored too; of a quarantined tenant its file stays beside the new one.
-   *
-   * @throws TenaxError `snapshot_not_found`, `snapshot_damaged`, `store_not_configured`, `import_invalid` (a migration); nothing has changed then
-   */
-  restore(id: TenantId, manifest: number): Promise<RestoredTenant> {
-    return this.#transition(id, () => {
-      this.#lending.refuseIfAway(id)
-      const [context, archiver, quarantine] = [this.#context, this.#archiverOrRefuse(), this.#quarantine]
-      return restoreTenant({ context, archiver, quarantine, opening: (at) => this.#opening(at) }, id, manifest)
-    })
   }
 
   /** Brings an archived tenant back to local disk, as its next use would. Safe to repeat. */
@@ -305,7 +295,14 @@ export class Tenancy {
 
   /** Refuses the tenant's requests until it is resumed. Safe to repeat. */
   suspend(id: TenantId): Promise<TenantRecord> {
-    return this.#transition(id, () => suspendTenant(this.#context, id))
+    return this.#transition(id, async () => {
+      const { directory, pool, components } = this.#context
+      directory.get(id)
+      await directory.catalogOf(id).suspend(id, components.clock.nowMs())
+      pool.peek(id)?.fence(suspended(id))
+      await pool.retire(id, 'fenced')
+      return directory.get(id)
+    })
   }
 
   /** Lifts suspension and quarantine. Safe to repeat. */
@@ -339,7 +336,7 @@ export class Tenancy {
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     if (this.get(id).state === 'archived') throw archived(id)
-    return this.use(id, (handle) => handle.gated(handle.exclusively(async () => ({ ...numbersOf(handle), wasOpen }))))
+    return this.use(id, (handle) => statsOf(handle, wasOpen))
   }
 
   async #transition<T>(id: TenantId, verb: () => Promise<T>): Promise<T> {
@@ -386,5 +383,14 @@ export class Tenancy {
     await ledger.close()
     await allCollected()
     data.release()
+  }
+}
+
+/** A full disk, for example, speaks as itself also at the start. */
+function translated<T>(body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    throw hostFailure(error)
   }
 }

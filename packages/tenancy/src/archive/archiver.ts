@@ -15,10 +15,11 @@ import PQueue from 'p-queue'
 import type { TenantRecord } from '../catalog-rows.ts'
 import type { CatalogSnapshots, SnapshotPlace } from '../catalog-snapshots.ts'
 import { removeRestored } from '../files/restored-file.ts'
-import { removeArchivedFile } from '../files/tenant-files.ts'
+import { idleSinceMs, removeArchivedFile } from '../files/tenant-files.ts'
 import type { Handle } from '../handle.ts'
 import {
   ARCHIVE_LOOK_MS_MAX,
+  ARCHIVE_LOOK_ROWS,
   ARCHIVE_TRIES_MAX,
   CLEAN_ROWS,
   CLEAN_WAIT_MS,
@@ -32,25 +33,18 @@ import { boundedStore } from './bounded-store.ts'
 import { collectTenant, collectTombstone } from './collect.ts'
 import { SnapshotDamage } from './damage.ts'
 import { restoreFile } from './hydrate.ts'
-import { idleTenants } from './idle-tenants.ts'
 import { inParallel } from './in-parallel.ts'
 import type { Manifest, ManifestWriter } from './manifest.ts'
 import { readManifest, type SnapshotReader } from './read-manifest.ts'
+import { Scrubber } from './scrubber.ts'
 import { type SnapshotContext, takeSnapshot } from './snapshot.ts'
 import { expectMark, leaveMark, type MarkedStore } from './store-mark.ts'
-import { asAnswer, listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
+import { listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
 
 /** What an operator hears of it. */
 export type ArchiveEvent =
   | { readonly type: 'archived'; readonly tenantId: TenantId; readonly manifest: number }
   | { readonly type: 'hydrated'; readonly tenantId: TenantId; readonly manifest: number; readonly durationMs: number }
-  /** A tenant is what it was at a snapshot. What it was before is the manifest `replaced`, if that could be stored. */
-  | {
-      readonly type: 'restored'
-      readonly tenantId: TenantId
-      readonly manifest: number
-      readonly replaced: number | undefined
-    }
   /** An idle tenant could not be archived; a later look tries again. */
   | { readonly type: 'archive_failed'; readonly tenantId: TenantId; readonly reason: string }
   /** At the start the store was away; it is tried before its first use. */
@@ -73,6 +67,8 @@ export interface ArchiverOptions {
 
 /** Archives and hydrates the tenants of one data directory. */
 export class Archiver {
+  /** Proves what this stores. */
+  readonly scrubber: Scrubber
   readonly #options: ArchiverOptions
   readonly #leaving = new PQueue({ concurrency: TRANSFERS_MAX })
   readonly #coming = new PQueue({ concurrency: TRANSFERS_MAX })
@@ -89,6 +85,8 @@ export class Archiver {
   constructor(options: ArchiverOptions) {
     this.#options = options
     this.#store = boundedStore(options.store, { clock: options.context.components.clock, signal: this.#ended.signal })
+    const { context, stop } = options
+    this.scrubber = new Scrubber({ context, stop, source: this.#source(), expectStore: () => this.#expectStore() })
   }
 
   /**
@@ -128,6 +126,11 @@ export class Archiver {
     await leaveMark(this.#marked)
   }
 
+  async #expectStore(): Promise<void> {
+    await this.#proveOnce()
+    await expectMark(this.#marked)
+  }
+
   get #marked(): MarkedStore {
     return { store: this.#store, dataId: this.#options.writer.dataId }
   }
@@ -136,6 +139,7 @@ export class Archiver {
   start(): void {
     this.cleanSoon()
     this.#armLook()
+    this.scrubber.start()
   }
 
   /** Ends what is under way; what a tenant has is where it was, or where it was to be. */
@@ -143,7 +147,13 @@ export class Archiver {
     this.#look?.cancel()
     this.#cleanTimer?.cancel()
     this.#ended.abort(new TenaxError('unavailable', 'the host is shutting down'))
-    await Promise.all([this.#looking, this.#leaving.onIdle(), this.#coming.onIdle(), this.#cleaning])
+    await Promise.all([
+      this.scrubber.stop(),
+      this.#looking,
+      this.#leaving.onIdle(),
+      this.#coming.onIdle(),
+      this.#cleaning,
+    ])
   }
 
   /**
@@ -154,8 +164,7 @@ export class Archiver {
   archive(id: TenantId): Promise<void> {
     return this.#leaving.add(async () => {
       this.#ended.signal.throwIfAborted()
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+      await this.#expectStore()
       for (let tries = 0; tries < ARCHIVE_TRIES_MAX; tries += 1) if (await this.#tryArchive(id)) return
       throw new TenaxError('tenant_busy', `tenant "${id}" is written to all the time`, {
         hint: 'archive it when nobody uses it',
@@ -271,36 +280,6 @@ export class Archiver {
     }
   }
 
-  /**
-   * Writes the file of a kept snapshot to `path`, which no row names: every chunk verified, durable. Of a failure nothing is left.
-   *
-   * @throws TenaxError `snapshot_not_found`, `snapshot_damaged`; what the store or the disk fails with
-   */
-  writeKept({ id, incarnation }: TenantRecord, number: number, path: string): Promise<Manifest> {
-    return this.#coming.add(async () => {
-      try {
-        const manifest = await readNumbered(this.#source(), { id, incarnation }, number)
-        await restoreFile(this.#source(), manifest, path)
-        return manifest
-      } catch (error) {
-        const answer = asAnswer(error)
-        if (isTenaxError(answer, 'snapshot_not_found') || isTenaxError(answer, 'snapshot_damaged'))
-          await expectMark(this.#marked) // else it says nothing of the snapshot
-        throw hostFailure(answer)
-      }
-    })
-  }
-
-  /** Stores the last commit of `handle`, which the caller keeps in use, and removes nothing that is stored already. */
-  store(handle: Handle): Promise<SnapshotPlace> {
-    return this.#leaving.add(async () => {
-      this.#ended.signal.throwIfAborted()
-      await this.#proveOnce()
-      await expectMark(this.#marked)
-      return takeSnapshot(this.#snapshotContext(handle.record.id), handle)
-    })
-  }
-
   /** The kept snapshots of a tenant, newest first. */
   async list({ id, incarnation }: TenantRecord): Promise<readonly Manifest[]> {
     const last = this.#snapshots(id).get(incarnation)
@@ -329,11 +308,10 @@ export class Archiver {
   async #archiveIdle(archiveAfterMs: number): Promise<void> {
     const { context, archive } = this.#options
     const { onEvent } = context.components
-    const ids = await idleTenants(context, archiveAfterMs, this.#ended.signal)
+    const ids = await this.#idleTenants(archiveAfterMs)
     if (ids.length === 0) return // an idle hour asks nothing of the store
     try {
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+      await this.#expectStore()
     } catch (error) {
       onEvent({ type: 'archiving_waits', tenantCount: ids.length, reason: messageOf(error) })
       return
@@ -344,6 +322,28 @@ export class Archiver {
         onEvent({ type: 'archive_failed', tenantId: id, reason: messageOf(error) })
       })
     })
+  }
+
+  async #idleTenants(archiveAfterMs: number): Promise<TenantId[]> {
+    const { directory, pool, data, components } = this.#options.context
+    const nowMs = components.clock.nowMs()
+    const idle: TenantId[] = []
+    for (const { shard, snapshots } of directory.catalogs) {
+      let afterId = ''
+      for (;;) {
+        const wakesAfterMs = nowMs + archiveAfterMs
+        const rows = snapshots.candidates(afterId, { wakesAfterMs, limit: ARCHIVE_LOOK_ROWS })
+        for (const { id, ...name } of rows) {
+          if (pool.peek(id) !== undefined) continue
+          const sinceMs = idleSinceMs(data.layout.tenantFile(shard, name))
+          if (sinceMs !== undefined && sinceMs <= nowMs - archiveAfterMs) idle.push(id)
+        }
+        afterId = rows.at(-1)?.id ?? ''
+        if (rows.length < ARCHIVE_LOOK_ROWS || this.#ended.signal.aborted) break
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    return idle
   }
 
   /** Removes the objects of tenants that are no more, now or when the store is back. */
@@ -365,8 +365,7 @@ export class Archiver {
     while (this.#isMoreToClean) {
       this.#isMoreToClean = false
       if (!directory.catalogs.some(({ snapshots }) => snapshots.garbage(1).length > 0)) continue
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+      await this.#expectStore()
       for (const { snapshots } of directory.catalogs) await this.#cleanShard(snapshots)
     }
   }

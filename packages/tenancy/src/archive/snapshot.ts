@@ -41,7 +41,8 @@ export async function takeSnapshot(context: SnapshotContext, handle: Handle): Pr
   const { id, incarnation } = handle.record
   const tenant = { id, incarnation }
   const last = context.catalog.snapshots.get(incarnation)
-  const isCurrent = last?.lineage === handle.meta.lineage && last.lsn === handle.progress().committedLsn
+  const isDamaged = last !== undefined && last.number === context.catalog.proofs.get(incarnation)?.damaged?.number
+  const isCurrent = !isDamaged && last?.lineage === handle.meta.lineage && last.lsn === handle.progress().committedLsn
   if (isCurrent && (await isWhole(context.store, { ...tenant, place: last }, context.signal))) return last
   await refuseIfFenced(context, tenant, last)
   const file = await freezeFile(handle)
@@ -49,7 +50,7 @@ export async function takeSnapshot(context: SnapshotContext, handle: Handle): Pr
   void file.interrupted.then((error) => interrupted.abort(error))
   try {
     const signal = AbortSignal.any([context.signal, interrupted.signal])
-    return await store({ ...context, signal }, { tenant, file, last, lineage: handle.meta.lineage })
+    return await store({ ...context, signal }, { tenant, file, last, isDamaged, lineage: handle.meta.lineage })
   } finally {
     file.thaw()
   }
@@ -59,13 +60,16 @@ interface Subject {
   readonly tenant: StoredTenant
   readonly file: FrozenFile
   readonly last: SnapshotPlace | undefined
+  /** True when the last one was restored for a proof and found damaged: then nothing of it is used again. */
+  readonly isDamaged: boolean
   readonly lineage: Manifest['lineage']
 }
 
 /** Stores the file, first with what the last snapshot has of it; if that is damaged, all of it anew. */
 async function store(context: SnapshotContext, subject: Subject): Promise<SnapshotPlace> {
-  const { tenant, last } = subject
-  for (const known of [await knownChunks(context, tenant, last), new Map<string, ChunkRef>()]) {
+  const { tenant, last, isDamaged } = subject
+  const reused = isDamaged ? new Map<string, ChunkRef>() : await knownChunks(context, tenant, last)
+  for (const known of [reused, new Map<string, ChunkRef>()]) {
     const place = await storeOnce(context, subject, known)
     if (await isWhole(context.store, { ...tenant, place }, context.signal)) {
       await context.catalog.snapshots.set(tenant.incarnation, place)
