@@ -9,6 +9,7 @@ import {
   type TenantId,
 } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
+import { FORGET_DAMAGE_SQL } from './catalog-proofs.ts'
 import type { TenantFileName } from './files/layout.ts'
 import type { RecoveredRow } from './recover/recovered-rows.ts'
 
@@ -84,6 +85,7 @@ export class CatalogSnapshots {
       this.#file
         .engine('INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)')
         .get([incarnation, BigInt(number), lineage, lsn])
+      this.#file.engine(FORGET_DAMAGE_SQL).get([incarnation, BigInt(number)])
     })
   }
 

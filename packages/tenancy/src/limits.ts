@@ -144,6 +144,16 @@ export const STORE_CALL_MS_MAX = 60_000
 /** Ledgers that a directory remembers as its own: so many starts while the store is away, and the newest count. */
 export const OWN_LEDGERS_MAX = 1_000
 
+/** Longest proof of one snapshot but for the check inside SQLite, and longest such check: what is slower is found out by nobody. */
+export const PROOF_MS_MAX = 1_800_000
+export const PROOF_CHECK_MS_MAX = 120_000
+
+/** Looks at a snapshot before a proof is given up: damage counts at the second, and a newer snapshot may come between. */
+export const PROOF_TRIES_MAX = 4
+
+/** Proofs that may wait for the one that is made. */
+export const PROOFS_WAITING_MAX = 100
+
 /** How often idle tenants are looked for, and how many rows of a catalog are read in one turn of the event loop. */
 export const ARCHIVE_LOOK_MS_MAX = 60_000
 export const ARCHIVE_LOOK_ROWS = 500

@@ -3,10 +3,12 @@ import type { BlobStore } from '@tenax/blobstore'
 import type { Clock, DurabilityClass, RandomId, TenantId } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import type { EngineDriver, SqliteFileSettings } from '@tenax/sqlite'
-import type { ArchiveEvent } from './archive/archiver.ts'
+import type { ArchiveEvent } from './archive/archive-event.ts'
+import type { ScrubEvent } from './archive/scrubber.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
+import type { ScratchFiles } from './files/scratch-files.ts'
 import type { Handle } from './handle.ts'
 import type { Migration } from './migrations.ts'
 import type { HandlePool } from './pool.ts'
@@ -14,6 +16,7 @@ import type { PoolSettings } from './pool-port.ts'
 import type { QuarantineEvent } from './quarantine.ts'
 import type { StoreRecovery } from './recover/recover-from-store.ts'
 import type { EngineTables } from './tenant-schema.ts'
+import type { Transfers } from './transfers.ts'
 
 /** Settings of tenancy: data, not components. */
 export interface TenancySettings {
@@ -32,6 +35,8 @@ export interface TenancySettings {
   readonly durability?: DurabilityClass
   /** A tenant that was not used for so long goes to object storage, in milliseconds. Default: only who is told to. */
   readonly archiveAfterMs?: number
+  /** Between proofs that a random tenant's snapshot can be restored, in milliseconds. Default: only who is told to. */
+  readonly scrubEveryMs?: number
 }
 
 /** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
@@ -61,6 +66,7 @@ export type TenancyEvent =
   | { readonly type: 'take_back_failed'; readonly tenantId: TenantId; readonly reason: string }
   | QuarantineEvent
   | ArchiveEvent
+  | ScrubEvent
 
 /** Sizes and position of one tenant. */
 export interface TenantStats {
@@ -83,4 +89,6 @@ export interface VerbContext {
   readonly components: TenancyComponents
   readonly template: Uint8Array
   readonly ledger: HostLedger
+  readonly transfers: Transfers
+  readonly files: ScratchFiles
 }

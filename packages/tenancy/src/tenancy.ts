@@ -7,15 +7,17 @@ import { allCollected, collectClosed, hostFailure, makeTemplate } from '@tenax/s
 import { Archiver } from './archive/archiver.ts'
 import { proveSound } from './archive/hydrate.ts'
 import type { Manifest } from './archive/manifest.ts'
+import type { Scrubber } from './archive/scrubber.ts'
 import type { TenantRecord } from './catalog-rows.ts'
 import { checkpointAll } from './durability/checkpoint-all.ts'
 import { Gate, promisedClass } from './durability/gate.ts'
 import type { LedgerStats } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
-import { type SyncTimes, timedFiles } from './durability/timed-files.ts'
+import { type Measured, type SyncTimes, timedFiles } from './durability/timed-files.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
+import { type ScratchFile, ScratchFiles } from './files/scratch-files.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
 import { takeBackAll } from './lent/lend.ts'
@@ -30,25 +32,24 @@ import { suspendTenant } from './lifecycle/suspend.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
+import { type OpenedSession, openSession } from './open-session.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
 import { Quarantine } from './quarantine.ts'
 import { openData } from './recover/open-or-recover.ts'
 import { tellRecovery } from './recovery.ts'
-import { archived, refuseUnlessServing } from './serving.ts'
-import { Session } from './session.ts'
+import { archived, refuseUnlessServing, storeless } from './serving.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
-import { numbersOf } from './tenant-numbers.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
-
-/** What was measured around the ledger. */
-interface Measured {
-  readonly syncs: Readonly<SyncTimes>
-  readonly recoveryMs: number
-}
+import { statsOf } from './tenant-stats.ts'
+import { metered, Transfers } from './transfers.ts'
 
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
 export class Tenancy {
+  /** How far long verbs are. */
+  readonly transfers: Transfers
+  /** Files on their way in or out. */
+  readonly files: ScratchFiles
   /** Durability classes of the tenants. */
   readonly classes: TenantClasses
   readonly #context: VerbContext
@@ -62,6 +63,8 @@ export class Tenancy {
   private constructor(base: Omit<VerbContext, 'pool' | 'template'>, measured: Measured) {
     this.#measured = measured
     const { data, settings, ledger, directory } = base
+    this.transfers = base.transfers
+    this.files = base.files
     this.classes = new TenantClasses(directory, settings.durability)
     const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
@@ -99,7 +102,18 @@ export class Tenancy {
       })
       const recoveryMs = clock.monotonicMs() - startedMs
       tellRecovery(components, shards, redoneCount)
-      const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
+      const tenancy = new Tenancy(
+        {
+          data,
+          directory,
+          settings,
+          components,
+          ledger,
+          transfers: new Transfers(),
+          files: new ScratchFiles(data.layout, randomId),
+        },
+        { syncs, recoveryMs },
+      )
       tenancy.#quarantine.takeOver(stopped)
       tenancy.#lending.miss(left)
       await tenancy.#beginArchiving()
@@ -152,9 +166,7 @@ export class Tenancy {
   /** @throws TenaxError `store_not_configured` */
   #archiverOrRefuse(): Archiver {
     if (this.#archiver !== undefined) return this.#archiver
-    throw new TenaxError('store_not_configured', 'this server has no object storage', {
-      hint: 'start it with a store: a directory or a bucket',
-    })
+    throw storeless()
   }
 
   #stop(record: TenantRecord, reason: string): void {
@@ -182,18 +194,9 @@ export class Tenancy {
   }
 
   /** A new interactive stream of a tenant, bound to the history that the tenant has now. */
-  async openSession(id: TenantId, gate = new Gate()): Promise<{ session: Session; lineage: string }> {
-    const lineage = await this.use(id, async (handle) => {
-      handle.showTo(gate)
-      return handle.meta.lineage
-    })
-    const use = <T>(fn: (handle: Handle) => Promise<T>): Promise<T> =>
-      this.use(id, (handle) => {
-        if (handle.meta.lineage !== lineage)
-          throw new TenaxError('baton_invalid', 'the tenant is not the one that the stream began on')
-        return fn(handle)
-      })
-    return { session: new Session({ use, clock: this.#context.components.clock }), lineage }
+  openSession(id: TenantId, gate = new Gate()): Promise<OpenedSession> {
+    const { clock } = this.#context.components
+    return openSession((fn) => this.use(id, fn), clock, gate)
   }
 
   get(id: TenantId): TenantRecord {
@@ -264,6 +267,11 @@ export class Tenancy {
     return this.#archiverOrRefuse().list(this.get(id))
   }
 
+  /** Proves that snapshots can be restored. Throws TenaxError `store_not_configured`. */
+  get scrubber(): Scrubber {
+    return this.#archiverOrRefuse().scrubber
+  }
+
   /**
    * Makes the tenant `to` with what `id` has now, or had at the snapshot `manifest`; `id` stays as it is. Workflows of the new one are held.
    *
@@ -271,7 +279,7 @@ export class Tenancy {
    */
   fork(id: TenantId, to: TenantId, manifest?: number): Promise<TenantRecord> {
     const into = (body: ByteStream) => this.#transition(to, () => forkInto(this.#context, to, body))
-    if (manifest === undefined) return this.export(id, ({ chunks }) => into(chunks))
+    if (manifest === undefined) return this.export(id, (file) => into(metered(file, this.transfers.of(id))))
     return this.#transition(id, () => into(this.#archiverOrRefuse().read(this.get(id), manifest)))
   }
 
@@ -296,7 +304,7 @@ export class Tenancy {
   }
 
   /** Makes `body`, an SQLite file, the tenant's database. Throws TenaxError `import_invalid`; nothing has changed then. */
-  async import(id: TenantId, body: ByteStream): Promise<{ record: TenantRecord; created: boolean }> {
+  async import(id: TenantId, body: ByteStream | ScratchFile): Promise<{ record: TenantRecord; created: boolean }> {
     const outcome = await this.#transition(id, () => importTenant(this.#context, id, body))
     if (!outcome.created) this.#archiver?.cleanSoon()
     return outcome
@@ -338,7 +346,7 @@ export class Tenancy {
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     if (this.get(id).state === 'archived') throw archived(id)
-    return this.use(id, (handle) => handle.gated(handle.exclusively(async () => ({ ...numbersOf(handle), wasOpen }))))
+    return this.use(id, (handle) => statsOf(handle, wasOpen))
   }
 
   async #transition<T>(id: TenantId, verb: () => Promise<T>): Promise<T> {
