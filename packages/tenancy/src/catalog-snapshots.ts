@@ -11,7 +11,7 @@ import {
 import type { SqliteFile } from '@tenax/sqlite'
 import { FORGET_DAMAGE_SQL } from './catalog-proofs.ts'
 import type { TenantFileName } from './files/layout.ts'
-import type { RecoveredRow } from './recover/recovered-rows.ts'
+import type { RecoveredRow } from './files/recover/recovered-rows.ts'
 
 /** Which manifest of an incarnation is its last one, and the commit that it describes. */
 export interface SnapshotPlace {

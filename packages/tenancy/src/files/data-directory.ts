@@ -9,9 +9,9 @@ import {
   syncDirectory,
   writeNewFile,
 } from '@tenax/sqlite'
-import { finishRecovered } from '../recover/recovered-directory.ts'
 import { Layout } from './layout.ts'
 import { ownVersion } from './own-version.ts'
+import { finishRecovered } from './recover/recovered-directory.ts'
 
 /** Version of the directory's layout, kept in `tenax.json`. */
 export const DATA_FORMAT = 1

@@ -2,12 +2,12 @@
 import { copyFileSync, rmSync } from 'node:fs'
 import type { Clock, TenantId } from '@tenax/kernel'
 import { type EngineDriver, SqliteFile, type SqliteFileSettings } from '@tenax/sqlite'
-import { Catalog } from '../catalog.ts'
-import type { TenantRecord } from '../catalog-rows.ts'
-import type { SnapshotPlace } from '../catalog-snapshots.ts'
-import { checkCatalog } from '../files/directory.ts'
-import { removeLog } from '../files/tenant-files.ts'
-import { RECOVERY_ROWS } from '../limits.ts'
+import { Catalog } from '../../catalog.ts'
+import type { TenantRecord } from '../../catalog-rows.ts'
+import type { SnapshotPlace } from '../../catalog-snapshots.ts'
+import { RECOVERY_ROWS } from '../../limits.ts'
+import { checkCatalog } from '../directory.ts'
+import { removeLog } from '../tenant-files.ts'
 
 /** What opening a catalog takes. */
 export interface CatalogReader {

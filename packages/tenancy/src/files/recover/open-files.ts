@@ -1,7 +1,7 @@
 /** Files that are written here and there, of which only some are open at a time. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { LRUCache } from 'lru-cache'
-import { writeAll } from '../files/restored-file.ts'
+import { writeAll } from '../restored-file.ts'
 
 /** A file that was put aside is opened again when it is written to. One caller at a time. */
 export class OpenFiles {

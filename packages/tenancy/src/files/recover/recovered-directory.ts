@@ -10,7 +10,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { syncDirectory } from '@tenax/sqlite'
-import { Layout } from '../files/layout.ts'
+import { Layout } from '../layout.ts'
 
 /** An empty place to build in. */
 export function beginScratch({ recovering }: Layout): Layout {

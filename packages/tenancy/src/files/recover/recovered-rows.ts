@@ -7,10 +7,10 @@ import { readFileSync, rmSync } from 'node:fs'
 import { type Incarnation, parseIncarnation, TenaxError } from '@tenax/kernel'
 import { replaceFile, syncDirectory } from '@tenax/sqlite'
 import { z } from 'zod'
-import type { Catalog } from '../catalog.ts'
-import type { StoppedAtStart } from '../durability/start.ts'
-import type { Layout } from '../files/layout.ts'
-import { REASON_CHARS_MAX, RECOVERY_ROWS } from '../limits.ts'
+import type { Catalog } from '../../catalog.ts'
+import type { StoppedAtStart } from '../../durability/start.ts'
+import { REASON_CHARS_MAX, RECOVERY_ROWS } from '../../limits.ts'
+import type { Layout } from '../layout.ts'
 
 /** A tenant as the catalog has it, and what became of it. */
 export interface RecoveredRow {

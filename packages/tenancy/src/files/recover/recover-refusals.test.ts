@@ -1,12 +1,12 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { TenaxError } from '@tenax/kernel'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { ACME, altered } from '../fixtures/archived-tenant.ts'
-import { openTenancyAt } from '../fixtures/settings.ts'
-import { contentsOf, storeWith } from '../fixtures/stored-chain-bed.ts'
-import { directoryMaker, tenancyMaker } from '../fixtures/test-bed.ts'
-import { twoStoredLedgers } from '../fixtures/two-stored-ledgers.ts'
-import { leaveRoot } from '../remote/ledger-root.ts'
+import { ACME, altered } from '../../fixtures/archived-tenant.ts'
+import { openTenancyAt } from '../../fixtures/settings.ts'
+import { contentsOf, storeWith } from '../../fixtures/stored-chain-bed.ts'
+import { directoryMaker, tenancyMaker } from '../../fixtures/test-bed.ts'
+import { twoStoredLedgers } from '../../fixtures/two-stored-ledgers.ts'
+import { leaveRoot } from '../../remote/ledger-root.ts'
 
 const newDirectory = directoryMaker() // first, so that it is removed behind the tenancies in it
 const open = tenancyMaker()

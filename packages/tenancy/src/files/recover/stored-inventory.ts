@@ -10,7 +10,7 @@
 import type { BlobStore } from '@tenax/blobstore'
 import { TenaxError } from '@tenax/kernel'
 import { decodeStored, type LedgerName, PUTS_MAX } from '@tenax/ledger'
-import { storeSink } from '../remote/store-sink.ts'
+import { storeSink } from '../../remote/store-sink.ts'
 
 /** Which chain: where it begins. */
 export interface StoredChainName {

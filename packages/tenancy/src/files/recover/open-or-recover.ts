@@ -3,15 +3,15 @@ import { readdirSync } from 'node:fs'
 import type { BlobStore } from '@tenax/blobstore'
 import { TenaxError } from '@tenax/kernel'
 import { hostFailure } from '@tenax/sqlite'
+import { storedDataIds } from '../../remote/ledger-root.ts'
+import type { TenancyComponents, TenancySettings } from '../../tenancy-port.ts'
 import {
   type ClaimedDirectory,
   claimDataDirectory,
   type DataDirectory,
   type DataDirectoryOptions,
   furnish,
-} from '../files/data-directory.ts'
-import { storedDataIds } from '../remote/ledger-root.ts'
-import type { TenancyComponents, TenancySettings } from '../tenancy-port.ts'
+} from '../data-directory.ts'
 import { recoverFromStore, type StoreRecovery, type StoreRecoveryOptions } from './recover-from-store.ts'
 
 /**
