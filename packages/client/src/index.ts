@@ -20,6 +20,7 @@ export {
   type Schedule,
   type ScheduleDetail,
   type SnapshotList,
+  type SnapshotProof,
   TENANT_STATES,
   type TenantDurability,
   type TenantPage,

@@ -11,11 +11,12 @@ import {
   patchTenantBodySchema,
   type ReleaseReceipt,
   type SnapshotList,
+  type SnapshotProof,
   type TenantDurability,
   type TenantResource,
   type TenantStats,
 } from '@tenax/protocol'
-import { type Manifest, reportDurability, type TenantRecord } from '@tenax/tenancy'
+import { type Manifest, type Proof, reportDurability, type TenantRecord } from '@tenax/tenancy'
 import { Hono } from 'hono'
 import { bytesOf, readJson } from './body.ts'
 import type { AppContext, AppEnvironment, HostParts } from './environment.ts'
@@ -51,6 +52,7 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
   app.post('/:id/archive', async (context) => context.json(resourceOf(await tenancy.archive(idOf(context)))))
   app.post('/:id/hydrate', async (context) => context.json(resourceOf(await tenancy.hydrate(idOf(context)))))
   app.get('/:id/snapshots', async (context) => context.json(snapshotsOf(await tenancy.snapshots(idOf(context)))))
+  app.post('/:id/verify', async (context) => context.json(proofOf(await tenancy.scrubber.verify(idOf(context)))))
   app.post('/:id/fork', async (context) => {
     const { id, manifest } = parseBody(forkTenantBodySchema, await readJson(parts, context))
     const record = await tenancy.fork(idOf(context), parseTenantId(id), manifest ?? undefined)
@@ -77,6 +79,7 @@ function idOf(context: AppContext) {
 /** The resource of a catalog row: the strongest of its states is the one shown. */
 export function resourceOf(record: TenantRecord): TenantResource {
   const { id, incarnation, suspendedAtMs, quarantineReason } = record
+  const { proven, damaged } = record.proof ?? {}
   const serving =
     quarantineReason !== undefined ? 'quarantined' : suspendedAtMs !== undefined ? 'suspended' : record.state
   return {
@@ -87,8 +90,15 @@ export function resourceOf(record: TenantRecord): TenantResource {
     suspendedAt: suspendedAtMs === undefined ? null : timeOf(suspendedAtMs),
     quarantineReason: quarantineReason ?? null,
     durability: record.durability ?? null,
+    provenAt: proven === undefined ? null : timeOf(proven.atMs),
+    provenManifest: proven?.number ?? null,
+    snapshotDamage: damaged?.reason ?? null,
     url: `/t/${id}/`,
   }
+}
+
+function proofOf({ tenantId: id, manifest, provenAtMs, fileBytes, durationMs }: Proof): SnapshotProof {
+  return { id, manifest, provenAt: timeOf(provenAtMs), fileBytes, durationMs }
 }
 
 function snapshotsOf(manifests: readonly Manifest[]): SnapshotList {
