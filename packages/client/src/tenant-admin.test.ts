@@ -32,6 +32,13 @@ test('verify() answers the proof, or what is wrong with the snapshot', async () 
   await expect(client.tenants.verify('acme')).rejects.toMatchObject({ code: 'snapshot_damaged' })
 })
 
+test('a tenant is restored to a snapshot, and the answer says which one it was before', async () => {
+  const { server, client } = start()
+  await client.tenants.create('acme')
+  expect(await client.tenants.restore('acme', 6)).toMatchObject({ id: 'acme', replacedManifest: 7 })
+  expect(server.seen.at(-1)).toMatchObject({ method: 'POST', path: '/v1/tenants/acme/restore', body: '{"manifest":6}' })
+})
+
 test('create() of a tenant that is there is tenant_exists', async () => {
   const { tenants } = start().client
   await tenants.create('acme')

@@ -20,7 +20,7 @@ export { forEachRecord, type LedgerEnd, type PlacedRecord, readLedger } from './
 export type { DurableBatch } from './remote/ship-queue.ts'
 export { Shipper, type ShipperOptions, type ShipSettings, type ShipStats } from './remote/shipper.ts'
 export type { StoredHeader, StoredPlace } from './remote/stored-object.ts'
-export { type StoredEnd, type StoredWalk, walkStored } from './remote/walk-stored.ts'
+export { type StoredAt, type StoredEnd, type StoredWalk, walkStored } from './remote/walk-stored.ts'
 export type { SegmentFile, SegmentFiles } from './segment-files.ts'
 export { type LedgerName, type LedgerSource, ledgerDirectoryName, parseLedgerDirectoryName } from './segment-list.ts'
 export type { CreateOutcome, SegmentSink } from './segment-sink.ts'

@@ -28,8 +28,11 @@ export const FREE_BUFFERS_MAX = 3
 /** How long what nobody waits for may be fsynced and not stored: one PUT a second is some 13 dollars a month by S3's list. */
 export const SHIP_EVERY_MS = 1_000
 
-/** Records of one stored object: packing them takes some 25 ms of the event loop, and one is in memory twice. */
+/** Records of one stored object: packing them takes a thread some 25 ms, and one is in memory twice. */
 export const OBJECT_BYTES_MAX = 4 * MIB_BYTES
+
+/** Bodies up to this length are packed on the event loop, in some 0.5 ms: a thread's turn takes about as long. */
+export const PACK_INLINE_BYTES_MAX = MIB_BYTES / 16
 
 /** Objects under way at once: at 50 ms each, 80 a second, and four of 4 MiB are in memory. */
 export const PUTS_MAX = 4

@@ -1,6 +1,7 @@
 /** The HTTP contract as OpenAPI 3.1, from the same schemas that parse the requests: the page cannot drift from the code. */
 import { componentSchemas } from './openapi-components.ts'
 import { answered, durabilityParameter, keyParameter } from './openapi-headers.ts'
+import { jobPaths, maybeJob } from './openapi-jobs.ts'
 import {
   hranaFailures,
   idParameter,
@@ -14,6 +15,7 @@ import {
 } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
 import { schedulePaths } from './openapi-schedules.ts'
+import { storePaths } from './openapi-store.ts'
 import { durabilityQuerySchema, listTenantsQuerySchema } from './tenants.ts'
 
 const SQLITE_CONTENT_TYPE = 'application/vnd.sqlite3'
@@ -43,16 +45,25 @@ export function openApiDocument(): OpenApiDocument {
       description: '`/v1` operates tenants; `/t/{id}` is a tenant. Failures are problem details with a stable `code`.',
     },
     security: [{ bearer: [] }, {}],
-    tags: [{ name: 'tenants' }, { name: 'tenant' }, { name: 'hrana' }, { name: 'workflows' }, { name: 'server' }],
+    tags: [
+      { name: 'tenants' },
+      { name: 'tenant' },
+      { name: 'hrana' },
+      { name: 'workflows' },
+      { name: 'jobs' },
+      { name: 'server' },
+    ],
     paths: {
       ...tenantPaths(),
       ...tenantVerbPaths(),
       ...proofPaths(),
+      ...storePaths(),
       ...filePaths(),
       ...durabilityPaths(),
       ...queryPaths(),
       ...runPaths(),
       ...schedulePaths(),
+      ...jobPaths(),
       ...hranaPaths('v2'),
       ...hranaPaths('v3'),
       ...serverPaths(),
@@ -93,7 +104,7 @@ function tenantPaths(): Paths {
         ...onTenant({ operationId: 'patchTenant', summary: 'Change settings of a tenant', tags, responses: tenant }),
         requestBody: jsonBody('PatchTenantBody'),
       },
-      delete: onTenant({
+      delete: maybeJob({
         operationId: 'deleteTenant',
         summary: 'Delete a tenant and all that it holds',
         tags,
@@ -120,41 +131,6 @@ function tenantVerbPaths(): Paths {
         tags,
         responses: tenant,
       }),
-    },
-    '/v1/tenants/{id}/archive': {
-      post: onTenant({
-        operationId: 'archiveTenant',
-        summary: 'Put a tenant into object storage, and remove its local file',
-        tags,
-        responses: tenant,
-      }),
-    },
-    '/v1/tenants/{id}/hydrate': {
-      post: onTenant({
-        operationId: 'hydrateTenant',
-        summary: 'Bring an archived tenant back, as its next use would',
-        tags,
-        responses: tenant,
-      }),
-    },
-    '/v1/tenants/{id}/snapshots': {
-      get: onTenant({
-        operationId: 'listSnapshots',
-        summary: 'Snapshots of a tenant in object storage, newest first',
-        tags,
-        responses: { 200: json('the snapshots', 'SnapshotList'), ...problems },
-      }),
-    },
-    '/v1/tenants/{id}/fork': {
-      post: {
-        ...onTenant({
-          operationId: 'forkTenant',
-          summary: 'Make a new tenant of what this one has, or had at a snapshot',
-          tags,
-          responses: { 201: json('the new tenant', 'Tenant'), ...problems },
-        }),
-        requestBody: jsonBody('ForkTenantBody'),
-      },
     },
     '/v1/tenants/{id}/stats': {
       get: onTenant({
@@ -198,10 +174,16 @@ function filePaths(): Paths {
           ...problems,
         },
       }),
+      post: maybeJob({
+        operationId: 'startExport',
+        summary: 'Export as a job, whose result is fetched later; only with `?job=true`',
+        tags,
+        responses: problems,
+      }),
     },
     '/v1/tenants/{id}/import': {
       put: {
-        ...onTenant({
+        ...maybeJob({
           operationId: 'importTenant',
           summary: 'Create a tenant from a SQLite file, or replace it',
           tags,

@@ -105,6 +105,15 @@ export class CatalogSnapshots {
     )
   }
 
+  /** From now on the tenant is in this file instead of `replaced`, and nothing is held against it. False when it is not in that any more. */
+  async restored(id: TenantId, { incarnation, file }: TenantFileName, replaced: string): Promise<boolean> {
+    return this.#changeOne(
+      `UPDATE tenant SET state = 'warm', file = ?, quarantine_reason = NULL
+        WHERE id = ? AND incarnation = ? AND file = ? AND state IN ('warm', 'archived') RETURNING id`,
+      [file, id, incarnation, replaced],
+    )
+  }
+
   /** Whether there was a row to change. */
   async #changeOne(sql: string, args: readonly string[]): Promise<boolean> {
     let isDone = false

@@ -141,6 +141,9 @@ export const STORE_TRIAL_MS = 5_000
 /** Longest call of object storage, whatever its driver promises: a chunk at 20 KB/s. */
 export const STORE_CALL_MS_MAX = 60_000
 
+/** Ledgers that a directory remembers as its own: so many starts while the store is away, and the newest count. */
+export const OWN_LEDGERS_MAX = 1_000
+
 /** Longest proof of one snapshot but for the check inside SQLite, and longest such check: what is slower is found out by nobody. */
 export const PROOF_MS_MAX = 1_800_000
 export const PROOF_CHECK_MS_MAX = 120_000

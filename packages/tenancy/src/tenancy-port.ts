@@ -3,17 +3,19 @@ import type { BlobStore } from '@tenax/blobstore'
 import type { Clock, DurabilityClass, RandomId, TenantId } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import type { EngineDriver, SqliteFileSettings } from '@tenax/sqlite'
-import type { ArchiveEvent } from './archive/archiver.ts'
+import type { ArchiveEvent } from './archive/archive-event.ts'
 import type { ScrubEvent } from './archive/scrubber.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
+import type { ScratchFiles } from './files/scratch-files.ts'
 import type { Handle } from './handle.ts'
 import type { Migration } from './migrations.ts'
 import type { HandlePool } from './pool.ts'
 import type { PoolSettings } from './pool-port.ts'
 import type { QuarantineEvent } from './quarantine.ts'
 import type { EngineTables } from './tenant-schema.ts'
+import type { Transfers } from './transfers.ts'
 
 /** Settings of tenancy: data, not components. */
 export interface TenancySettings {
@@ -84,4 +86,6 @@ export interface VerbContext {
   readonly components: TenancyComponents
   readonly template: Uint8Array
   readonly ledger: HostLedger
+  readonly transfers: Transfers
+  readonly files: ScratchFiles
 }

@@ -14,10 +14,11 @@ import { Gate, promisedClass } from './durability/gate.ts'
 import type { LedgerStats } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
-import { type SyncTimes, timedFiles } from './durability/timed-files.ts'
+import { type Measured, type SyncTimes, timedFiles } from './durability/timed-files.ts'
 import { openDataDirectory } from './files/data-directory.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
+import { type ScratchFile, ScratchFiles } from './files/scratch-files.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
 import { takeBackAll } from './lent/lend.ts'
@@ -27,27 +28,28 @@ import { Exports } from './lifecycle/exports.ts'
 import { forkInto } from './lifecycle/fork.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
+import { type RestoredTenant, restoreTenant } from './lifecycle/restore.ts'
+import { suspendTenant } from './lifecycle/suspend.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
+import { type OpenedSession, openSession } from './open-session.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
-import { Quarantine, suspended } from './quarantine.ts'
+import { Quarantine } from './quarantine.ts'
 import { tellRecovery } from './recovery.ts'
-import { archived, refuseUnlessServing } from './serving.ts'
-import { Session } from './session.ts'
+import { archived, refuseUnlessServing, storeless } from './serving.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
 import { statsOf } from './tenant-stats.ts'
-
-/** What was measured around the ledger. */
-interface Measured {
-  readonly syncs: Readonly<SyncTimes>
-  readonly recoveryMs: number
-}
+import { metered, Transfers } from './transfers.ts'
 
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
 export class Tenancy {
+  /** How far long verbs are. */
+  readonly transfers: Transfers
+  /** Files on their way in or out. */
+  readonly files: ScratchFiles
   /** Durability classes of the tenants. */
   readonly classes: TenantClasses
   readonly #context: VerbContext
@@ -61,6 +63,8 @@ export class Tenancy {
   private constructor(base: Omit<VerbContext, 'pool' | 'template'>, measured: Measured) {
     this.#measured = measured
     const { data, settings, ledger, directory } = base
+    this.transfers = base.transfers
+    this.files = base.files
     this.classes = new TenantClasses(directory, settings.durability)
     const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
@@ -83,7 +87,7 @@ export class Tenancy {
     promisedClass(settings.durability ?? 'local')
     const { driver, clock, randomId, pid } = components
     const { dataPath: path, shardCount } = settings
-    const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
+    const data = openDataDirectory({ path, driver, clock, randomId, shardCount, pid })
     try {
       const { onFatal, ledgerFiles = fsSegmentFiles } = components
       const syncs: SyncTimes = { count: 0, durationMs: 0 }
@@ -99,7 +103,18 @@ export class Tenancy {
       })
       const recoveryMs = clock.monotonicMs() - startedMs
       tellRecovery(components, shards, redoneCount)
-      const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
+      const tenancy = new Tenancy(
+        {
+          data,
+          directory,
+          settings,
+          components,
+          ledger,
+          transfers: new Transfers(),
+          files: new ScratchFiles(data.layout, randomId),
+        },
+        { syncs, recoveryMs },
+      )
       tenancy.#quarantine.takeOver(stopped)
       tenancy.#lending.miss(left)
       await tenancy.#beginArchiving()
@@ -152,9 +167,7 @@ export class Tenancy {
   /** @throws TenaxError `store_not_configured` */
   #archiverOrRefuse(): Archiver {
     if (this.#archiver !== undefined) return this.#archiver
-    throw new TenaxError('store_not_configured', 'this server has no object storage', {
-      hint: 'start it with a store: a directory or a bucket',
-    })
+    throw storeless()
   }
 
   #stop(record: TenantRecord, reason: string): void {
@@ -182,18 +195,9 @@ export class Tenancy {
   }
 
   /** A new interactive stream of a tenant, bound to the history that the tenant has now. */
-  async openSession(id: TenantId, gate = new Gate()): Promise<{ session: Session; lineage: string }> {
-    const lineage = await this.use(id, async (handle) => {
-      handle.showTo(gate)
-      return handle.meta.lineage
-    })
-    const use = <T>(fn: (handle: Handle) => Promise<T>): Promise<T> =>
-      this.use(id, (handle) => {
-        if (handle.meta.lineage !== lineage)
-          throw new TenaxError('baton_invalid', 'the tenant is not the one that the stream began on')
-        return fn(handle)
-      })
-    return { session: new Session({ use, clock: this.#context.components.clock }), lineage }
+  openSession(id: TenantId, gate = new Gate()): Promise<OpenedSession> {
+    const { clock } = this.#context.components
+    return openSession((fn) => this.use(id, fn), clock, gate)
   }
 
   get(id: TenantId): TenantRecord {
@@ -276,8 +280,22 @@ export class Tenancy {
    */
   fork(id: TenantId, to: TenantId, manifest?: number): Promise<TenantRecord> {
     const into = (body: ByteStream) => this.#transition(to, () => forkInto(this.#context, to, body))
-    if (manifest === undefined) return this.export(id, ({ chunks }) => into(chunks))
+    if (manifest === undefined) return this.export(id, (file) => into(metered(file, this.transfers.of(id))))
     return this.#transition(id, () => into(this.#archiverOrRefuse().read(this.get(id), manifest)))
+  }
+
+  /**
+   * Makes the tenant what it was at the snapshot `manifest`, under a new lineage, with its workflows held. What it was until now
+   * is stored first, so that it can be restored too; of a quarantined tenant its file stays beside the new one.
+   *
+   * @throws TenaxError `snapshot_not_found`, `snapshot_damaged`, `store_not_configured`, `import_invalid` (a migration); nothing has changed then
+   */
+  restore(id: TenantId, manifest: number): Promise<RestoredTenant> {
+    return this.#transition(id, () => {
+      this.#lending.refuseIfAway(id)
+      const [context, archiver, quarantine] = [this.#context, this.#archiverOrRefuse(), this.#quarantine]
+      return restoreTenant({ context, archiver, quarantine, opening: (at) => this.#opening(at) }, id, manifest)
+    })
   }
 
   /** Brings an archived tenant back to local disk, as its next use would. Safe to repeat. */
@@ -287,7 +305,7 @@ export class Tenancy {
   }
 
   /** Makes `body`, an SQLite file, the tenant's database. Throws TenaxError `import_invalid`; nothing has changed then. */
-  async import(id: TenantId, body: ByteStream): Promise<{ record: TenantRecord; created: boolean }> {
+  async import(id: TenantId, body: ByteStream | ScratchFile): Promise<{ record: TenantRecord; created: boolean }> {
     const outcome = await this.#transition(id, () => importTenant(this.#context, id, body))
     if (!outcome.created) this.#archiver?.cleanSoon()
     return outcome
@@ -295,14 +313,7 @@ export class Tenancy {
 
   /** Refuses the tenant's requests until it is resumed. Safe to repeat. */
   suspend(id: TenantId): Promise<TenantRecord> {
-    return this.#transition(id, async () => {
-      const { directory, pool, components } = this.#context
-      directory.get(id)
-      await directory.catalogOf(id).suspend(id, components.clock.nowMs())
-      pool.peek(id)?.fence(suspended(id))
-      await pool.retire(id, 'fenced')
-      return directory.get(id)
-    })
+    return this.#transition(id, () => suspendTenant(this.#context, id))
   }
 
   /** Lifts suspension and quarantine. Safe to repeat. */
@@ -383,14 +394,5 @@ export class Tenancy {
     await ledger.close()
     await allCollected()
     data.release()
-  }
-}
-
-/** A full disk, for example, speaks as itself also at the start. */
-function translated<T>(body: () => T): T {
-  try {
-    return body()
-  } catch (error) {
-    throw hostFailure(error)
   }
 }

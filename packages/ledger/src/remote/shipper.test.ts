@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { checkpointOf } from '../fixtures/ledger-bed.ts'
+import { checkpointOf, DATA_ID, NONCE } from '../fixtures/ledger-bed.ts'
 import { seeded } from '../fixtures/seeded.ts'
 import { openShipping, turns } from '../fixtures/ship-bed.ts'
 import { recover, SUCCESSOR } from '../fixtures/stored-bed.ts'
+import { type StoredAt, walkStored } from './walk-stored.ts'
 
 const numbersTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1)
 
@@ -125,4 +126,29 @@ describe('under faults: 503, 409, lost replies, late arrivals, a store that is a
       expect([fenced.length, isZombie ? 40 : recovered.lsns.length]).toEqual([isZombie ? 1 : 0, 40])
     },
   )
+})
+
+test('nothing leaves before it has begun, and what waits since then leaves at once', async () => {
+  const { clock, sink, shipper, commit } = await openShipping(seeded(6), {}, { isBegun: false })
+  const stored = shipper.stored(await commit())
+  await turns(50, clock)
+  expect([sink.callCount, shipper.neededFrom, shipper.stats().lagMs > 0]).toEqual([0, 0, true])
+  shipper.begin()
+  await stored
+  expect(sink.stored.ids).toEqual([0])
+})
+
+test('a walk that begins where the writer says that the next object stands finds the rest of it', async () => {
+  const seen: StoredAt[] = []
+  const { sink, shipper, commit } = await openShipping(seeded(7), { putsMax: 1 }, { onStored: (at) => seen.push(at) })
+  for (let count = 0; count < 6; count += 1) await shipper.stored(await commit())
+  expect(seen.map(({ id, lastSeq }) => [id, lastSeq])).toEqual(numbersTo(6).map((id) => [id, id]))
+  const walk = { sink: sink.stored, dataId: DATA_ID, epoch: 1, nonce: NONCE, successor: SUCCESSOR, from: seen[3] }
+  const records = walkStored(walk)
+  const lsns: unknown[] = []
+  let step = await records.next()
+  for (; !step.done; step = await records.next()) {
+    if (step.value.record.kind === 'entry') lsns.push(step.value.record.lsn)
+  }
+  expect([lsns, step.value]).toEqual([[5, 6], expect.objectContaining({ isMine: true, sealId: 6, lastSeq: 6 })])
 })

@@ -10,6 +10,7 @@
  *  4. No outcome is guessed: see putObject. Somebody else's object under an id ends this writer, once, by `onFenced`.
  *  5. A lone commit that somebody waits for leaves at once; while objects are under way the next one fills. An idle ledger has
  *     no timer and sends no request.
+ *  6. Nothing leaves before `begin`: the ledger before this one must have been sealed with this one's name.
  */
 import { assert, type Clock, TenaxError, type Timer } from '@tenax/kernel'
 import { outcomeUnknown } from '../ledger-errors.ts'
@@ -29,7 +30,8 @@ import type { LedgerName } from '../segment-list.ts'
 import type { SegmentSink } from '../segment-sink.ts'
 import { putObject } from './put-object.ts'
 import { type DurableBatch, ShipQueue } from './ship-queue.ts'
-import { encodeStored } from './stored-object.ts'
+import { encodeStored, packBody } from './stored-object.ts'
+import type { StoredAt } from './walk-stored.ts'
 
 /** Numbers that an owner may choose. */
 export interface ShipSettings {
@@ -52,6 +54,10 @@ export interface ShipperOptions {
   readonly sink: SegmentSink
   readonly clock: Clock
   readonly settings?: Partial<ShipSettings>
+  /** How old what ledgers before this one have left unstored may be: the lag begins with it. Default 0. */
+  readonly initialLagMs?: number
+  /** Hears where the next object stands when all before it are stored. It must not throw. */
+  readonly onStored?: (at: StoredAt) => void
   /** This ledger can store nothing any more. What is not stored stays on the local disk. Called once. */
   readonly onFenced: (error: TenaxError) => void
 }
@@ -70,8 +76,10 @@ export interface ShipStats {
 }
 
 interface Sent {
-  readonly lastBatch: number
   readonly lastSeq: number
+  readonly lastBatch: number
+  /** Where the object behind it stands. */
+  readonly next: StoredAt
   readonly segmentId: number
   readonly backlogBytes: number
   isStored: boolean
@@ -106,7 +114,10 @@ export class Shipper {
   #dueBatch = 0
   #backlogBytes = 0
   #timer: Timer | undefined
+  #isBegun = false
   #isPumping = false
+  /** The segment that begins what was taken out of the queue and is packed now. */
+  #packingFrom: number | undefined
   #ended: TenaxError | undefined
   #counts = { putCount: 0, putBytes: 0, failureCount: 0 }
 
@@ -116,6 +127,15 @@ export class Shipper {
     const { directory, nonce } = options.ledger
     const { memoryBytesMax } = this.#settings
     this.#queue = new ShipQueue({ files: options.files, directory, nonce, memoryBytesMax })
+    const { initialLagMs = 0, clock } = options
+    if (initialLagMs > 0) this.#marks.push({ batch: 1, atMs: clock.monotonicMs() - initialLagMs })
+  }
+
+  /** From now on objects leave: this ledger is the one that the store goes on with. */
+  begin(): void {
+    this.#isBegun = true
+    if (this.#taken.batch === 0) this.#marks = []
+    this.#wake()
   }
 
   /** Every record up to this number is in object storage. */
@@ -130,7 +150,7 @@ export class Shipper {
 
   /** The first segment that holds something which is not stored; undefined when all is. */
   get neededFrom(): number | undefined {
-    return this.#sent[0]?.segmentId ?? this.#queue.firstSegmentId
+    return this.#sent[0]?.segmentId ?? this.#packingFrom ?? this.#queue.firstSegmentId
   }
 
   stats(): ShipStats {
@@ -194,12 +214,23 @@ export class Shipper {
   }
 
   #mayLeave(): boolean {
-    return this.#ended === undefined && this.#sent.length < this.#settings.putsMax && this.#dueBatch > this.#cutBatch
+    return (
+      this.#isBegun &&
+      this.#ended === undefined &&
+      this.#sent.length < this.#settings.putsMax &&
+      this.#dueBatch > this.#cutBatch
+    )
   }
 
   async #pump(): Promise<void> {
     try {
-      while (this.#mayLeave()) this.#send(await this.#queue.take(this.#settings.objectBytesMax))
+      while (this.#mayLeave()) {
+        this.#packingFrom = this.#queue.firstSegmentId
+        const batches = await this.#queue.take(this.#settings.objectBytesMax)
+        const body = Buffer.concat(batches.map((batch) => batch.body))
+        this.#send(batches, { body, packed: await packBody(body) })
+        this.#packingFrom = undefined
+      }
     } catch (error) {
       this.#end('what waits for object storage cannot be read back from the disk', error)
     } finally {
@@ -207,12 +238,11 @@ export class Shipper {
     }
   }
 
-  #send(batches: readonly DurableBatch[]): void {
+  #send(batches: readonly DurableBatch[], { body, packed }: { body: Buffer; packed: Uint8Array }): void {
     const [first, last] = [batches[0], batches.at(-1)]
     assert(first !== undefined && last !== undefined, 'what is due is in the queue')
     if (this.#ended !== undefined) return
     const { dataId, epoch, nonce } = this.#options.ledger
-    const body = Buffer.concat(batches.map((batch) => batch.body))
     const { bytes, hash } = encodeStored(
       {
         ...{ dataId, epoch, nonce, id: this.#nextId, previousHash: this.#hash },
@@ -221,9 +251,11 @@ export class Shipper {
         ...{ cipher: 0, keyId: 0, successor: undefined, predecessors: [] },
       },
       body,
+      packed,
     )
+    const next = { id: this.#nextId + 1, previousHash: hash, firstBatch: last.number + 1, lastSeq: last.lastSeq }
     const sent: Sent = {
-      ...{ lastBatch: last.number, lastSeq: last.lastSeq, segmentId: first.place.segmentId },
+      ...{ lastBatch: last.number, lastSeq: last.lastSeq, next, segmentId: first.place.segmentId },
       ...{ backlogBytes: body.length, isStored: false },
     }
     this.#sent.push(sent)
@@ -260,6 +292,7 @@ export class Shipper {
       this.#storedSeq = first.lastSeq
       this.#backlogBytes -= first.backlogBytes
       this.#forgetMarks(first.lastBatch)
+      this.#options.onStored?.(first.next)
     }
     while ((this.#waiting[0]?.seq ?? Number.POSITIVE_INFINITY) <= this.#storedSeq) this.#waiting.shift()?.resolve()
   }

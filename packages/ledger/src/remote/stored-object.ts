@@ -5,11 +5,13 @@
  * Header and body have a hash each, and every object names the hash of the one before it: so a reader that knows the first
  * knows that nothing was left out, changed or put in between.
  */
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { assert } from '@tenax/kernel'
 import { readId, readSafe, writeId, writeSafe } from '../core/bytes.ts'
 import { hash64 } from '../core/hash.ts'
 import { BODY_BYTES_MAX, PREDECESSORS_MAX } from '../core/layout.ts'
+import { PACK_INLINE_BYTES_MAX } from '../limits.ts'
 import type { LedgerName } from '../segment-list.ts'
 
 /** First bytes of a stored object. */
@@ -66,14 +68,21 @@ export interface StoredObject extends StoredHeader {
 /** Why bytes are no object: cut short, changed, or of a newer version. */
 export type StoredFlaw = 'truncated' | 'damaged' | 'newer'
 
-/** The bytes of an object, and its hash. */
+const compress = promisify(zstdCompress)
+
+/** `body` packed, off the event loop when it is long. */
+export async function packBody(body: Uint8Array): Promise<Uint8Array> {
+  return body.length <= PACK_INLINE_BYTES_MAX ? zstdCompressSync(body) : compress(body)
+}
+
+/** The bytes of an object, and its hash. `packed` is what {@link packBody} made of the body. */
 export function encodeStored(
   header: StoredHeader,
   body: Uint8Array,
+  packed: Uint8Array = zstdCompressSync(body),
 ): { readonly bytes: Buffer; readonly hash: bigint } {
   assert(header.predecessors.length <= PREDECESSORS_MAX, `an object names at most ${PREDECESSORS_MAX} ledgers`)
   assert(body.length <= BODY_BYTES_MAX, 'a body is not longer than a reader believes')
-  const packed = zstdCompressSync(body)
   const isPacked = packed.length < body.length
   const stored = isPacked ? packed : body
   const head = Buffer.alloc(STORED_HEADER_BYTES)

@@ -17,6 +17,15 @@ import { type LedgerName, ledgerDirectoryName } from '../segment-list.ts'
 import type { SegmentSink } from '../segment-sink.ts'
 import { decodeStored, encodeStored, NONCE_UNKNOWN, type StoredHeader, type StoredObject } from './stored-object.ts'
 
+/** Where the next object of a stored ledger stands, and what it must follow. */
+export interface StoredAt {
+  readonly id: number
+  readonly previousHash: bigint
+  readonly firstBatch: number
+  /** Number of the last record before it. */
+  readonly lastSeq: number
+}
+
 /** Which ledger to walk, and for whom it is sealed. */
 export interface StoredWalk {
   readonly sink: SegmentSink
@@ -26,6 +35,8 @@ export interface StoredWalk {
   readonly nonce: string | undefined
   /** The ledger that goes on behind this one. Its nonce is random: so its seal is known again after a lost reply. */
   readonly successor: LedgerName
+  /** Where to begin; what is before is not looked at, and the end of an entry that began there is left out. Default: object 0. */
+  readonly from?: StoredAt | undefined
 }
 
 /** How a stored ledger ends. */
@@ -74,20 +85,28 @@ async function sealOrRead({ sink }: StoredWalk, seal: StoredHeader): Promise<{ i
   throw new TenaxError('unavailable', `object ${id} is taken, and cannot be read`, { hint: 'repeat' })
 }
 
+const BEGINNING: StoredAt = { id: 0, previousHash: 0n, firstBatch: 1, lastSeq: 0 }
+
 /** What was read so far, and what must come next. */
 class StoredChain {
   readonly #walk: StoredWalk
-  readonly #assembly = new EntryAssembly({ mayBeginInside: false })
+  readonly #assembly: EntryAssembly
   #nonce: string | undefined
-  #nextId = 0
-  #nextBatch = 1
-  #lastSeq = 0
-  #hash = 0n
+  #nextId: number
+  #nextBatch: number
+  #lastSeq: number
+  #hash: bigint
   #predecessors: readonly LedgerName[] = []
 
   constructor(walk: StoredWalk) {
+    const { id, previousHash, firstBatch, lastSeq } = walk.from ?? BEGINNING
     this.#walk = walk
     this.#nonce = walk.nonce
+    this.#assembly = new EntryAssembly({ mayBeginInside: id > 0 })
+    this.#nextId = id
+    this.#nextBatch = firstBatch
+    this.#lastSeq = lastSeq
+    this.#hash = previousHash
   }
 
   /** The seal that would end the ledger here. */

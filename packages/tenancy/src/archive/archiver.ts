@@ -15,11 +15,10 @@ import PQueue from 'p-queue'
 import type { TenantRecord } from '../catalog-rows.ts'
 import type { CatalogSnapshots, SnapshotPlace } from '../catalog-snapshots.ts'
 import { removeRestored } from '../files/restored-file.ts'
-import { idleSinceMs, removeArchivedFile } from '../files/tenant-files.ts'
+import { removeArchivedFile } from '../files/tenant-files.ts'
 import type { Handle } from '../handle.ts'
 import {
   ARCHIVE_LOOK_MS_MAX,
-  ARCHIVE_LOOK_ROWS,
   ARCHIVE_TRIES_MAX,
   CLEAN_ROWS,
   CLEAN_WAIT_MS,
@@ -33,24 +32,14 @@ import { boundedStore } from './bounded-store.ts'
 import { collectTenant, collectTombstone } from './collect.ts'
 import { SnapshotDamage } from './damage.ts'
 import { restoreFile } from './hydrate.ts'
+import { idleTenants } from './idle-tenants.ts'
 import { inParallel } from './in-parallel.ts'
 import type { Manifest, ManifestWriter } from './manifest.ts'
 import { readManifest, type SnapshotReader } from './read-manifest.ts'
 import { Scrubber } from './scrubber.ts'
 import { type SnapshotContext, takeSnapshot } from './snapshot.ts'
 import { expectMark, leaveMark, type MarkedStore } from './store-mark.ts'
-import { listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
-
-/** What an operator hears of it. */
-export type ArchiveEvent =
-  | { readonly type: 'archived'; readonly tenantId: TenantId; readonly manifest: number }
-  | { readonly type: 'hydrated'; readonly tenantId: TenantId; readonly manifest: number; readonly durationMs: number }
-  /** An idle tenant could not be archived; a later look tries again. */
-  | { readonly type: 'archive_failed'; readonly tenantId: TenantId; readonly reason: string }
-  /** At the start the store was away; it is tried before its first use. */
-  | { readonly type: 'store_untried'; readonly reason: string }
-  /** Idle tenants wait, because the store is away or another one than before; the next look tries again. */
-  | { readonly type: 'archiving_waits'; readonly tenantCount: number; readonly reason: string }
+import { asAnswer, listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
 
 /** What the archiver is made of. */
 export interface ArchiverOptions {
@@ -206,7 +195,8 @@ export class Archiver {
     const store = this.#store
     const catalog = context.directory.catalogOf(id)
     const { clock, randomId } = context.components
-    return { store, writer, catalog, clock, randomId, signal: this.#ended.signal }
+    const meter = context.transfers.of(id)
+    return { meter, store, writer, catalog, clock, randomId, signal: this.#ended.signal }
   }
 
   /** False when the file has more in it than the snapshot: somebody used it between. */
@@ -265,11 +255,12 @@ export class Archiver {
   /** Writes the last snapshot to `path`; gives its number. */
   async #restore(record: TenantRecord, path: string): Promise<number> {
     const { id, incarnation } = record
-    const { store, signal } = this.#source()
+    const source = this.#source(id)
     try {
       const place = this.#snapshots(id).get(incarnation)
       if (place === undefined) throw new SnapshotDamage('the catalog names no snapshot of it')
-      await restoreFile({ store, signal }, await readManifest(store, { id, incarnation, place }, signal), path)
+      const manifest = await readManifest(source.store, { id, incarnation, place }, source.signal)
+      await restoreFile(source, manifest, path)
       return place.number
     } catch (error) {
       if (!(error instanceof SnapshotDamage)) throw error
@@ -280,6 +271,35 @@ export class Archiver {
     }
   }
 
+  /**
+   * Writes the file of a kept snapshot to `path`, which no row names: every chunk verified, durable. Of a failure nothing is left.
+   *
+   * @throws TenaxError `snapshot_not_found`, `snapshot_damaged`; what the store or the disk fails with
+   */
+  writeKept({ id, incarnation }: TenantRecord, number: number, path: string): Promise<Manifest> {
+    return this.#coming.add(async () => {
+      try {
+        const manifest = await readNumbered(this.#source(), { id, incarnation }, number)
+        await restoreFile(this.#source(id), manifest, path)
+        return manifest
+      } catch (error) {
+        const answer = asAnswer(error)
+        if (isTenaxError(answer, 'snapshot_not_found') || isTenaxError(answer, 'snapshot_damaged'))
+          await expectMark(this.#marked) // else it says nothing of the snapshot
+        throw hostFailure(answer)
+      }
+    })
+  }
+
+  /** Stores the last commit of `handle`, which the caller keeps in use, and removes nothing that is stored already. */
+  store(handle: Handle): Promise<SnapshotPlace> {
+    return this.#leaving.add(async () => {
+      this.#ended.signal.throwIfAborted()
+      await this.#expectStore()
+      return takeSnapshot(this.#snapshotContext(handle.record.id), handle)
+    })
+  }
+
   /** The kept snapshots of a tenant, newest first. */
   async list({ id, incarnation }: TenantRecord): Promise<readonly Manifest[]> {
     const last = this.#snapshots(id).get(incarnation)
@@ -288,11 +308,13 @@ export class Archiver {
 
   /** The file of a snapshot. Throws TenaxError `snapshot_not_found`, `snapshot_damaged`, also while it is read. */
   async *read({ id, incarnation }: TenantRecord, number: number): AsyncGenerator<Uint8Array, void, void> {
-    yield* snapshotBytes(this.#source(), await readNumbered(this.#source(), { id, incarnation }, number))
+    yield* snapshotBytes(this.#source(id), await readNumbered(this.#source(), { id, incarnation }, number))
   }
 
-  #source(): SnapshotReader {
-    return { store: this.#store, signal: this.#ended.signal }
+  /** With `id`, who watches that tenant hears how far reading is. */
+  #source(id?: TenantId): SnapshotReader {
+    const meter = id === undefined ? {} : { meter: this.#options.context.transfers.of(id) }
+    return { store: this.#store, signal: this.#ended.signal, ...meter }
   }
 
   #armLook(): void {
@@ -308,7 +330,7 @@ export class Archiver {
   async #archiveIdle(archiveAfterMs: number): Promise<void> {
     const { context, archive } = this.#options
     const { onEvent } = context.components
-    const ids = await this.#idleTenants(archiveAfterMs)
+    const ids = await idleTenants(context, archiveAfterMs, this.#ended.signal)
     if (ids.length === 0) return // an idle hour asks nothing of the store
     try {
       await this.#expectStore()
@@ -322,28 +344,6 @@ export class Archiver {
         onEvent({ type: 'archive_failed', tenantId: id, reason: messageOf(error) })
       })
     })
-  }
-
-  async #idleTenants(archiveAfterMs: number): Promise<TenantId[]> {
-    const { directory, pool, data, components } = this.#options.context
-    const nowMs = components.clock.nowMs()
-    const idle: TenantId[] = []
-    for (const { shard, snapshots } of directory.catalogs) {
-      let afterId = ''
-      for (;;) {
-        const wakesAfterMs = nowMs + archiveAfterMs
-        const rows = snapshots.candidates(afterId, { wakesAfterMs, limit: ARCHIVE_LOOK_ROWS })
-        for (const { id, ...name } of rows) {
-          if (pool.peek(id) !== undefined) continue
-          const sinceMs = idleSinceMs(data.layout.tenantFile(shard, name))
-          if (sinceMs !== undefined && sinceMs <= nowMs - archiveAfterMs) idle.push(id)
-        }
-        afterId = rows.at(-1)?.id ?? ''
-        if (rows.length < ARCHIVE_LOOK_ROWS || this.#ended.signal.aborted) break
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    }
-    return idle
   }
 
   /** Removes the objects of tenants that are no more, now or when the store is back. */

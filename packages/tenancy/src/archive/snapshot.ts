@@ -12,6 +12,7 @@ import type { SnapshotPlace } from '../catalog-snapshots.ts'
 import { type FrozenFile, freezeFile, movedByOther } from '../files/frozen-file.ts'
 import type { Handle } from '../handle.ts'
 import { CHUNK_BYTES, CHUNKS_IN_FLIGHT, MANIFEST_NUMBER_MAX } from '../limits.ts'
+import type { Meter } from '../transfers.ts'
 import { packChunk } from './chunks.ts'
 import { SnapshotDamage } from './damage.ts'
 import { inParallel } from './in-parallel.ts'
@@ -29,6 +30,8 @@ export interface SnapshotContext {
   readonly catalog: Catalog
   /** Ends what is under way. */
   readonly signal: AbortSignal
+  /** Hears of the bytes that are stored, and of those that are read back. */
+  readonly meter: Meter
 }
 
 /**
@@ -43,7 +46,7 @@ export async function takeSnapshot(context: SnapshotContext, handle: Handle): Pr
   const last = context.catalog.snapshots.get(incarnation)
   const isDamaged = last !== undefined && last.number === context.catalog.proofs.get(incarnation)?.damaged?.number
   const isCurrent = !isDamaged && last?.lineage === handle.meta.lineage && last.lsn === handle.progress().committedLsn
-  if (isCurrent && (await isWhole(context.store, { ...tenant, place: last }, context.signal))) return last
+  if (isCurrent && (await isWhole(context, { ...tenant, place: last }))) return last
   await refuseIfFenced(context, tenant, last)
   const file = await freezeFile(handle)
   const interrupted = new AbortController()
@@ -71,7 +74,7 @@ async function store(context: SnapshotContext, subject: Subject): Promise<Snapsh
   const reused = isDamaged ? new Map<string, ChunkRef>() : await knownChunks(context, tenant, last)
   for (const known of [reused, new Map<string, ChunkRef>()]) {
     const place = await storeOnce(context, subject, known)
-    if (await isWhole(context.store, { ...tenant, place }, context.signal)) {
+    if (await isWhole(context, { ...tenant, place })) {
       await context.catalog.snapshots.set(tenant.incarnation, place)
       return place
     }
@@ -131,7 +134,8 @@ async function storeChunks(
   context: SnapshotContext,
   { tenant, file, known, origin }: ChunkSource,
 ): Promise<Pick<Manifest, 'chunks' | 'checksum'>> {
-  const { signal } = context
+  const { signal, meter } = context
+  meter.expect(file.bytes)
   const offsets = Array.from({ length: Math.ceil(file.bytes / CHUNK_BYTES) }, (_, index) => index * CHUNK_BYTES)
   let checksum = 0n
   const chunks = await inParallel(offsets, CHUNKS_IN_FLIGHT, async (offset) => {
@@ -140,8 +144,9 @@ async function storeChunks(
     checksum ^= checksumOfPages(offset / PAGE_BYTES + 1, plain)
     const { hash, bytes } = await packChunk(plain)
     const same = known.get(hash)
+    if (same === undefined) await context.store.put(chunkKey(tenant, { origin, hash }), bytes, { signal })
+    meter.add(plain.byteLength)
     if (same !== undefined) return same
-    await context.store.put(chunkKey(tenant, { origin, hash }), bytes, { signal })
     return { origin, hash, bytes: bytes.byteLength }
   })
   if (file.checksum !== undefined && checksum !== file.checksum) throw movedByOther()

@@ -5,6 +5,7 @@
  *     <data>/host.lock                           who runs on it
  *     <data>/ledgers/<epoch>-<nonce>/<id>.seg    the host's ledger: what was committed since the last checkpoints
  *     <data>/ledgers/unclean-epoch               the last ledger that ended without a seal
+ *     <data>/ledgers/stored.json                 where the ledgers in object storage go on
  *     <data>/uploads/<nonce>.sqlite              files on their way in, removed at start
  *     <data>/lent/07-<incarnation>/<nonce>.db    the file of a tenant that another process has for a while
  *     <data>/shards/07/catalog.db                the shard's tenants
@@ -46,6 +47,10 @@ export class Layout {
 
   get uncleanEpoch(): string {
     return join(this.ledgers, 'unclean-epoch')
+  }
+
+  get storedPosition(): string {
+    return join(this.ledgers, 'stored.json')
   }
 
   get lent(): string {
