@@ -16,6 +16,7 @@ import { addRunCommands } from './runs/run-program.ts'
 import { addScheduleCommands } from './schedules/schedule-program.ts'
 import type { ServeOptions } from './serve-command.ts'
 import { BOUND_VALUE_HELP, parseBoundValue } from './sql/bound-value.ts'
+import { addVerifyCommand } from './verify/verify-program.ts'
 
 const PORT_MAX = 65_535
 const HANDLES_MAX = 1_000_000
@@ -43,6 +44,7 @@ export function buildProgram(options: ProgramOptions): Command {
   addRunCommands(program, options)
   addScheduleCommands(program, options)
   addTransferCommands(program, options)
+  addVerifyCommand(program, options)
   addDoctorCommand(program, options)
   addLedgerCommands(program, options)
   addRecoverCommand(program, options)
@@ -72,9 +74,14 @@ function addServeCommands(program: Command): void {
         'put tenants there that nobody used for so long',
         wholeNumber(1, SECONDS_MAX),
       )
+      .option(
+        '--scrub-every <seconds>',
+        'prove so often that a snapshot can be restored; 0 never',
+        wholeNumber(0, SECONDS_MAX),
+      )
       .option('--durability <class>', 'when writes are acknowledged, unless a tenant says: relaxed or local')
       .action(async (_options: ServeOptions, command: Command) => {
-        const { port, host, data, config, handles, durability, json, store, archiveAfter } =
+        const { port, host, data, config, handles, durability, json, store, archiveAfter, scrubEvery } =
           command.optsWithGlobals<ServeOptions>()
         const { serve } = await import('./serve-command.ts')
         await serve(mode, {
@@ -87,6 +94,7 @@ function addServeCommands(program: Command): void {
           ...(json === undefined ? {} : { json }),
           ...(store === undefined ? {} : { store }),
           ...(archiveAfter === undefined ? {} : { archiveAfter }),
+          ...(scrubEvery === undefined ? {} : { scrubEvery }),
         })
       })
   }
