@@ -3,17 +3,28 @@ import { join } from 'node:path'
 import { type BlobStore, MemoryStore } from '@tenax/blobstore'
 import { systemClock, type TenantId } from '@tenax/kernel'
 import type { EntryRecord, LedgerRecord } from '@tenax/ledger'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { catalogIncarnation } from '../../catalog.ts'
 import { ACME, tenantFiles } from '../../fixtures/archived-tenant.ts'
 import { crashCopy } from '../../fixtures/ledger-files.ts'
 import { databaseBytes } from '../../fixtures/odd-files.ts'
-import { idOf, streamOf } from '../../fixtures/settings.ts'
+import { idOf, streamOf, type TenancyOptions } from '../../fixtures/settings.ts'
 import { shipNewest } from '../../fixtures/stored-chain-bed.ts'
 import { codeOf, directoryMaker, type OpenTenancy, tenancyMaker } from '../../fixtures/test-bed.ts'
 
 const newDirectory = directoryMaker() // first, so that it is removed behind the tenancies in it
-const open = tenancyMaker()
+const openOne = tenancyMaker()
+const opened: OpenTenancy[] = []
+afterEach(async () => {
+  for (const { tenancy } of opened.splice(0)) await tenancy.close()
+})
+
+async function open(options: TenancyOptions = {}): Promise<OpenTenancy> {
+  const bed = await openOne(options)
+  opened.push(bed)
+  return bed
+}
+
 const newStore = () => new MemoryStore(systemClock)
 const OTHER = idOf('other')
 
