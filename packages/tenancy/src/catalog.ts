@@ -12,17 +12,20 @@ import {
   parseIncarnation,
   parseTenantId,
   type TenantId,
+  TenaxError,
 } from '@tenax/kernel'
 import { abandonFile, EngineError, type SqliteFile } from '@tenax/sqlite'
 import { COLUMNS, type Intent, readIntent, readRecord, type TenantRecord } from './catalog-rows.ts'
 import { CATALOG_UPGRADES } from './catalog-schema.ts'
 import { CatalogSnapshots } from './catalog-snapshots.ts'
-import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
+import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX, WHOLE_TRIES_MAX } from './limits.ts'
 
 /** What a catalog needs of the way its changes become durable. */
 export interface CatalogJournal {
   settled(): Promise<void>
   checkpoint(run: () => boolean): Promise<boolean>
+  /** Lets the next change take all pages along. False when there are changes that no checkpoint has moved. */
+  includeAllPages(): boolean
   /** Lets go, until the next change, of what a change needs: all catalogs are open all the time. */
   rest(): void
   close(): void
@@ -315,6 +318,22 @@ export class Catalog {
         this.#checkpoint = undefined
       })
     return this.#checkpoint
+  }
+
+  /** Puts the whole catalog into the ledger, so that whoever has that from here on needs nothing else. Resolves when durable. */
+  async appendWhole(): Promise<void> {
+    for (let tries = 0; tries < WHOLE_TRIES_MAX; tries += 1) {
+      await this.checkpointSoon()
+      if (!this.#journal.includeAllPages()) continue
+      return this.#change(() => undefined)
+    }
+    throw new TenaxError(
+      'unavailable',
+      `the catalog of shard ${this.shard} is changed all the time, or read by another process`,
+      {
+        hint: 'close what else has it open',
+      },
+    )
   }
 
   /** One change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. Resolves when durable. */

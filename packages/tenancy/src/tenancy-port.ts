@@ -12,6 +12,7 @@ import type { Migration } from './migrations.ts'
 import type { HandlePool } from './pool.ts'
 import type { PoolSettings } from './pool-port.ts'
 import type { QuarantineEvent } from './quarantine.ts'
+import type { ShippingEvent } from './remote/shipping.ts'
 import type { EngineTables } from './tenant-schema.ts'
 
 /** Settings of tenancy: data, not components. */
@@ -44,7 +45,7 @@ export interface TenancyComponents {
   readonly onTenant?: (tenant: TenantId) => void
   /** The ledger has failed: nothing may be acknowledged, and no file closed, from now on (LEDGER F2). */
   readonly onFatal: (error: unknown) => void
-  /** Object storage; without it no tenant is archived. The caller closes it after the tenancy. */
+  /** Object storage: archived tenants go there, and the ledger; without it neither does. The caller closes it after the tenancy. */
   readonly store?: BlobStore
   /** The disk under the ledger, when it is not the file system. */
   readonly ledgerFiles?: SegmentFiles
@@ -56,6 +57,7 @@ export type TenancyEvent =
   | { readonly type: 'redone'; readonly fileCount: number }
   /** The file of a lent tenant could not be taken back; nobody is served of it until a start does. */
   | { readonly type: 'take_back_failed'; readonly tenantId: TenantId; readonly reason: string }
+  | ShippingEvent
   | QuarantineEvent
   | ArchiveEvent
 

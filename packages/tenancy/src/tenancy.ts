@@ -9,7 +9,7 @@ import { proveSound } from './archive/hydrate.ts'
 import type { Manifest } from './archive/manifest.ts'
 import type { TenantRecord } from './catalog-rows.ts'
 import { checkpointAll } from './durability/checkpoint-all.ts'
-import { Gate, promisedClass } from './durability/gate.ts'
+import { Gate, remoteNotConfigured } from './durability/gate.ts'
 import type { LedgerStats } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
@@ -27,13 +27,15 @@ import { Exports } from './lifecycle/exports.ts'
 import { forkInto } from './lifecycle/fork.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
-import { EXPORT_DRAIN_MS } from './limits.ts'
+import { EXPORT_DRAIN_MS, STORE_TRIAL_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
+import { waitAtMost } from './patience.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
 import { Quarantine, suspended } from './quarantine.ts'
 import { tellRecovery } from './recovery.ts'
+import { storeAll } from './remote/store-all.ts'
 import { archived, refuseUnlessServing } from './serving.ts'
 import { Session } from './session.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
@@ -59,8 +61,8 @@ export class Tenancy {
 
   private constructor(base: Omit<VerbContext, 'pool' | 'template'>, measured: Measured) {
     this.#measured = measured
-    const { data, settings, ledger, directory } = base
-    this.classes = new TenantClasses(directory, settings.durability)
+    const { data, settings, ledger } = base
+    this.classes = new TenantClasses(base, settings.durability)
     const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
     const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
@@ -79,29 +81,30 @@ export class Tenancy {
    */
   static async open(settings: TenancySettings, components: TenancyComponents): Promise<Tenancy> {
     checkMigrations(settings.migrations)
-    promisedClass(settings.durability ?? 'local')
+    if (settings.durability === 'remote' && components.store === undefined) throw remoteNotConfigured()
     const { driver, clock, randomId, pid } = components
     const { dataPath: path, shardCount } = settings
     const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
     try {
-      const { onFatal, ledgerFiles = fsSegmentFiles } = components
+      const { onFatal, onEvent, store, ledgerFiles = fsSegmentFiles } = components
       const syncs: SyncTimes = { count: 0, durationMs: 0 }
       const startedMs = clock.monotonicMs()
       const left = await takeBackAll(data.layout, settings, components)
       await allCollected() // connections of a start that failed in this process
-      const { ledger, directory, shards, redoneCount, stopped } = await startDataDirectory({
+      const { ledger, directory, shards, redoneCount, stopped, hadLedger } = await startDataDirectory({
         ...{ data, driver, clock, randomId, onFatal },
         fileSettings: settings.file,
         settings: settings.ledger,
         ledgerBytesMax: settings.ledgerBytesMax,
         files: timedFiles(ledgerFiles, clock, syncs),
+        ...(store === undefined ? {} : { stored: { store, onEvent } }),
       })
       const recoveryMs = clock.monotonicMs() - startedMs
       tellRecovery(components, shards, redoneCount)
       const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
       tenancy.#quarantine.takeOver(stopped)
       tenancy.#lending.miss(left)
-      await tenancy.#beginArchiving()
+      await tenancy.#beginStoring({ hadLedger })
       void collectClosed() // making catalogs and the template has left descriptors
       return tenancy
     } catch (error) {
@@ -125,13 +128,19 @@ export class Tenancy {
   }
 
   /** A store that is unfit ends the start, which has opened everything by then. */
-  async #beginArchiving(): Promise<void> {
+  async #beginStoring({ hadLedger }: { readonly hadLedger: boolean }): Promise<void> {
     try {
       await this.#archiver?.prove()
     } catch (error) {
       await this.close()
       throw error
     }
+    const { ledger, components } = this.#context
+    const { directory } = this.#context
+    const { clock, onEvent } = components
+    const keep = (id: TenantId) => this.#transition(id, () => this.#archiverOrRefuse().keep(id))
+    const prepare = async () => (hadLedger ? storeAll({ directory, keep, onEvent }) : undefined)
+    if (ledger.shipping !== undefined) await waitAtMost(clock, STORE_TRIAL_MS, ledger.shipping.begin(prepare))
     this.#archiver?.start()
   }
 
@@ -168,6 +177,11 @@ export class Tenancy {
     const { file: fileSettings, migrations } = settings
     const durability = this.classes.follow(record)
     return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations, durability }
+  }
+
+  /** Whether commits go to object storage. */
+  get isStored(): boolean {
+    return this.#context.ledger.shipping !== undefined
   }
 
   /** Resolves when everything that was committed so far, in any file, is durable. */
@@ -235,9 +249,12 @@ export class Tenancy {
     return { ...this.#context.ledger.stats(), syncCount: syncs.count, syncMs: syncs.durationMs, recoveryMs }
   }
 
-  /** @throws TenaxError `tenant_exists`; `tenant_quarantined` when a migration failed on it */
+  /** @throws TenaxError `tenant_exists`, `remote_not_configured`; `tenant_quarantined` when a migration failed on it */
   create(id: TenantId, options: CreateOptions = {}): Promise<TenantRecord> {
-    return this.#transition(id, () => createTenant(this.#context, id, options))
+    return this.#transition(id, () => {
+      if (options.durability !== undefined) this.classes.promised(options.durability)
+      return createTenant(this.#context, id, options)
+    })
   }
 
   async delete(id: TenantId): Promise<DeleteReceipt> {

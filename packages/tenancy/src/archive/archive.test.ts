@@ -198,7 +198,11 @@ describe('a store that is unfit', () => {
   it('and one that is only away are told apart: that start goes well, and says that the store was not tried', async () => {
     const away = () => Promise.reject(new TenaxError('unavailable', 'the store is away'))
     const { events } = await open({ store: altered({ create: away }) })
-    expect(events).toEqual([{ type: 'store_untried', reason: 'the store is away' }])
+    const reason = 'the store is away'
+    expect(events).toEqual([
+      { type: 'store_untried', reason },
+      { type: 'shipping_waits', reason },
+    ])
   })
 })
 
@@ -220,7 +224,7 @@ describe('a store that hangs', () => {
     void starting.then(() => {
       isOpen = true
     })
-    while (!isOpen) await step(clock, 1_000)
+    while (!isOpen) await step(clock, 100)
     await (await starting).tenancy.close()
   })
 })

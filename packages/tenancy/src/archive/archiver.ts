@@ -27,6 +27,7 @@ import {
   TRANSFERS_MAX,
 } from '../limits.ts'
 import { quarantined } from '../open-handle.ts'
+import { waitAtMost } from '../patience.ts'
 import { refuseUnlessServing } from '../serving.ts'
 import type { VerbContext } from '../tenancy-port.ts'
 import { boundedStore } from './bounded-store.ts'
@@ -34,6 +35,7 @@ import { collectTenant, collectTombstone } from './collect.ts'
 import { SnapshotDamage } from './damage.ts'
 import { restoreFile } from './hydrate.ts'
 import { inParallel } from './in-parallel.ts'
+import type { StoredTenant } from './keys.ts'
 import type { Manifest, ManifestWriter } from './manifest.ts'
 import { readManifest, type SnapshotReader } from './read-manifest.ts'
 import { type SnapshotContext, takeSnapshot } from './snapshot.ts'
@@ -92,15 +94,11 @@ export class Archiver {
    */
   async prove(): Promise<void> {
     const { clock } = this.#options.context.components
-    const patience = Promise.withResolvers<void>()
-    const timer = clock.after(STORE_TRIAL_MS, () => patience.resolve())
     try {
-      await Promise.race([this.#proveOnce(), patience.promise])
+      await waitAtMost(clock, STORE_TRIAL_MS, this.#proveOnce())
     } catch (error) {
       if (isTenaxError(error, 'store_unfit')) throw error
       this.#options.context.components.onEvent({ type: 'store_untried', reason: messageOf(error) })
-    } finally {
-      timer.cancel()
     }
   }
 
@@ -156,6 +154,20 @@ export class Archiver {
     })
   }
 
+  /** Makes sure that the last commit of a tenant is in a snapshot; its file stays. Safe to repeat. Inside the tenant's transition. */
+  keep(id: TenantId): Promise<void> {
+    return this.#leaving.add(async () => {
+      this.#ended.signal.throwIfAborted()
+      await this.#proveOnce()
+      await expectMark(this.#marked)
+      if (this.#options.context.directory.get(id).state === 'archived') return
+      await this.#options.context.pool.use(id, async (handle) => {
+        if (handle.isFrozen) throw exported(id)
+        await this.#snapshot(handle)
+      })
+    })
+  }
+
   async #tryArchive(id: TenantId): Promise<boolean> {
     const { context } = this.#options
     const record = context.directory.get(id)
@@ -177,8 +189,22 @@ export class Archiver {
     const before = this.#snapshots(id).get(incarnation)
     const place = await takeSnapshot(this.#snapshotContext(id), handle)
     // What is not removed now is removed behind the next snapshot: it costs room, and is no reason to fail.
-    if (place.number !== before?.number) await collectTenant(this.#source(), { id, incarnation }, place).catch(() => 0)
+    if (place.number !== before?.number) await this.#collect({ id, incarnation }, place).catch(() => 0)
     return place
+  }
+
+  async #collect(tenant: StoredTenant, place: SnapshotPlace): Promise<void> {
+    await this.#catalogsStored()
+    await collectTenant(this.#source(), tenant, place)
+  }
+
+  /** What recovery from the store finds named must not be removed: first that has to be stored which names it no more. */
+  async #catalogsStored(): Promise<void> {
+    const { ledger } = this.#options.context
+    if (ledger.shipping === undefined) return
+    if (ledger.shipping.stats.state !== 'shipping')
+      throw new TenaxError('unavailable', 'nothing is stored at the moment')
+    await ledger.stored(ledger.appendedSeq)
   }
 
   #snapshots(id: TenantId) {
@@ -352,6 +378,7 @@ export class Archiver {
       if (!directory.catalogs.some(({ snapshots }) => snapshots.garbage(1).length > 0)) continue
       await this.#proveOnce()
       await expectMark(this.#marked)
+      await this.#catalogsStored()
       for (const { snapshots } of directory.catalogs) await this.#cleanShard(snapshots)
     }
   }
