@@ -154,7 +154,7 @@ export const SHIP_APPROACH_MS = 5_000
 export const SHIP_RETRY_MS_MIN = 100
 export const SHIP_RETRY_MS_MAX = 10_000
 
-/** How long a stop waits until what is left is stored. */
+/** How long a stop waits until what is left is stored, by a store that has not failed. */
 export const SHIP_CLOSE_MS = 5_000
 
 /** Objects between two notes of how far the ledger is stored: each costs two syncs of a small file, and a start reads so many at most. */

@@ -260,7 +260,7 @@ export class HostLedger {
   /** Flushes and seals, and stores what is left if the store takes it soon. What was redone at the start and never opened since stays in the ledger for the next start. */
   async close(): Promise<void> {
     await this.#ledger.close()
-    await this.shipping?.end(this.#ledger.appendedSeq)
+    await this.shipping?.end()
   }
 }
 

@@ -73,7 +73,7 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
   } catch (error) {
     directory?.abandon()
     await recovered.ledger.close().catch(() => undefined) // the first failure is the one to tell
-    await recovered.shipping?.end(0)
+    await recovered.shipping?.end()
     throw error
   }
 }

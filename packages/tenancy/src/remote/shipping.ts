@@ -216,10 +216,8 @@ export class Shipping {
   }
 
   /** Stores what is left, if the store takes it soon, and ends. What it does not take is stored by the next start. */
-  async end(lastSeq: number): Promise<void> {
-    if (this.#state === 'shipping' && lastSeq > this.shipper.storedSeq) {
-      await waitAtMost(this.#options.clock, SHIP_CLOSE_MS, this.shipper.stored(lastSeq)).catch(() => undefined)
-    }
+  async end(): Promise<void> {
+    if (this.#state === 'shipping') await waitAtMost(this.#options.clock, SHIP_CLOSE_MS, this.shipper.flush())
     this.#state = 'ended'
     const reason = new TenaxError('unavailable', 'the host is stopping')
     this.shipper.stop(reason)
