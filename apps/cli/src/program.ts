@@ -148,6 +148,20 @@ function addSnapshotCommands(tenants: Command, options: ProgramOptions): void {
       const { forkTenant } = await import('./tenant-commands.ts')
       await forkTenant(await contextOf(command, options), { id, to, manifest })
     })
+  tenants
+    .command('restore')
+    .description('make a tenant what it was at a snapshot; what it is now becomes one')
+    .argument('<tenant>', TENANT, tenantId)
+    .requiredOption(
+      '--manifest <number>',
+      'number of a snapshot, see tenants snapshots',
+      wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    )
+    .option('--yes', 'do not ask')
+    .action(async (id: string, { manifest, yes = false }: { manifest: number; yes?: boolean }, command: Command) => {
+      const { restoreTenant } = await import('./tenant-commands.ts')
+      await restoreTenant(await contextOf(command, options), { id, manifest, isGiven: yes })
+    })
 }
 
 const TENANT_VERBS = {

@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest'
 import { fakeContext, fakeIo } from './fixtures/fake-context.ts'
-import { createTenant, deleteTenant, listTenants, resumeTenant, showTenant, suspendTenant } from './tenant-commands.ts'
+import {
+  createTenant,
+  deleteTenant,
+  listTenants,
+  restoreTenant,
+  resumeTenant,
+  showTenant,
+  suspendTenant,
+} from './tenant-commands.ts'
 
 test('create, suspend and resume say what became of the tenant', async () => {
   const context = await fakeContext()
@@ -77,6 +85,19 @@ test('show fails when the server does', async () => {
   const context = await fakeContext({ ids: ['acme'] })
   context.server.answerNext(new TypeError('fetch failed'))
   await expect(showTenant(context, 'acme')).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('restore asks first, and says how it is undone', async () => {
+  const context = await fakeContext({ ids: ['acme'] })
+  const about = { id: 'acme', manifest: 6 }
+  await expect(restoreTenant(context, { ...about, isGiven: false })).rejects.toMatchObject({ code: 'usage' })
+  await restoreTenant(context, { ...about, isGiven: true })
+  expect(context.io.out().split('\n')).toEqual([
+    'restored tenant acme to snapshot 6',
+    'what it was until now: tenax tenants restore acme --manifest 7',
+    'its workflows are held: tenax runs release acme',
+    '',
+  ])
 })
 
 test('delete without a terminal needs --yes, and asks nobody', async () => {

@@ -147,6 +147,22 @@ export async function forkTenant(
   )
 }
 
+/** `tenants restore`. */
+export async function restoreTenant(
+  context: CommandContext,
+  { id, manifest, isGiven }: { readonly id: string; readonly manifest: number; readonly isGiven: boolean },
+): Promise<void> {
+  await confirm(context.io, { what: `this makes tenant ${id} what it was at snapshot ${manifest}`, isGiven })
+  const tenant = await context.client.tenants.restore(id, manifest)
+  const { replacedManifest } = tenant
+  const undo =
+    replacedManifest === null
+      ? 'what it was until now could not be stored, and stays beside its file'
+      : `what it was until now: tenax tenants restore ${id} --manifest ${replacedManifest}`
+  const held = `its workflows are held: tenax runs release ${id}`
+  printTenant(context, tenant, `restored tenant ${id} to snapshot ${manifest}\n${undo}\n${held}`)
+}
+
 function printTenant({ io, json }: CommandContext, tenant: TenantResource, sentence: string): void {
   if (json) printJson(io, tenant)
   else print(io, sentence)

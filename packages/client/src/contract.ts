@@ -27,6 +27,7 @@ import {
   parseSearchParams,
   patchTenantBodySchema,
   queryBodySchema,
+  restoreTenantBodySchema,
   type StreamRequest,
   type StreamResult,
   type TenantResource,
@@ -201,6 +202,9 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
       return Response.json({ snapshots: [] })
     case 'fork':
       return Response.json(addTenant(state, parseBody(forkTenantBodySchema, jsonOf(bytes)).id), { status: 201 })
+    case 'restore':
+      parseBody(restoreTenantBodySchema, jsonOf(bytes))
+      return Response.json({ ...tenant.resource, replacedManifest: 7 })
     case 'PATCH':
       return patchTenant(tenant, jsonOf(bytes))
     case 'durability':

@@ -8,6 +8,7 @@ export {
   type ReleaseReceipt,
   type ReplayCheck,
   type RerunPreview,
+  type RestoredTenant,
   type Run,
   type RunDetail,
   type RunError,

@@ -21,6 +21,13 @@ test('a tenant goes through its lifecycle', async () => {
   await expect(tenants.get('acme')).rejects.toMatchObject({ code: 'tenant_not_found', hint: 'create it' })
 })
 
+test('a tenant is restored to a snapshot, and the answer says which one it was before', async () => {
+  const { server, client } = start()
+  await client.tenants.create('acme')
+  expect(await client.tenants.restore('acme', 6)).toMatchObject({ id: 'acme', replacedManifest: 7 })
+  expect(server.seen.at(-1)).toMatchObject({ method: 'POST', path: '/v1/tenants/acme/restore', body: '{"manifest":6}' })
+})
+
 test('create() of a tenant that is there is tenant_exists', async () => {
   const { tenants } = start().client
   await tenants.create('acme')

@@ -4,7 +4,9 @@ import {
   type DeleteReceipt,
   deleteReceiptSchema,
   type ReleaseReceipt,
+  type RestoredTenant,
   releaseReceiptSchema,
+  restoredTenantSchema,
   type SnapshotList,
   snapshotListSchema,
   type TenantPage,
@@ -86,6 +88,11 @@ export interface TenantAdmin {
    * `snapshot_not_found`, `snapshot_damaged`.
    */
   fork(id: string, to: string, options?: { readonly manifest?: number | undefined }): Promise<TenantResource>
+  /**
+   * Makes the tenant what it was at a snapshot; its workflows are held. What it was until then is a snapshot, `replacedManifest`. Fails
+   * with `snapshot_not_found`, `snapshot_damaged`, `store_not_configured`.
+   */
+  restore(id: string, manifest: number): Promise<RestoredTenant>
   /** Fails with `tenant_archived`: to look at a tenant does not bring it back. */
   stats(id: string): Promise<TenantStats>
   /** Lets runs of workflows go on that an import holds, and tries blocked ones again. Safe to repeat. */
@@ -119,6 +126,8 @@ export function tenantAdmin(connection: Connection): TenantAdmin {
       callJson(connection, { method: 'GET', path: `${pathOf(id)}/snapshots` }, snapshotListSchema),
     fork: async (id, to, { manifest } = {}) =>
       tenant({ method: 'POST', path: `${pathOf(id)}/fork`, json: { id: parseTenantId(to), manifest } }),
+    restore: async (id, manifest) =>
+      callJson(connection, { method: 'POST', path: `${pathOf(id)}/restore`, json: { manifest } }, restoredTenantSchema),
     releaseWorkflows: async (id) =>
       callJson(connection, { method: 'POST', path: `${pathOf(id)}/workflows/release` }, releaseReceiptSchema),
     stats: async (id) => callJson(connection, { method: 'GET', path: `${pathOf(id)}/stats` }, tenantStatsSchema),

@@ -3,7 +3,7 @@
  * in a savepoint of its own, so that one that is refused is refused alone. When SQLite ends the whole transaction by itself,
  * nothing of it has happened, and each runs again alone (LEDGER C1).
  */
-import { type Incarnation, isTenaxError, sleep, type TenantId } from '@tenax/kernel'
+import { isTenaxError, type Lineage, sleep, type TenantId } from '@tenax/kernel'
 import { EngineError, type SqliteFile } from '@tenax/sqlite'
 import { COMMIT_JOBS_MAX, COMMIT_MS_MAX, COMMIT_SHARED_MS, TURN_TRIES_MAX, TURN_WAIT_MS } from './limits.ts'
 import type { AboutJob, Committed, EngineParts } from './parts.ts'
@@ -34,7 +34,7 @@ export interface CommitOwner<B> {
   /** Before the tenant is asked to commit. */
   beforeCommit(): void
   /** First in every commit. */
-  open(file: SqliteFile, incarnation: Incarnation, effects: Effects): void
+  open(file: SqliteFile, lineage: Lineage, effects: Effects): void
   /** Last in every commit. `keepsBacklog`: of all that it carries, as in {@link Effects}. */
   close(file: SqliteFile, keepsBacklog: boolean): B
   /** Behind the commit, before anybody who submitted something hears of it. */
@@ -116,7 +116,7 @@ export class CommitQueue<B> {
       const { ends, closing, ...committed } = await this.#parts.tenancy.use(this.#owner.tenant, (handle) =>
         committedOn(handle, (file) => {
           hasBegun = true
-          this.#owner.open(file, handle.record.incarnation, effects)
+          this.#owner.open(file, handle.meta.lineage, effects)
           const ends = this.#runAll(file, batch, effects, (error) => {
             refusal = error
           })

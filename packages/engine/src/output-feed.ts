@@ -2,7 +2,7 @@
  * The outputs of one run as they come: what is recorded, in order of `seq`, and between it what attempts show. What is
  * recorded leaves behind the tenant's gate (LEDGER G1), and nothing of it is left out or given twice.
  */
-import { type Incarnation, type RunStatus, type TenantId, TenaxError } from '@tenax/kernel'
+import { type Lineage, type RunStatus, type TenantId, TenaxError } from '@tenax/kernel'
 import { PAGE_COUNT_MAX } from './limits.ts'
 import type { FeedQueue, LiveOutput, OutputFeeds } from './output-feeds.ts'
 import type { OutputRecord } from './port.ts'
@@ -50,7 +50,7 @@ export interface FeedSource {
 interface Place {
   readonly queue: FeedQueue
   readonly number: number
-  readonly incarnation: Incarnation
+  readonly lineage: Lineage
 }
 
 interface Page {
@@ -70,7 +70,7 @@ export async function openFeed(source: FeedSource, request: FeedRequest): Promis
           const { number } = requireRun(file, run)
           // In the same turn as the look, so that nothing that comes behind it can be missed.
           opened = source.feeds.open(tenant, number)
-          return { queue: opened, number, incarnation: handle.record.incarnation }
+          return { queue: opened, number, lineage: handle.meta.lineage }
         }),
       ),
     )
@@ -120,12 +120,12 @@ async function* itemsOf(source: FeedSource, request: FeedRequest, place: Place):
 function readPage(
   { tenancy }: FeedSource,
   { tenant, run, afterSeq }: Omit<FeedRequest, 'hasChanges'>,
-  { number, incarnation, uptoSeq }: Omit<Place, 'queue'> & { readonly uptoSeq: number },
+  { number, lineage, uptoSeq }: Omit<Place, 'queue'> & { readonly uptoSeq: number },
 ): Promise<Page> {
   return tenancy.use(tenant, (handle) =>
     handle.gated(
       handle.read((file) => {
-        if (handle.record.incarnation !== incarnation || requireRun(file, run).number !== number) throw replaced()
+        if (handle.meta.lineage !== lineage || requireRun(file, run).number !== number) throw replaced()
         const outputs = readOutputs(file, number, { afterSeq, uptoSeq, limit: PAGE_COUNT_MAX })
         const record = readRecord(file, number)
         if (record === undefined) throw runNotFound(run)

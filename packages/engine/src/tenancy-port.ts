@@ -2,7 +2,7 @@
  * What the engine needs of the tenancy under it, and nothing more. `Tenancy` and `Handle` of `@tenax/tenancy` are one that has
  * it; `tenax/testing` is another, over one file in memory.
  */
-import type { Incarnation, TenantId } from '@tenax/kernel'
+import type { Lineage, TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 
 /** The tenants of a host. */
@@ -20,7 +20,7 @@ export interface EngineTenancy {
 
 /** One tenant's open file. One operation runs on it at a time. */
 export interface EngineHandle {
-  readonly record: { readonly incarnation: Incarnation }
+  readonly meta: { readonly lineage: Lineage }
   /** Runs `body`, which is synchronous, in a transaction and commits it. When it throws, nothing of it has happened. */
   commit<T>(body: (file: SqliteFile) => T): Promise<T>
   /** Runs `body`, which only reads, while nothing else runs on the file. */

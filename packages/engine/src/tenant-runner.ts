@@ -7,7 +7,7 @@
  *  2. All commits of the engine to the tenant go through its one queue, so what a commit settles is told in order.
  *  3. When a commit fails, every life in memory is discarded, and claimed again from the record (WORKFLOWS 10).
  */
-import type { Incarnation, TenantId } from '@tenax/kernel'
+import type { Lineage, TenantId } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
 import type { Beginning } from './beginning.ts'
 import { Chores } from './chores.ts'
@@ -44,7 +44,7 @@ export class TenantRunner implements Recorder {
   readonly #chores: Chores
   /** Undefined until the record was looked at: then nobody knows when the tenant is to be woken. */
   #backlog: Backlog | undefined
-  #incarnation: Incarnation | undefined
+  #lineage: Lineage | undefined
   #hasBlocked = false
   readonly #wakeHint: WakeHint
   #isRecovered = false
@@ -73,7 +73,7 @@ export class TenantRunner implements Recorder {
         this.#busyAtMs = parts.clock.nowMs()
         this.#wakeHint.wakeNow()
       },
-      open: (file, incarnation, effects) => this.#open(file, incarnation, effects),
+      open: (file, lineage, effects) => this.#open(file, lineage, effects),
       close: (file, keepsBacklog) => this.#close(file, keepsBacklog),
       committed: (backlog, effects, committed) => this.#committed(backlog, effects, committed),
       idle: () => this.touch(),
@@ -201,14 +201,14 @@ export class TenantRunner implements Recorder {
     return nextDueMs !== undefined && nextDueMs <= nowMs
   }
 
-  /** What is in memory belongs to one incarnation: recorded in another, it would change runs that are not its own. */
-  #belongTo(incarnation: Incarnation): void {
-    this.#incarnation ??= incarnation
-    if (incarnation !== this.#incarnation) throw new TenantReplaced()
+  /** What is in memory belongs to one history: recorded behind an import or a restore, it would change runs that are not its own. */
+  #belongTo(lineage: Lineage): void {
+    this.#lineage ??= lineage
+    if (lineage !== this.#lineage) throw new TenantReplaced()
   }
 
-  #open(file: SqliteFile, incarnation: Incarnation, effects: Effects): void {
-    this.#belongTo(incarnation)
+  #open(file: SqliteFile, lineage: Lineage, effects: Effects): void {
+    this.#belongTo(lineage)
     if (!this.#isRecovered) this.#recover(file, effects)
     this.#chores.open(file)
   }
@@ -272,7 +272,7 @@ export class TenantRunner implements Recorder {
         const nowMs = this.#parts.clock.nowMs()
         const found = await this.#parts.tenancy.use(this.tenant, (handle) =>
           handle.read((file) => {
-            this.#belongTo(handle.record.incarnation)
+            this.#belongTo(handle.meta.lineage)
             return this.#readClaims(file, nowMs)
           }),
         )

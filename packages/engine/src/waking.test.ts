@@ -129,7 +129,7 @@ function watched(
       about.beforeUse()
       return tenancy.use(tenant, (handle) => {
         const watchedHandle: EngineHandle = {
-          record: handle.record,
+          meta: handle.meta,
           commit: async (body) => {
             await about.beforeCommit?.()
             return handle.commit(body)

@@ -14,6 +14,7 @@ import {
 } from './openapi-parts.ts'
 import { runPaths } from './openapi-runs.ts'
 import { schedulePaths } from './openapi-schedules.ts'
+import { storePaths } from './openapi-store.ts'
 import { durabilityQuerySchema, listTenantsQuerySchema } from './tenants.ts'
 
 const SQLITE_CONTENT_TYPE = 'application/vnd.sqlite3'
@@ -47,6 +48,7 @@ export function openApiDocument(): OpenApiDocument {
     paths: {
       ...tenantPaths(),
       ...tenantVerbPaths(),
+      ...storePaths(),
       ...filePaths(),
       ...durabilityPaths(),
       ...queryPaths(),
@@ -119,41 +121,6 @@ function tenantVerbPaths(): Paths {
         tags,
         responses: tenant,
       }),
-    },
-    '/v1/tenants/{id}/archive': {
-      post: onTenant({
-        operationId: 'archiveTenant',
-        summary: 'Put a tenant into object storage, and remove its local file',
-        tags,
-        responses: tenant,
-      }),
-    },
-    '/v1/tenants/{id}/hydrate': {
-      post: onTenant({
-        operationId: 'hydrateTenant',
-        summary: 'Bring an archived tenant back, as its next use would',
-        tags,
-        responses: tenant,
-      }),
-    },
-    '/v1/tenants/{id}/snapshots': {
-      get: onTenant({
-        operationId: 'listSnapshots',
-        summary: 'Snapshots of a tenant in object storage, newest first',
-        tags,
-        responses: { 200: json('the snapshots', 'SnapshotList'), ...problems },
-      }),
-    },
-    '/v1/tenants/{id}/fork': {
-      post: {
-        ...onTenant({
-          operationId: 'forkTenant',
-          summary: 'Make a new tenant of what this one has, or had at a snapshot',
-          tags,
-          responses: { 201: json('the new tenant', 'Tenant'), ...problems },
-        }),
-        requestBody: jsonBody('ForkTenantBody'),
-      },
     },
     '/v1/tenants/{id}/stats': {
       get: onTenant({

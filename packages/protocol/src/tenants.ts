@@ -145,6 +145,24 @@ export const forkTenantBodySchema = z.object({
 /** Body of `POST /v1/tenants/:id/fork`, as a type. */
 export type ForkTenantBody = z.output<typeof forkTenantBodySchema>
 
+/** Body of `POST /v1/tenants/:id/restore`. */
+export const restoreTenantBodySchema = z.object({
+  manifest: z.int().min(1).meta({ description: 'number of the snapshot that the tenant is to be as' }),
+})
+
+/** Body of `POST /v1/tenants/:id/restore`, as a type. */
+export type RestoreTenantBody = z.output<typeof restoreTenantBodySchema>
+
+/** What `POST /v1/tenants/:id/restore` answers: the tenant, and what was replaced. */
+export const restoredTenantSchema = tenantSchema.extend({
+  replacedManifest: z.int().min(1).nullable().meta({
+    description: 'snapshot of what was replaced; null: it was quarantined, and its file stays beside the new one',
+  }),
+})
+
+/** What `POST /v1/tenants/:id/restore` answers, as a type. */
+export type RestoredTenant = z.output<typeof restoredTenantSchema>
+
 /** One snapshot of a tenant in object storage. */
 export const snapshotSchema = z.object({
   manifest: z.int().min(1).meta({ description: 'its number' }),

@@ -162,11 +162,15 @@ export class Catalog {
     })
   }
 
-  /** Takes a creation back: the row and its intent go. */
+  /** Takes a creation back: the row and its intent go. What was stored of it leaves a tombstone. */
   undoNew({ tenantId, incarnation }: Intent): Promise<void> {
     return this.#change(() => {
+      const [begunAtMs] =
+        this.#file.engine('SELECT created_at_ms FROM intent WHERE tenant_id = ?').get([tenantId]) ?? []
       this.#deleteIntent(tenantId)
       this.#file.engine('DELETE FROM tenant WHERE id = ? AND incarnation = ?').get([tenantId, incarnation])
+      if (this.snapshots.attempt(incarnation) !== undefined)
+        this.#leaveTombstone(incarnation, { tenantId, nowMs: Number(begunAtMs) })
     })
   }
 
@@ -189,12 +193,19 @@ export class Catalog {
   #entomb(id: TenantId, { unless, nowMs }: { readonly unless: string; readonly nowMs: number }): void {
     const [gone] =
       this.#file.engine('SELECT incarnation FROM tenant WHERE id = ? AND incarnation <> ?').get([id, unless]) ?? []
-    if (gone === undefined) return
+    if (gone !== undefined) this.#leaveTombstone(String(gone), { tenantId: id, nowMs })
+  }
+
+  /** What an incarnation has left in object storage is removed by whoever sees this. */
+  #leaveTombstone(
+    incarnation: string,
+    { tenantId, nowMs }: { readonly tenantId: TenantId; readonly nowMs: number },
+  ): void {
     this.#file
       .engine('INSERT OR IGNORE INTO tombstone (incarnation, tenant_id, deleted_at_ms) VALUES (?, ?, ?)')
-      .get([String(gone), id, BigInt(nowMs)])
+      .get([incarnation, tenantId, BigInt(nowMs)])
     for (const table of ['snapshot', 'snapshot_attempt']) {
-      this.#file.engine(`DELETE FROM ${table} WHERE incarnation = ?`).get([String(gone)])
+      this.#file.engine(`DELETE FROM ${table} WHERE incarnation = ?`).get([incarnation])
     }
   }
 

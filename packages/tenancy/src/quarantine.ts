@@ -133,6 +133,18 @@ export class Quarantine {
     await this.#ending.get(id)
   }
 
+  /**
+   * Sees to it that the ledger has nothing of a stopped tenant any more, and nobody its file: it is about to be replaced.
+   *
+   * @throws TenaxError `storage_full`, `unavailable`; it is stopped as before then
+   */
+  async settle({ id, incarnation }: TenantRecord): Promise<void> {
+    await this.ended(id)
+    const record = this.#context.directory.get(id)
+    if (this.#left.has(incarnation) && record.state !== 'archived') await this.#setAside(record)
+    await collectClosed() // a connection that was closed with a log moves it when it is collected: let that be over
+  }
+
   /** As {@link ended}, for every tenant. */
   async allEnded(): Promise<void> {
     await Promise.all(this.#ending.values())

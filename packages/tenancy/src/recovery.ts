@@ -7,6 +7,7 @@
  * | import | `importing` | file absent, partial or whole | undo: remove the file, then row and intent; nobody was told |
  * | import | other       | the old file serves as before | undo: remove the new file, then the intent |
  * | delete | `deleting`  | file there, or partly gone | finish: remove the file, then row and intent, leave a tombstone |
+ * | none (restore in place) | any | a new file beside the one that the row names, or the replaced one | remove it |
  * | none   | any         | files that no row names (a replaced or deleted tenant's) | remove them |
  */
 import { type Clock, InvariantError, type TenantId } from '@tenax/kernel'

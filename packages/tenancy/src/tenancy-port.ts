@@ -4,6 +4,8 @@ import type { Clock, DurabilityClass, RandomId, TenantId } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import type { EngineDriver, SqliteFileSettings } from '@tenax/sqlite'
 import type { ArchiveEvent } from './archive/archiver.ts'
+import type { StoredTenant } from './archive/keys.ts'
+import type { ClosedFile } from './archive/snapshot.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
@@ -82,4 +84,10 @@ export interface VerbContext {
   readonly components: TenancyComponents
   readonly template: Uint8Array
   readonly ledger: HostLedger
+  /**
+   * Puts a file that is about to become a tenant's into object storage: it was in no ledger (LEDGER D3). Undefined without a store.
+   *
+   * @throws TenaxError `unavailable` when the store is away; nothing has changed then
+   */
+  readonly storeBase?: ((tenant: StoredTenant, file: ClosedFile) => Promise<void> | undefined) | undefined
 }

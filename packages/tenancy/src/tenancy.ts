@@ -19,7 +19,6 @@ import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
-import { readLsn } from './identity.ts'
 import { takeBackAll } from './lent/lend.ts'
 import { Lending } from './lent/lending.ts'
 import { type CreateOptions, createTenant } from './lifecycle/create.ts'
@@ -27,18 +26,21 @@ import { Exports } from './lifecycle/exports.ts'
 import { forkInto } from './lifecycle/fork.ts'
 import { importTenant } from './lifecycle/import.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
+import { type RestoredTenant, restoreTenant } from './lifecycle/restore.ts'
+import { suspendTenant } from './lifecycle/suspend.ts'
 import { EXPORT_DRAIN_MS, STORE_TRIAL_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
 import { waitAtMost } from './patience.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
-import { Quarantine, suspended } from './quarantine.ts'
+import { Quarantine } from './quarantine.ts'
 import { tellRecovery } from './recovery.ts'
-import { storeAll } from './remote/store-all.ts'
+import { Bases } from './remote/bases.ts'
 import { archived, refuseUnlessServing } from './serving.ts'
 import { Session } from './session.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
+import { numbersOf } from './tenant-numbers.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
 
 /** What was measured around the ledger. */
@@ -57,6 +59,7 @@ export class Tenancy {
   readonly #transitions = new Set<TenantId>()
   readonly #lending: Lending
   readonly #archiver: Archiver | undefined
+  readonly #bases: Bases | undefined
   readonly #exports = new Exports()
 
   private constructor(base: Omit<VerbContext, 'pool' | 'template'>, measured: Measured) {
@@ -66,11 +69,19 @@ export class Tenancy {
     const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
     const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
-    this.#context = { ...base, pool, template }
+    this.#context = {
+      ...base,
+      pool,
+      template,
+      storeBase: base.components.store && ((tenant, file) => this.#bases?.storeNew(tenant, file)),
+    }
     const { randomId, onEvent, ledgerFiles = fsSegmentFiles } = base.components
     this.#lending = new Lending(this.#context)
     this.#quarantine = new Quarantine({ ...base, pool, randomId, onEvent, ledgerFiles })
-    this.#archiver = this.#makeArchiver()
+    const archiver = this.#makeArchiver()
+    this.#archiver = archiver
+    const transition = <T>(id: TenantId, verb: () => Promise<T>) => this.#transition(id, verb)
+    this.#bases = archiver && new Bases({ context: this.#context, archiver, transition })
     ledger.onPressure((incarnations) => checkpointAll(this.#context, new Set(incarnations)))
   }
 
@@ -84,7 +95,7 @@ export class Tenancy {
     if (settings.durability === 'remote' && components.store === undefined) throw remoteNotConfigured()
     const { driver, clock, randomId, pid } = components
     const { dataPath: path, shardCount } = settings
-    const data = translated(() => openDataDirectory({ path, driver, clock, randomId, shardCount, pid }))
+    const data = openDataDirectory({ path, driver, clock, randomId, shardCount, pid })
     try {
       const { onFatal, onEvent, store, ledgerFiles = fsSegmentFiles } = components
       const syncs: SyncTimes = { count: 0, durationMs: 0 }
@@ -136,11 +147,9 @@ export class Tenancy {
       throw error
     }
     const { ledger, components } = this.#context
-    const { directory } = this.#context
-    const { clock, onEvent } = components
-    const keep = (id: TenantId) => this.#transition(id, () => this.#archiverOrRefuse().keep(id))
-    const prepare = async () => (hadLedger ? storeAll({ directory, keep, onEvent }) : undefined)
-    if (ledger.shipping !== undefined) await waitAtMost(clock, STORE_TRIAL_MS, ledger.shipping.begin(prepare))
+    const prepare = async () => (hadLedger ? this.#bases?.storeAll() : undefined)
+    if (ledger.shipping !== undefined)
+      await waitAtMost(components.clock, STORE_TRIAL_MS, ledger.shipping.begin(prepare))
     this.#archiver?.start()
   }
 
@@ -291,6 +300,20 @@ export class Tenancy {
     return this.#transition(id, () => into(this.#archiverOrRefuse().read(this.get(id), manifest)))
   }
 
+  /**
+   * Makes the tenant what it was at the snapshot `manifest`, under a new lineage, with its workflows held. What it was until now
+   * is stored first, so that it can be restored too; of a quarantined tenant its file stays beside the new one.
+   *
+   * @throws TenaxError `snapshot_not_found`, `snapshot_damaged`, `store_not_configured`, `import_invalid` (a migration); nothing has changed then
+   */
+  restore(id: TenantId, manifest: number): Promise<RestoredTenant> {
+    return this.#transition(id, () => {
+      this.#lending.refuseIfAway(id)
+      const [context, archiver, quarantine] = [this.#context, this.#archiverOrRefuse(), this.#quarantine]
+      return restoreTenant({ context, archiver, quarantine, opening: (at) => this.#opening(at) }, id, manifest)
+    })
+  }
+
   /** Brings an archived tenant back to local disk, as its next use would. Safe to repeat. */
   async hydrate(id: TenantId): Promise<TenantRecord> {
     if (this.get(id).state === 'archived') await this.use(id, async () => undefined)
@@ -306,14 +329,7 @@ export class Tenancy {
 
   /** Refuses the tenant's requests until it is resumed. Safe to repeat. */
   suspend(id: TenantId): Promise<TenantRecord> {
-    return this.#transition(id, async () => {
-      const { directory, pool, components } = this.#context
-      directory.get(id)
-      await directory.catalogOf(id).suspend(id, components.clock.nowMs())
-      pool.peek(id)?.fence(suspended(id))
-      await pool.retire(id, 'fenced')
-      return directory.get(id)
-    })
+    return this.#transition(id, () => suspendTenant(this.#context, id))
   }
 
   /** Lifts suspension and quarantine. Safe to repeat. */
@@ -324,6 +340,7 @@ export class Tenancy {
       await this.#quarantine.readmit(record, this.#opening(record))
       await directory.catalogOf(id).resume(id)
       if (pool.peek(id)?.fencedBy !== undefined) await pool.retire(id, 'fenced')
+      if (record.quarantineReason !== undefined) await this.#bases?.storeAgain(id)
       return directory.get(id)
     })
   }
@@ -340,24 +357,14 @@ export class Tenancy {
    * @throws TenaxError `unavailable` when the file could not be closed: nothing has changed; what `work` throws
    */
   lend<T>(id: TenantId, work: (directory: string) => Promise<T>): Promise<T> {
-    return this.#transition(id, () => this.#lending.lend(id, work))
+    return this.#transition(id, () => this.#lending.lend(id, work).finally(() => this.#bases?.storeAgain(id)))
   }
 
   /** @throws TenaxError `tenant_archived`: to look at a tenant does not bring it back */
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     if (this.get(id).state === 'archived') throw archived(id)
-    return this.use(id, (handle) =>
-      handle.gated(
-        handle.exclusively(async () => ({
-          ...handle.file.sizes(),
-          pageCountMax: handle.file.settings.pageCountMax,
-          lineage: handle.meta.lineage,
-          lsn: readLsn(handle.file),
-          wasOpen,
-        })),
-      ),
-    )
+    return this.use(id, (handle) => handle.gated(handle.exclusively(async () => ({ ...numbersOf(handle), wasOpen }))))
   }
 
   async #transition<T>(id: TenantId, verb: () => Promise<T>): Promise<T> {
@@ -404,14 +411,5 @@ export class Tenancy {
     await ledger.close()
     await allCollected()
     data.release()
-  }
-}
-
-/** A full disk, for example, speaks as itself also at the start. */
-function translated<T>(body: () => T): T {
-  try {
-    return body()
-  } catch (error) {
-    throw hostFailure(error)
   }
 }

@@ -106,7 +106,7 @@ export class EngineLife {
   #handle(): EngineHandle {
     const { handle } = this.#tenant
     return {
-      record: handle.record,
+      meta: handle.meta,
       commit: async (body) => {
         const commit = this.#tenant.commitCount + 1
         this.#crashAt({ commit, when: 'before' })

@@ -10,6 +10,8 @@ import {
   parseSearchParams,
   patchTenantBodySchema,
   type ReleaseReceipt,
+  type RestoredTenant,
+  restoreTenantBodySchema,
   type SnapshotList,
   type TenantDurability,
   type TenantResource,
@@ -55,6 +57,12 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
     const { id, manifest } = parseBody(forkTenantBodySchema, await readJson(parts, context))
     const record = await tenancy.fork(idOf(context), parseTenantId(id), manifest ?? undefined)
     return context.json(resourceOf(record), 201, { location: `/v1/tenants/${record.id}` })
+  })
+  app.post('/:id/restore', async (context) => {
+    const { manifest } = parseBody(restoreTenantBodySchema, await readJson(parts, context))
+    const { record, replacedManifest } = await tenancy.restore(idOf(context), manifest)
+    const restored: RestoredTenant = { ...resourceOf(record), replacedManifest: replacedManifest ?? null }
+    return context.json(restored)
   })
   app.post('/:id/workflows/release', async (context) => {
     const receipt: ReleaseReceipt = { released: await workflows.release(idOf(context)) }

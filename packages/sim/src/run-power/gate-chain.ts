@@ -271,7 +271,7 @@ function hasty(tenancy: Tenancy): EngineTenancy {
     use: (id, fn) =>
       tenancy.use(id, (handle) => {
         const hurried: EngineHandle = {
-          record: handle.record,
+          meta: handle.meta,
           commit: (body) => handle.commit(body),
           read: (body) => handle.read(body),
           gated: (work) => handle.gated(work),

@@ -165,7 +165,7 @@ class Fire {
         if (isOver) return Promise.reject(new TenaxError('unavailable', 'the host is dead'))
         return tenancy.use(tenant, (handle) =>
           fn({
-            record: handle.record,
+            meta: handle.meta,
             read: (body) => handle.read(body),
             gated: (work) => handle.gated(work),
             wayOut: () => handle.wayOut(),

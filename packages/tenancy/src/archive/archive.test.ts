@@ -83,8 +83,9 @@ describe('archive', () => {
     await opened.tenancy.archive(ACME)
     const file = await opened.tenancy.export(ACME, async ({ chunks }) => Buffer.concat(await gathered(chunks)))
     await opened.tenancy.archive(ACME)
+    const { incarnation } = opened.tenancy.get(ACME)
     await opened.tenancy.import(ACME, streamOf(file))
-    await gone(opened.store)
+    await gone(opened.store, incarnation)
     expect((await opened.sql(ACME, 'SELECT count(*) FROM note'))[0]).toEqual([3n])
     await opened.tenancy.archive(ACME)
     expect(await keysOf(opened.store)).not.toEqual([])
@@ -122,9 +123,10 @@ describe('archive', () => {
   })
 })
 
-/** Resolves when nothing is stored. */
-async function gone(store: BlobStore): Promise<void> {
-  while ((await keysOf(store)).length > 0) await new Promise((resolve) => setImmediate(resolve))
+/** Resolves when nothing is stored of an incarnation, or of any. */
+async function gone(store: BlobStore, incarnation = ''): Promise<void> {
+  while ((await keysOf(store)).some((key) => key.includes(incarnation)))
+    await new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('idle tenants', () => {

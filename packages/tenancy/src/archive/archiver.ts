@@ -13,39 +13,40 @@ import { isTenaxError, messageOf, type TenantId, TenaxError, type Timer } from '
 import { collectClosed, hostFailure } from '@tenax/sqlite'
 import PQueue from 'p-queue'
 import type { TenantRecord } from '../catalog-rows.ts'
-import type { CatalogSnapshots, SnapshotPlace } from '../catalog-snapshots.ts'
+import type { SnapshotPlace } from '../catalog-snapshots.ts'
 import { removeRestored } from '../files/restored-file.ts'
-import { idleSinceMs, removeArchivedFile } from '../files/tenant-files.ts'
+import { removeArchivedFile } from '../files/tenant-files.ts'
 import type { Handle } from '../handle.ts'
-import {
-  ARCHIVE_LOOK_MS_MAX,
-  ARCHIVE_LOOK_ROWS,
-  ARCHIVE_TRIES_MAX,
-  CLEAN_ROWS,
-  CLEAN_WAIT_MS,
-  STORE_TRIAL_MS,
-  TRANSFERS_MAX,
-} from '../limits.ts'
+import { ARCHIVE_LOOK_MS_MAX, ARCHIVE_TRIES_MAX, STORE_TRIAL_MS, TRANSFERS_MAX } from '../limits.ts'
 import { quarantined } from '../open-handle.ts'
 import { waitAtMost } from '../patience.ts'
 import { refuseUnlessServing } from '../serving.ts'
 import type { VerbContext } from '../tenancy-port.ts'
 import { boundedStore } from './bounded-store.ts'
-import { collectTenant, collectTombstone } from './collect.ts'
+import { Cleaner } from './cleaner.ts'
+import { collectTenant } from './collect.ts'
 import { SnapshotDamage } from './damage.ts'
 import { restoreFile } from './hydrate.ts'
+import { idleTenants } from './idle-tenants.ts'
 import { inParallel } from './in-parallel.ts'
 import type { StoredTenant } from './keys.ts'
 import type { Manifest, ManifestWriter } from './manifest.ts'
 import { readManifest, type SnapshotReader } from './read-manifest.ts'
-import { type SnapshotContext, takeSnapshot } from './snapshot.ts'
+import { type ClosedFile, type SnapshotContext, storeClosed, takeSnapshot } from './snapshot.ts'
 import { expectMark, leaveMark, type MarkedStore } from './store-mark.ts'
-import { listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
+import { asAnswer, listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
 
 /** What an operator hears of it. */
 export type ArchiveEvent =
   | { readonly type: 'archived'; readonly tenantId: TenantId; readonly manifest: number }
   | { readonly type: 'hydrated'; readonly tenantId: TenantId; readonly manifest: number; readonly durationMs: number }
+  /** A tenant is what it was at a snapshot. What it was before is the manifest `replaced`, if that could be stored. */
+  | {
+      readonly type: 'restored'
+      readonly tenantId: TenantId
+      readonly manifest: number
+      readonly replaced: number | undefined
+    }
   /** An idle tenant could not be archived; a later look tries again. */
   | { readonly type: 'archive_failed'; readonly tenantId: TenantId; readonly reason: string }
   /** At the start the store was away; it is tried before its first use. */
@@ -76,14 +77,23 @@ export class Archiver {
   #proven: Promise<void> | undefined
   #look: Timer | undefined
   #looking: Promise<void> | undefined
-  #cleaning: Promise<void> | undefined
-  /** Set when more was deleted while objects were removed. */
-  #isMoreToClean = false
-  #cleanTimer: Timer | undefined
+  readonly #cleaner: Cleaner
 
   constructor(options: ArchiverOptions) {
     this.#options = options
     this.#store = boundedStore(options.store, { clock: options.context.components.clock, signal: this.#ended.signal })
+    const { clock } = options.context.components
+    const ready = async () => {
+      await this.#proveOnce()
+      await expectMark(this.#marked)
+      await this.#catalogsStored()
+    }
+    this.#cleaner = new Cleaner({
+      source: this.#source(),
+      clock,
+      ready,
+      catalogs: () => options.context.directory.catalogs,
+    })
   }
 
   /**
@@ -132,9 +142,9 @@ export class Archiver {
   /** Ends what is under way; what a tenant has is where it was, or where it was to be. */
   async stop(): Promise<void> {
     this.#look?.cancel()
-    this.#cleanTimer?.cancel()
+    this.#cleaner.stop()
     this.#ended.abort(new TenaxError('unavailable', 'the host is shutting down'))
-    await Promise.all([this.#looking, this.#leaving.onIdle(), this.#coming.onIdle(), this.#cleaning])
+    await Promise.all([this.#looking, this.#leaving.onIdle(), this.#coming.onIdle(), this.#cleaner.idle()])
   }
 
   /**
@@ -143,27 +153,10 @@ export class Archiver {
    * @throws TenaxError `tenant_busy` when it was written to all the while: it is as it was, and its last snapshot is newer
    */
   archive(id: TenantId): Promise<void> {
-    return this.#leaving.add(async () => {
-      this.#ended.signal.throwIfAborted()
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+    return this.#storing(async () => {
       for (let tries = 0; tries < ARCHIVE_TRIES_MAX; tries += 1) if (await this.#tryArchive(id)) return
       throw new TenaxError('tenant_busy', `tenant "${id}" is written to all the time`, {
         hint: 'archive it when nobody uses it',
-      })
-    })
-  }
-
-  /** Makes sure that the last commit of a tenant is in a snapshot; its file stays. Safe to repeat. Inside the tenant's transition. */
-  keep(id: TenantId): Promise<void> {
-    return this.#leaving.add(async () => {
-      this.#ended.signal.throwIfAborted()
-      await this.#proveOnce()
-      await expectMark(this.#marked)
-      if (this.#options.context.directory.get(id).state === 'archived') return
-      await this.#options.context.pool.use(id, async (handle) => {
-        if (handle.isFrozen) throw exported(id)
-        await this.#snapshot(handle)
       })
     })
   }
@@ -290,6 +283,45 @@ export class Archiver {
     }
   }
 
+  /**
+   * Writes the file of a kept snapshot to `path`, which no row names: every chunk verified, durable. Of a failure nothing is left.
+   *
+   * @throws TenaxError `snapshot_not_found`, `snapshot_damaged`; what the store or the disk fails with
+   */
+  writeKept({ id, incarnation }: TenantRecord, number: number, path: string): Promise<Manifest> {
+    return this.#coming.add(async () => {
+      try {
+        const manifest = await readNumbered(this.#source(), { id, incarnation }, number)
+        await restoreFile(this.#source(), manifest, path)
+        return manifest
+      } catch (error) {
+        const answer = asAnswer(error)
+        if (isTenaxError(answer, 'snapshot_not_found') || isTenaxError(answer, 'snapshot_damaged'))
+          await expectMark(this.#marked) // else it says nothing of the snapshot
+        throw hostFailure(answer)
+      }
+    })
+  }
+
+  /** Stores the last commit of `handle`, which the caller keeps in use, and removes nothing that is stored already. */
+  store(handle: Handle): Promise<SnapshotPlace> {
+    return this.#storing(() => takeSnapshot(this.#snapshotContext(handle.record.id), handle))
+  }
+
+  /** Stores a file that is about to become the tenant's. The snapshot is not the tenant's last one before the catalog says so. */
+  storeClosed(tenant: StoredTenant, file: ClosedFile): Promise<SnapshotPlace> {
+    return this.#storing(() => storeClosed(this.#snapshotContext(tenant.id), tenant, file))
+  }
+
+  #storing<T>(work: () => Promise<T>): Promise<T> {
+    return this.#leaving.add(async () => {
+      this.#ended.signal.throwIfAborted()
+      await this.#proveOnce()
+      await expectMark(this.#marked)
+      return work()
+    })
+  }
+
   /** The kept snapshots of a tenant, newest first. */
   async list({ id, incarnation }: TenantRecord): Promise<readonly Manifest[]> {
     const last = this.#snapshots(id).get(incarnation)
@@ -318,7 +350,7 @@ export class Archiver {
   async #archiveIdle(archiveAfterMs: number): Promise<void> {
     const { context, archive } = this.#options
     const { onEvent } = context.components
-    const ids = await this.#idleTenants(archiveAfterMs)
+    const ids = await idleTenants(context, archiveAfterMs, this.#ended.signal)
     if (ids.length === 0) return // an idle hour asks nothing of the store
     try {
       await this.#proveOnce()
@@ -335,62 +367,9 @@ export class Archiver {
     })
   }
 
-  async #idleTenants(archiveAfterMs: number): Promise<TenantId[]> {
-    const { directory, pool, data, components } = this.#options.context
-    const nowMs = components.clock.nowMs()
-    const idle: TenantId[] = []
-    for (const { shard, snapshots } of directory.catalogs) {
-      let afterId = ''
-      for (;;) {
-        const wakesAfterMs = nowMs + archiveAfterMs
-        const rows = snapshots.candidates(afterId, { wakesAfterMs, limit: ARCHIVE_LOOK_ROWS })
-        for (const { id, ...name } of rows) {
-          if (pool.peek(id) !== undefined) continue
-          const sinceMs = idleSinceMs(data.layout.tenantFile(shard, name))
-          if (sinceMs !== undefined && sinceMs <= nowMs - archiveAfterMs) idle.push(id)
-        }
-        afterId = rows.at(-1)?.id ?? ''
-        if (rows.length < ARCHIVE_LOOK_ROWS || this.#ended.signal.aborted) break
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    }
-    return idle
-  }
-
   /** Removes the objects of tenants that are no more, now or when the store is back. */
   cleanSoon(): void {
-    if (this.#ended.signal.aborted) return
-    this.#cleanTimer?.cancel()
-    this.#isMoreToClean = true
-    this.#cleaning ??= this.#clean()
-      .catch(() => {
-        this.#cleanTimer = this.#options.context.components.clock.after(CLEAN_WAIT_MS, () => this.cleanSoon())
-      })
-      .finally(() => {
-        this.#cleaning = undefined
-      })
-  }
-
-  async #clean(): Promise<void> {
-    const { directory } = this.#options.context
-    while (this.#isMoreToClean) {
-      this.#isMoreToClean = false
-      if (!directory.catalogs.some(({ snapshots }) => snapshots.garbage(1).length > 0)) continue
-      await this.#proveOnce()
-      await expectMark(this.#marked)
-      await this.#catalogsStored()
-      for (const { snapshots } of directory.catalogs) await this.#cleanShard(snapshots)
-    }
-  }
-
-  async #cleanShard(snapshots: CatalogSnapshots): Promise<void> {
-    const { context } = this.#options
-    for (let rows = snapshots.garbage(CLEAN_ROWS); rows.length > 0; rows = snapshots.garbage(CLEAN_ROWS)) {
-      for (const tombstone of rows) {
-        await collectTombstone(this.#source(), tombstone)
-        await snapshots.cleaned(tombstone.incarnation, context.components.clock.nowMs())
-      }
-    }
+    this.#cleaner.soon()
   }
 }
 

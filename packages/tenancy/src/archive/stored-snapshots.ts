@@ -66,7 +66,8 @@ export async function* snapshotBytes(
   }
 }
 
-function asAnswer(error: unknown): unknown {
+/** What is wrong with a snapshot, as who named it hears of it; any other error as it is. */
+export function asAnswer(error: unknown): unknown {
   if (!(error instanceof SnapshotDamage)) return error
   return new TenaxError('snapshot_damaged', `the snapshot is damaged: ${error.message}`, {
     cause: error,

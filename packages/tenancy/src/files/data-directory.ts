@@ -1,7 +1,14 @@
 /** Opens a data directory: makes it if it is not there, refuses it if it is not ours, and locks it. */
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { assert, type Clock, type RandomId, TenaxError } from '@tenax/kernel'
-import { acquireProcessLock, type EngineDriver, type ProcessLock, syncDirectory, writeNewFile } from '@tenax/sqlite'
+import {
+  acquireProcessLock,
+  type EngineDriver,
+  hostFailure,
+  type ProcessLock,
+  syncDirectory,
+  writeNewFile,
+} from '@tenax/sqlite'
 import { Layout } from './layout.ts'
 import { ownVersion } from './own-version.ts'
 
@@ -37,6 +44,14 @@ export interface DataDirectoryOptions {
  * @throws TenaxError `data_in_use` naming pid and start time, `data_format_newer`, `data_format_invalid`
  */
 export function openDataDirectory(options: DataDirectoryOptions): DataDirectory {
+  try {
+    return lockedDirectory(options)
+  } catch (error) {
+    throw hostFailure(error) // a full disk, for example, speaks as itself also at the start
+  }
+}
+
+function lockedDirectory(options: DataDirectoryOptions): DataDirectory {
   const layout = new Layout(options.path)
   makeRoot(layout)
   refuseForeignDirectory(layout)

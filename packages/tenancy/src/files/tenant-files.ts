@@ -1,5 +1,5 @@
 /** Making and removing the files of a tenant: never while they are live (a live file is `sqlite`'s alone). */
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseIncarnation } from '@tenax/kernel'
@@ -98,6 +98,35 @@ export function removeArchivedFile(layout: Layout, shard: number, { incarnation,
   removeLog(path)
   rmSync(path, { force: true })
   removeFileless(layout, shard, incarnation)
+}
+
+/**
+ * Gives the file of a stopped tenant, which is about to be replaced, second names among what is set aside of it, durably. What
+ * it is like does not matter: nothing of it is read. A file that is not there is fine.
+ */
+export function keepStopped(layout: Layout, shard: number, { incarnation, file }: TenantFileName): void {
+  const directory = layout.tenantDirectory(shard, incarnation)
+  const aside = join(directory, QUARANTINE_DIRECTORY)
+  const names = [`${file}.db`, `${file}.db-wal`].filter(
+    (name) => statSync(join(directory, name), MAY_LACK) !== undefined,
+  )
+  if (names.length === 0) return
+  mkdirSync(aside, { recursive: true, mode: 0o700 })
+  for (const name of names) {
+    rmSync(join(aside, name), { force: true }) // of a try before
+    linkSync(join(directory, name), join(aside, name))
+  }
+  syncDirectory(aside)
+  syncDirectory(directory)
+}
+
+const MAY_LACK = { throwIfNoEntry: false } as const
+
+/** Removes a file that the catalog names no more, with its log. */
+export function removeReplacedFile(layout: Layout, shard: number, name: TenantFileName): void {
+  const path = layout.tenantFile(shard, name)
+  removeLog(path)
+  rmSync(path, { force: true })
 }
 
 /** Leaves only what was set aside, and the directory only if there is something. Gives how many entries were removed. */

@@ -9,8 +9,8 @@ import { reportDurability } from '../durability/report.ts'
 import { Layout } from '../files/layout.ts'
 import { ACME } from '../fixtures/archived-tenant.ts'
 import { replayChain, sameFile } from '../fixtures/replayed-chain.ts'
-import { idOf, NONE } from '../fixtures/settings.ts'
-import { codeOf, directoryMaker, type OpenTenancy, tenancyMaker, until } from '../fixtures/test-bed.ts'
+import { idOf, NONE, streamOf } from '../fixtures/settings.ts'
+import { codeOf, directoryMaker, gathered, type OpenTenancy, tenancyMaker, until } from '../fixtures/test-bed.ts'
 import { readRoot } from './ledger-root.ts'
 
 /** A small generator with a seed (mulberry32), so that a failure repeats. */
@@ -266,5 +266,42 @@ describe('kill -9, again and again, with a store that comes and goes', () => {
       await opened.tenancy.close().catch(() => undefined)
       expect(failures).toEqual([])
     }
+  })
+})
+
+describe('a file that was in no ledger', () => {
+  it('of an import, a fork or a restore has a snapshot before anybody is told of it, and its commits build on that', async () => {
+    const { store } = switchable()
+    const opened = await open({ store })
+    const { tenancy, sql } = opened
+    await tenancy.create(ACME)
+    await sql(ACME, 'CREATE TABLE note (text)')
+    await tenancy.export(ACME, async ({ chunks }) =>
+      tenancy.import(idOf('copy'), streamOf(Buffer.concat(await gathered(chunks)))),
+    )
+    await tenancy.fork(ACME, idOf('fork'))
+    await tenancy.archive(ACME)
+    await sql(ACME, "INSERT INTO note VALUES ('gone')")
+    await tenancy.restore(ACME, 1)
+    for (const id of [ACME, idOf('copy'), idOf('fork')]) {
+      const { lineage, lsn } = await tenancy.stats(id)
+      const [last] = await tenancy.snapshots(id)
+      expect([id, last?.lineage, last && lsn - last.lsn]).toEqual([id, lineage, 0n])
+      await sql(id, "INSERT INTO note VALUES ('more')")
+      expect((await tenancy.stats(id)).lineage).toBe(lineage)
+    }
+  })
+
+  it('is refused while the store is away, with nothing changed and nothing left', async () => {
+    const bed = switchable()
+    const opened = await open({ store: bed.store })
+    await opened.tenancy.create(ACME)
+    const bytes = await opened.tenancy.export(ACME, async ({ chunks }) => Buffer.concat(await gathered(chunks)))
+    bed.isAway = true
+    expect(await codeOf(opened.tenancy.import(idOf('copy'), streamOf(bytes)))).toBe('unavailable')
+    expect(await codeOf(() => opened.tenancy.get(idOf('copy')))).toBe('tenant_not_found')
+    bed.isAway = false
+    await opened.tenancy.import(idOf('copy'), streamOf(bytes))
+    expect(await opened.tenancy.snapshots(idOf('copy'))).toHaveLength(1)
   })
 })
