@@ -7,6 +7,7 @@ import { allCollected, collectClosed, hostFailure, makeTemplate } from '@tenax/s
 import { Archiver } from './archive/archiver.ts'
 import { proveSound } from './archive/hydrate.ts'
 import type { Manifest } from './archive/manifest.ts'
+import { type BoundSession, openBoundSession } from './bound-session.ts'
 import type { TenantRecord } from './catalog-rows.ts'
 import { checkpointAll } from './durability/checkpoint-all.ts'
 import { Gate, remoteNotConfigured } from './durability/gate.ts'
@@ -38,7 +39,6 @@ import { Quarantine } from './quarantine.ts'
 import { tellRecovery } from './recovery.ts'
 import { Bases } from './remote/bases.ts'
 import { archived, refuseUnlessServing } from './serving.ts'
-import { Session } from './session.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
 import { numbersOf } from './tenant-numbers.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
@@ -204,18 +204,9 @@ export class Tenancy {
   }
 
   /** A new interactive stream of a tenant, bound to the history that the tenant has now. */
-  async openSession(id: TenantId, gate = new Gate()): Promise<{ session: Session; lineage: string }> {
-    const lineage = await this.use(id, async (handle) => {
-      handle.showTo(gate)
-      return handle.meta.lineage
-    })
-    const use = <T>(fn: (handle: Handle) => Promise<T>): Promise<T> =>
-      this.use(id, (handle) => {
-        if (handle.meta.lineage !== lineage)
-          throw new TenaxError('baton_invalid', 'the tenant is not the one that the stream began on')
-        return fn(handle)
-      })
-    return { session: new Session({ use, clock: this.#context.components.clock }), lineage }
+  openSession(id: TenantId, gate = new Gate()): Promise<BoundSession> {
+    const { clock } = this.#context.components
+    return openBoundSession({ clock, use: (fn) => this.use(id, fn) }, gate)
   }
 
   get(id: TenantId): TenantRecord {

@@ -28,8 +28,8 @@ import { catalogIncarnation } from '../catalog.ts'
 import { COALESCED, checksumFields } from '../durability/entry-flags.ts'
 import { type FileTail, LedgerTails, type StoredSoFar } from '../durability/ledger-tails.ts'
 import { Shipping, type ShippingEvent } from '../remote/shipping.ts'
-import { readStoredPosition } from '../remote/stored-position.ts'
 import type { DataDirectory } from './data-directory.ts'
+import { readStoredPosition } from './stored-position.ts'
 
 /** What recovery needs. */
 export interface LedgerRecoveryOptions {

@@ -1,7 +1,7 @@
 /** A host's commits go to object storage: what is promised `remote` is there, and what is there is the files, page by page. */
 import { cpSync, readFileSync } from 'node:fs'
 import { type BlobStore, MemoryStore } from '@tenax/blobstore'
-import { systemClock, TenaxError } from '@tenax/kernel'
+import { sleep, systemClock, TenaxError } from '@tenax/kernel'
 import { describe, expect, it } from 'vitest'
 import { catalogIncarnation } from '../catalog.ts'
 import { Gate } from '../durability/gate.ts'
@@ -104,7 +104,7 @@ describe('shipping', () => {
     await opened.tenancy.create(ACME)
     await until(() => opened.tenancy.ledgerStats().shipping?.lagMs === 0)
     calls = 0
-    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    await sleep(systemClock, 1_200)
     expect(calls).toBe(0)
   })
 

@@ -16,6 +16,7 @@ import { type LedgerName, type SegmentFiles, Shipper, type ShipStats, type Store
 import { boundedStore } from '../archive/bounded-store.ts'
 import type { StoredSoFar } from '../durability/ledger-tails.ts'
 import type { DataDirectory } from '../files/data-directory.ts'
+import { readStoredPosition, type StoredPosition, writeStoredPosition } from '../files/stored-position.ts'
 import {
   POSITION_EVERY_COUNT,
   SHIP_APPROACH_MS,
@@ -27,7 +28,6 @@ import { waitAtMost } from '../patience.ts'
 import { leaveRoot, readRoot } from './ledger-root.ts'
 import { storeSink } from './store-sink.ts'
 import { walkChain } from './stored-chain.ts'
-import { readStoredPosition, type StoredPosition, writeStoredPosition } from './stored-position.ts'
 
 /** What shipping is made of. */
 export interface ShippingOptions {
