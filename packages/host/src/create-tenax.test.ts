@@ -20,6 +20,7 @@ import {
 } from './fixtures/host-bed.ts'
 import { createApp } from './http/app.ts'
 import { createTenax, loadMigrations, type TenaxOptions } from './index.ts'
+import { openJobs } from './jobs/open-jobs.ts'
 import { createMetrics } from './metrics.ts'
 import { readOptions } from './options.ts'
 import { ResultWaits } from './result-waits.ts'
@@ -245,6 +246,7 @@ test('the OpenAPI document lists every route of the app, and no other', async ()
     streams,
     workflows,
     waits: new ResultWaits(),
+    jobs: openJobs(tenancy, settings, onFatal),
     settings,
     metrics,
     bodies: { bytesLeft: 1_000_000 },

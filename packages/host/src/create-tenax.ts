@@ -25,6 +25,7 @@ import { createApp } from './http/app.ts'
 import type { HostParts } from './http/environment.ts'
 import { hostFailed } from './http/failure.ts'
 import { bindingsOf } from './http/query-route.ts'
+import { openJobs } from './jobs/open-jobs.ts'
 import { JSON_BODIES_BYTES_MAX } from './limits.ts'
 import { beginLiveness, type Liveness, lastEndOf } from './liveness.ts'
 import { createMetrics } from './metrics.ts'
@@ -117,11 +118,13 @@ export async function createTenax(options: TenaxOptions): Promise<Tenax> {
   probation?.begin({ tenancy, workflows })
   const streams = new Streams({ clock, onError: settings.onError })
   const waits = new ResultWaits()
+  const jobs = openJobs(tenancy, settings, fail)
   const parts: HostParts = {
     tenancy,
     streams,
     workflows,
     waits,
+    jobs,
     settings,
     metrics: createMetrics(tenancy, streams, metered),
     bodies: { bytesLeft: JSON_BODIES_BYTES_MAX },
@@ -173,10 +176,11 @@ async function openWorkflows(
 }
 
 async function closeAll(
-  { streams, waits, workflows, tenancy }: HostParts,
+  { streams, waits, jobs, workflows, tenancy }: HostParts,
   { liveness, probation, store }: Beside,
 ): Promise<void> {
   waits.end()
+  await jobs.close()
   await probation?.close()
   await streams.close()
   await workflows.close()

@@ -51,3 +51,22 @@ export const PROBATION_MEMORY_MIB = 512
 
 /** How often a stream of outputs says that it is there: proxies cut silent ones off after a minute. */
 export const HEARTBEAT_MS = 15_000
+
+/** Jobs that run at a time: as many as a host archives or hydrates at once. */
+export const JOBS_RUNNING_MAX = 8
+
+/** Jobs that wait for that; beyond, requests for one are turned away. */
+export const JOBS_QUEUED_MAX = 1_000
+
+/** Ended jobs that are kept, and how long: each is some 1 KiB, without its file. */
+export const JOBS_KEPT_MAX = 1_000
+export const JOB_KEPT_MS = 30 * 60_000
+
+/** Disk that files of jobs may take together: exports that wait to be fetched, and imports that wait for their turn. */
+export const JOB_FILES_BYTES_MAX = 4 * 1024 * MIB_BYTES
+
+/** Least time between two events of a job's progress: what a person sees. */
+export const JOB_EVENT_MS = 250
+
+/** How long a host that closes waits for its jobs, before it ends what they do: as long as it waits for exports. */
+export const JOB_DRAIN_MS = 10_000

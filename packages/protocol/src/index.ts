@@ -72,6 +72,17 @@ export {
   type RawJsonNumber,
 } from './hrana/value.ts'
 export {
+  JOB_STATES,
+  JOB_VERBS,
+  type JobList,
+  type JobResource,
+  type JobState,
+  type JobVerb,
+  jobListSchema,
+  jobQuerySchema,
+  jobSchema,
+} from './jobs.ts'
+export {
   BATCH_STEPS_MAX,
   BATON_CHARS_MAX,
   BODY_ISSUES_MAX,

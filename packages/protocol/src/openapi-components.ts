@@ -8,6 +8,7 @@ import { describeResultSchema } from './hrana/describe.ts'
 import { pipelineReplySchema, pipelineRequestSchema } from './hrana/pipeline.ts'
 import { statementResultSchema, statementSchema } from './hrana/statement.ts'
 import { answeredHranaValueSchema, hranaValueSchema } from './hrana/value.ts'
+import { jobListSchema, jobSchema } from './jobs.ts'
 import { outputEventSchema, outputPageSchema, runOutputSchema } from './outputs.ts'
 import { hranaErrorSchema, problemSchema } from './problem.ts'
 import { jsonArgSchema, jsonValueSchema, queryBodySchema, queryReplySchema } from './query.ts'
@@ -67,6 +68,8 @@ const COMPONENTS = {
   TenantDurability: tenantDurabilitySchema,
   DurabilityClass: durabilityClassSchema,
   DeleteReceipt: deleteReceiptSchema,
+  Job: jobSchema,
+  JobList: jobListSchema,
   ReleaseReceipt: releaseReceiptSchema,
   QueryBody: queryBodySchema,
   QueryArg: jsonArgSchema,

@@ -1,4 +1,5 @@
 /** OpenAPI of what object storage is for: archive, hydrate, snapshots, fork, restore. */
+import { maybeJob } from './openapi-jobs.ts'
 import { json, jsonBody, onTenant, type Paths, problems } from './openapi-parts.ts'
 
 /** Paths below `/v1/tenants/{id}`. */
@@ -7,7 +8,7 @@ export function storePaths(): Paths {
   const tenant = { 200: json('the tenant', 'Tenant'), ...problems }
   return {
     '/v1/tenants/{id}/archive': {
-      post: onTenant({
+      post: maybeJob({
         operationId: 'archiveTenant',
         summary: 'Put a tenant into object storage, and remove its local file',
         tags,
@@ -15,7 +16,7 @@ export function storePaths(): Paths {
       }),
     },
     '/v1/tenants/{id}/hydrate': {
-      post: onTenant({
+      post: maybeJob({
         operationId: 'hydrateTenant',
         summary: 'Bring an archived tenant back, as its next use would',
         tags,
@@ -32,7 +33,7 @@ export function storePaths(): Paths {
     },
     '/v1/tenants/{id}/fork': {
       post: {
-        ...onTenant({
+        ...maybeJob({
           operationId: 'forkTenant',
           summary: 'Make a new tenant of what this one has, or had at a snapshot',
           tags,
@@ -43,7 +44,7 @@ export function storePaths(): Paths {
     },
     '/v1/tenants/{id}/restore': {
       post: {
-        ...onTenant({
+        ...maybeJob({
           operationId: 'restoreTenant',
           summary: 'Make a tenant what it was at a snapshot',
           tags,

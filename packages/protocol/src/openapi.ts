@@ -1,6 +1,7 @@
 /** The HTTP contract as OpenAPI 3.1, from the same schemas that parse the requests: the page cannot drift from the code. */
 import { componentSchemas } from './openapi-components.ts'
 import { answered, durabilityParameter, keyParameter } from './openapi-headers.ts'
+import { jobPaths, maybeJob } from './openapi-jobs.ts'
 import {
   hranaFailures,
   idParameter,
@@ -44,7 +45,14 @@ export function openApiDocument(): OpenApiDocument {
       description: '`/v1` operates tenants; `/t/{id}` is a tenant. Failures are problem details with a stable `code`.',
     },
     security: [{ bearer: [] }, {}],
-    tags: [{ name: 'tenants' }, { name: 'tenant' }, { name: 'hrana' }, { name: 'workflows' }, { name: 'server' }],
+    tags: [
+      { name: 'tenants' },
+      { name: 'tenant' },
+      { name: 'hrana' },
+      { name: 'workflows' },
+      { name: 'jobs' },
+      { name: 'server' },
+    ],
     paths: {
       ...tenantPaths(),
       ...tenantVerbPaths(),
@@ -54,6 +62,7 @@ export function openApiDocument(): OpenApiDocument {
       ...queryPaths(),
       ...runPaths(),
       ...schedulePaths(),
+      ...jobPaths(),
       ...hranaPaths('v2'),
       ...hranaPaths('v3'),
       ...serverPaths(),
@@ -94,7 +103,7 @@ function tenantPaths(): Paths {
         ...onTenant({ operationId: 'patchTenant', summary: 'Change settings of a tenant', tags, responses: tenant }),
         requestBody: jsonBody('PatchTenantBody'),
       },
-      delete: onTenant({
+      delete: maybeJob({
         operationId: 'deleteTenant',
         summary: 'Delete a tenant and all that it holds',
         tags,
@@ -150,10 +159,16 @@ function filePaths(): Paths {
           ...problems,
         },
       }),
+      post: maybeJob({
+        operationId: 'startExport',
+        summary: 'Export as a job, whose result is fetched later; only with `?job=true`',
+        tags,
+        responses: problems,
+      }),
     },
     '/v1/tenants/{id}/import': {
       put: {
-        ...onTenant({
+        ...maybeJob({
           operationId: 'importTenant',
           summary: 'Create a tenant from a SQLite file, or replace it',
           tags,

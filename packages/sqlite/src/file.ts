@@ -9,10 +9,12 @@
  *  5. `close()` is called only after a TRUNCATE checkpoint that left the WAL at 0 bytes (LEDGER K4), because descriptors
  *     linger, and a late close by the collector may checkpoint again.
  */
+
 import { fdatasync, futimesSync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { assert, TenaxError } from '@tenax/kernel'
 import { changesSince, NO_CHANGES, readSizes, totalChanges } from './change-counters.ts'
+import { COMPLAINTS_MAX, damageIn, QUICK_CHECK_SQL } from './complaints.ts'
 import { type Bindings, bindValues } from './core/parameters.ts'
 import type { EngineConnection, EngineDriver, EngineStatement } from './driver.ts'
 import { sqlFailure } from './failure.ts'
@@ -348,8 +350,7 @@ export class SqliteFile {
 
   /** `PRAGMA quick_check`: undefined when sound, else the first complaint. */
   async quickCheck(): Promise<string | undefined> {
-    const row = await this.engine('PRAGMA quick_check(1)').getOffThread([], MAINTENANCE_TIMEOUT_MS)
-    return row?.[0] === 'ok' ? undefined : String(row?.[0])
+    return damageIn(await this.engine(QUICK_CHECK_SQL).allOffThread([], MAINTENANCE_TIMEOUT_MS, COMPLAINTS_MAX))
   }
 
   /** Bytes of the WAL, by its directory entry: the file itself is never opened here. */

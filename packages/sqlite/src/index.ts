@@ -1,4 +1,5 @@
 export { abandonFile } from './abandoned.ts'
+export { COMPLAINTS_MAX, damageIn, INTEGRITY_CHECK_SQL } from './complaints.ts'
 export type { ReplyLimits } from './core/encoding.ts'
 export type { Bindings } from './core/parameters.ts'
 export type { PragmaCall } from './core/pragmas.ts'

@@ -5,7 +5,7 @@ import { MANIFEST_NUMBER_MAX, REASON_CHARS_MAX } from './limits.ts'
 import { TENANT_META_ROW, TENANT_META_SQL } from './tenant-schema.ts'
 
 /** Format of the tables below. */
-export const CATALOG_FORMAT = 2
+export const CATALOG_FORMAT = 3
 
 const listed = (names: readonly string[]) => names.map((name) => `'${name}'`).join(', ')
 
@@ -37,6 +37,23 @@ const SNAPSHOT_ATTEMPT_TABLE = `CREATE TABLE snapshot_attempt (
     origin TEXT NOT NULL CHECK (length(origin) = 20)
   ) STRICT, WITHOUT ROWID`
 
+/** What was found when snapshots of an incarnation were restored for a proof: the last that came back whole, and damage of the last one. */
+const SNAPSHOT_PROOF_TABLE = `CREATE TABLE snapshot_proof (
+    incarnation TEXT PRIMARY KEY CHECK (length(incarnation) = 20),
+    proven_number INTEGER CHECK (proven_number BETWEEN 1 AND ${MANIFEST_NUMBER_MAX}),
+    proven_at_ms INTEGER,
+    damaged_number INTEGER CHECK (damaged_number BETWEEN 1 AND ${MANIFEST_NUMBER_MAX}),
+    damaged_at_ms INTEGER,
+    damage TEXT CHECK (length(damage) <= ${REASON_CHARS_MAX}),
+    CHECK ((proven_number IS NULL) = (proven_at_ms IS NULL)),
+    CHECK ((damaged_number IS NULL) = (damaged_at_ms IS NULL) AND (damaged_number IS NULL) = (damage IS NULL))
+  ) STRICT, WITHOUT ROWID`
+
+const SNAPSHOT_PROOF_INDEXES = [
+  'CREATE INDEX snapshot_proof_by_age ON snapshot_proof (proven_at_ms) WHERE proven_at_ms IS NOT NULL',
+  'CREATE INDEX snapshot_proof_damaged ON snapshot_proof (damaged_at_ms) WHERE damaged_at_ms IS NOT NULL',
+]
+
 /** Tables of a new catalog. It is journaled like a tenant, and has the same row of its own. */
 export const CATALOG_SCHEMA: readonly string[] = [
   TENANT_META_SQL,
@@ -50,6 +67,8 @@ export const CATALOG_SCHEMA: readonly string[] = [
   TENANT_BY_WAKE,
   SNAPSHOT_TABLE,
   SNAPSHOT_ATTEMPT_TABLE,
+  SNAPSHOT_PROOF_TABLE,
+  ...SNAPSHOT_PROOF_INDEXES,
   `CREATE TABLE intent (
     tenant_id TEXT PRIMARY KEY,
     verb TEXT NOT NULL CHECK (verb IN ('create', 'import', 'delete')),
@@ -65,7 +84,7 @@ export const CATALOG_SCHEMA: readonly string[] = [
   ) STRICT, WITHOUT ROWID`,
 ]
 
-/** What makes a catalog of the format before this one out of date no more, by the format that it has. */
+/** What brings a catalog to the next format, by the format that it has. */
 export const CATALOG_UPGRADES: ReadonlyMap<number, readonly string[]> = new Map([
   [
     1,
@@ -83,4 +102,5 @@ export const CATALOG_UPGRADES: ReadonlyMap<number, readonly string[]> = new Map(
       'UPDATE catalog_meta SET format = 2 WHERE id = 1',
     ],
   ],
+  [2, [SNAPSHOT_PROOF_TABLE, ...SNAPSHOT_PROOF_INDEXES, 'UPDATE catalog_meta SET format = 3 WHERE id = 1']],
 ])

@@ -9,6 +9,7 @@ import {
   type TenantId,
 } from '@tenax/kernel'
 import type { SqliteFile } from '@tenax/sqlite'
+import { FORGET_DAMAGE_SQL } from './catalog-proofs.ts'
 import type { TenantFileName } from './files/layout.ts'
 
 /** Which manifest of an incarnation is its last one, and the commit that it describes. */
@@ -86,6 +87,7 @@ export class CatalogSnapshots {
     this.#file
       .engine('INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)')
       .get([incarnation, BigInt(number), lineage, lsn])
+    this.#file.engine(FORGET_DAMAGE_SQL).get([incarnation, BigInt(number)])
   }
 
   /** From now on the tenant is in its last snapshot only. False when it is stopped: its file stays for whoever mends it. */

@@ -9,14 +9,17 @@ import { idOf } from './fixtures/settings.ts'
 import { codeOf, tenancyMaker } from './fixtures/test-bed.ts'
 
 const open = tenancyMaker()
-const GOLDEN = readFileSync(new URL('./fixtures/golden-catalog-1.sql', import.meta.url), 'utf8')
+/** Makes a present catalog one of the format before it, and that one of the format before. */
+const GOLDEN = [2, 1].map((format) =>
+  readFileSync(new URL(`./fixtures/golden-catalog-${format}.sql`, import.meta.url), 'utf8'),
+)
 const [WARM, STILL, GONE] = [idOf('warm'), idOf('still'), idOf('gone')]
 
 function catalogAt(dataPath: string) {
   return libsqlDriver.open(join(dataPath, 'shards', '00', 'catalog.db'))
 }
 
-test('tenants, their states and wake-ups, and tombstones of format 1 are there in format 2', async () => {
+test('tenants, their states and wake-ups, and tombstones of format 1 are there in the present one', async () => {
   const first = await open({ shardCount: 1 })
   for (const id of [WARM, STILL, GONE]) await first.tenancy.create(id)
   await first.sql(WARM, 'CREATE TABLE note AS SELECT 1 AS one')
@@ -26,7 +29,7 @@ test('tenants, their states and wake-ups, and tombstones of format 1 are there i
   const before = [first.tenancy.get(WARM), first.tenancy.get(STILL)]
   await first.tenancy.close()
   const old = catalogAt(first.dataPath)
-  old.script(GOLDEN)
+  for (const script of GOLDEN) old.script(script)
   old.close()
   const store = new MemoryStore(systemClock)
   const { tenancy, sql } = await open({ dataPath: first.dataPath, store })
@@ -37,7 +40,26 @@ test('tenants, their states and wake-ups, and tombstones of format 1 are there i
   expect(await sql(WARM, 'SELECT one FROM note')).toEqual([[1n]])
   await tenancy.close()
   const upgraded = catalogAt(first.dataPath)
-  expect(upgraded.prepare('SELECT format FROM catalog_meta').get()).toEqual([2n])
+  expect(upgraded.prepare('SELECT format FROM catalog_meta').get()).toEqual([3n])
   expect(upgraded.prepare('SELECT tenant_id FROM tombstone').all([])).toEqual([['gone']])
   upgraded.close()
+})
+
+test('snapshots of format 2 are there in the present one, and can be proven', async () => {
+  const store = new MemoryStore(systemClock)
+  const first = await open({ shardCount: 1, store })
+  for (const id of [WARM, STILL]) await first.tenancy.create(id)
+  await first.sql(WARM, 'CREATE TABLE note AS SELECT 1 AS one')
+  for (const id of [WARM, STILL]) await first.tenancy.archive(id)
+  await first.tenancy.hydrate(WARM)
+  await first.tenancy.close()
+  const old = catalogAt(first.dataPath)
+  old.script(GOLDEN[0] ?? '')
+  old.close()
+  const { tenancy, sql } = await open({ dataPath: first.dataPath, store })
+  expect([tenancy.get(WARM), tenancy.get(STILL)]).toMatchObject([{ state: 'warm' }, { state: 'archived' }])
+  expect(tenancy.scrubber.stats()).toMatchObject({ snapshotCount: 2, unprovenCount: 2 })
+  expect(await tenancy.scrubber.verify(STILL)).toMatchObject({ manifest: 1 })
+  expect(tenancy.get(STILL)).toMatchObject({ proof: { proven: { number: 1 } } })
+  expect(await sql(WARM, 'SELECT one FROM note')).toEqual([[1n]])
 })

@@ -15,7 +15,8 @@ import {
   TenaxError,
 } from '@tenax/kernel'
 import { abandonFile, EngineError, type SqliteFile } from '@tenax/sqlite'
-import { COLUMNS, type Intent, readIntent, readRecord, type TenantRecord } from './catalog-rows.ts'
+import { CatalogProofs } from './catalog-proofs.ts'
+import { COLUMNS, type Intent, readIntent, readRecord, TENANT_ROWS, type TenantRecord } from './catalog-rows.ts'
 import { CATALOG_UPGRADES } from './catalog-schema.ts'
 import { CatalogSnapshots } from './catalog-snapshots.ts'
 import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX, WHOLE_TRIES_MAX } from './limits.ts'
@@ -63,6 +64,8 @@ export class Catalog {
   readonly shard: number
   /** What the catalog knows of its tenants in object storage. */
   readonly snapshots: CatalogSnapshots
+  /** Which of those were proven restorable. */
+  readonly proofs: CatalogProofs
   readonly #file: SqliteFile
   readonly #journal: CatalogJournal
   readonly #onFatal: (error: unknown) => void
@@ -73,7 +76,9 @@ export class Catalog {
     this.#file = options.file
     this.#journal = options.journal
     this.#onFatal = options.onFatal
-    this.snapshots = new CatalogSnapshots({ file: this.#file, change: (body) => this.#change(body) })
+    const parts = { file: this.#file, change: (body: () => void) => this.#change(body) }
+    this.snapshots = new CatalogSnapshots(parts)
+    this.proofs = new CatalogProofs(parts)
     this.#journal.rest()
   }
 
@@ -90,7 +95,7 @@ export class Catalog {
   }
 
   get(id: TenantId): TenantRecord | undefined {
-    const row = this.#file.engine(`SELECT ${COLUMNS} FROM tenant WHERE id = ?`).get([id])
+    const row = this.#file.engine(`SELECT ${COLUMNS} FROM ${TENANT_ROWS} WHERE id = ?`).get([id])
     return row === undefined ? undefined : readRecord(row)
   }
 
@@ -98,7 +103,7 @@ export class Catalog {
   list({ afterId, prefix, limit }: { afterId: string; prefix: string; limit: number }): TenantRecord[] {
     return this.#file
       .engine(
-        `SELECT ${COLUMNS} FROM tenant WHERE id > ? AND substr(id, 1, length(?)) = ? AND id >= ? ORDER BY id LIMIT ?`,
+        `SELECT ${COLUMNS} FROM ${TENANT_ROWS} WHERE id > ? AND substr(id, 1, length(?)) = ? AND id >= ? ORDER BY id LIMIT ?`,
       )
       .all([afterId, prefix, prefix, prefix, BigInt(limit)])
       .map(readRecord)
@@ -204,7 +209,7 @@ export class Catalog {
     this.#file
       .engine('INSERT OR IGNORE INTO tombstone (incarnation, tenant_id, deleted_at_ms) VALUES (?, ?, ?)')
       .get([incarnation, tenantId, BigInt(nowMs)])
-    for (const table of ['snapshot', 'snapshot_attempt']) {
+    for (const table of ['snapshot', 'snapshot_attempt', 'snapshot_proof']) {
       this.#file.engine(`DELETE FROM ${table} WHERE incarnation = ?`).get([incarnation])
     }
   }

@@ -165,6 +165,15 @@ export const WAITING_COMMITS_MAX = 256
 
 /** How long a reply waits at most until what it has seen is in object storage. */
 export const REMOTE_GATE_MS_MAX = 30_000
+/** Longest proof of one snapshot but for the check inside SQLite, and longest such check: what is slower is found out by nobody. */
+export const PROOF_MS_MAX = 1_800_000
+export const PROOF_CHECK_MS_MAX = 120_000
+
+/** Looks at a snapshot before a proof is given up: damage counts at the second, and a newer snapshot may come between. */
+export const PROOF_TRIES_MAX = 4
+
+/** Proofs that may wait for the one that is made. */
+export const PROOFS_WAITING_MAX = 100
 
 /** How often idle tenants are looked for, and how many rows of a catalog are read in one turn of the event loop. */
 export const ARCHIVE_LOOK_MS_MAX = 60_000

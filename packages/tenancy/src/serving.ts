@@ -21,3 +21,10 @@ export function archived(id: TenantId): TenaxError {
     hint: 'POST /v1/tenants/:id/hydrate brings it back, as does its next use',
   })
 }
+
+/** The error of what needs object storage where there is none. */
+export function storeless(): TenaxError {
+  return new TenaxError('store_not_configured', 'this server has no object storage', {
+    hint: 'start it with a store: a directory or a bucket',
+  })
+}

@@ -3,12 +3,14 @@ import type { BlobStore } from '@tenax/blobstore'
 import type { Clock, DurabilityClass, RandomId, TenantId } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import type { EngineDriver, SqliteFileSettings } from '@tenax/sqlite'
-import type { ArchiveEvent } from './archive/archiver.ts'
+import type { ArchiveEvent } from './archive/archive-event.ts'
 import type { StoredTenant } from './archive/keys.ts'
+import type { ScrubEvent } from './archive/scrubber.ts'
 import type { ClosedFile } from './archive/snapshot.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
+import type { ScratchFiles } from './files/scratch-files.ts'
 import type { Handle } from './handle.ts'
 import type { Migration } from './migrations.ts'
 import type { HandlePool } from './pool.ts'
@@ -16,6 +18,7 @@ import type { PoolSettings } from './pool-port.ts'
 import type { QuarantineEvent } from './quarantine.ts'
 import type { ShippingEvent } from './remote/shipping.ts'
 import type { EngineTables } from './tenant-schema.ts'
+import type { Transfers } from './transfers.ts'
 
 /** Settings of tenancy: data, not components. */
 export interface TenancySettings {
@@ -34,6 +37,8 @@ export interface TenancySettings {
   readonly durability?: DurabilityClass
   /** A tenant that was not used for so long goes to object storage, in milliseconds. Default: only who is told to. */
   readonly archiveAfterMs?: number
+  /** Between proofs that a random tenant's snapshot can be restored, in milliseconds. Default: only who is told to. */
+  readonly scrubEveryMs?: number
 }
 
 /** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
@@ -62,6 +67,7 @@ export type TenancyEvent =
   | ShippingEvent
   | QuarantineEvent
   | ArchiveEvent
+  | ScrubEvent
 
 /** Sizes and position of one tenant. */
 export interface TenantStats {
@@ -90,4 +96,6 @@ export interface VerbContext {
    * @throws TenaxError `unavailable` when the store is away; nothing has changed then
    */
   readonly storeBase?: ((tenant: StoredTenant, file: ClosedFile) => Promise<void> | undefined) | undefined
+  readonly transfers: Transfers
+  readonly files: ScratchFiles
 }

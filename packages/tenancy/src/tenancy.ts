@@ -7,20 +7,18 @@ import { allCollected, collectClosed, hostFailure, makeTemplate } from '@tenax/s
 import { Archiver } from './archive/archiver.ts'
 import { proveSound } from './archive/hydrate.ts'
 import type { Manifest } from './archive/manifest.ts'
-import { type BoundSession, openBoundSession } from './bound-session.ts'
+import type { Scrubber } from './archive/scrubber.ts'
 import type { TenantRecord } from './catalog-rows.ts'
 import { checkpointAll } from './durability/checkpoint-all.ts'
 import { Gate, remoteNotConfigured } from './durability/gate.ts'
 import type { LedgerStats } from './durability/host-ledger.ts'
-import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
-import { type SyncTimes, timedFiles } from './durability/timed-files.ts'
-import { openDataDirectory } from './files/data-directory.ts'
+import type { Measured } from './durability/timed-files.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
+import type { ScratchFile, ScratchFiles } from './files/scratch-files.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
-import { takeBackAll } from './lent/lend.ts'
 import { Lending } from './lent/lending.ts'
 import { type CreateOptions, createTenant } from './lifecycle/create.ts'
 import { Exports } from './lifecycle/exports.ts'
@@ -32,25 +30,25 @@ import { suspendTenant } from './lifecycle/suspend.ts'
 import { EXPORT_DRAIN_MS, STORE_TRIAL_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
+import { type OpenedSession, openSession } from './open-session.ts'
 import { waitAtMost } from './patience.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
 import { Quarantine } from './quarantine.ts'
-import { tellRecovery } from './recovery.ts'
 import { Bases } from './remote/bases.ts'
-import { archived, refuseUnlessServing } from './serving.ts'
+import { archived, refuseUnlessServing, storeless } from './serving.ts'
+import { startTenancy } from './start-tenancy.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
-import { numbersOf } from './tenant-numbers.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
-
-/** What was measured around the ledger. */
-interface Measured {
-  readonly syncs: Readonly<SyncTimes>
-  readonly recoveryMs: number
-}
+import { statsOf } from './tenant-stats.ts'
+import { metered, type Transfers } from './transfers.ts'
 
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
 export class Tenancy {
+  /** How far long verbs are. */
+  readonly transfers: Transfers
+  /** Files on their way in or out. */
+  readonly files: ScratchFiles
   /** Durability classes of the tenants. */
   readonly classes: TenantClasses
   readonly #context: VerbContext
@@ -65,6 +63,8 @@ export class Tenancy {
   private constructor(base: Omit<VerbContext, 'pool' | 'template'>, measured: Measured) {
     this.#measured = measured
     const { data, settings, ledger } = base
+    this.transfers = base.transfers
+    this.files = base.files
     this.classes = new TenantClasses(base, settings.durability)
     const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
@@ -93,34 +93,16 @@ export class Tenancy {
   static async open(settings: TenancySettings, components: TenancyComponents): Promise<Tenancy> {
     checkMigrations(settings.migrations)
     if (settings.durability === 'remote' && components.store === undefined) throw remoteNotConfigured()
-    const { driver, clock, randomId, pid } = components
-    const { dataPath: path, shardCount } = settings
-    const data = openDataDirectory({ path, driver, clock, randomId, shardCount, pid })
+    const { base, measured, left, stopped, hadLedger } = await startTenancy(settings, components)
     try {
-      const { onFatal, onEvent, store, ledgerFiles = fsSegmentFiles } = components
-      const syncs: SyncTimes = { count: 0, durationMs: 0 }
-      const startedMs = clock.monotonicMs()
-      const left = await takeBackAll(data.layout, settings, components)
-      await allCollected() // connections of a start that failed in this process
-      const { ledger, directory, shards, redoneCount, stopped, hadLedger } = await startDataDirectory({
-        ...{ data, driver, clock, randomId, onFatal },
-        fileSettings: settings.file,
-        settings: settings.ledger,
-        ledgerBytesMax: settings.ledgerBytesMax,
-        files: timedFiles(ledgerFiles, clock, syncs),
-        ...(store === undefined ? {} : { stored: { store, onEvent } }),
-      })
-      const recoveryMs = clock.monotonicMs() - startedMs
-      tellRecovery(components, shards, redoneCount)
-      const tenancy = new Tenancy({ data, directory, settings, components, ledger }, { syncs, recoveryMs })
+      const tenancy = new Tenancy(base, measured)
       tenancy.#quarantine.takeOver(stopped)
       tenancy.#lending.miss(left)
       await tenancy.#beginStoring({ hadLedger })
       void collectClosed() // making catalogs and the template has left descriptors
       return tenancy
     } catch (error) {
-      data.release()
-      void collectClosed() // descriptors of catalogs that were opened before the failure
+      base.data.release()
       throw hostFailure(error)
     }
   }
@@ -169,9 +151,7 @@ export class Tenancy {
   /** @throws TenaxError `store_not_configured` */
   #archiverOrRefuse(): Archiver {
     if (this.#archiver !== undefined) return this.#archiver
-    throw new TenaxError('store_not_configured', 'this server has no object storage', {
-      hint: 'start it with a store: a directory or a bucket',
-    })
+    throw storeless()
   }
 
   #stop(record: TenantRecord, reason: string): void {
@@ -204,9 +184,9 @@ export class Tenancy {
   }
 
   /** A new interactive stream of a tenant, bound to the history that the tenant has now. */
-  openSession(id: TenantId, gate = new Gate()): Promise<BoundSession> {
+  openSession(id: TenantId, gate = new Gate()): Promise<OpenedSession> {
     const { clock } = this.#context.components
-    return openBoundSession({ clock, use: (fn) => this.use(id, fn) }, gate)
+    return openSession((fn) => this.use(id, fn), clock, gate)
   }
 
   get(id: TenantId): TenantRecord {
@@ -280,6 +260,11 @@ export class Tenancy {
     return this.#archiverOrRefuse().list(this.get(id))
   }
 
+  /** Proves that snapshots can be restored. Throws TenaxError `store_not_configured`. */
+  get scrubber(): Scrubber {
+    return this.#archiverOrRefuse().scrubber
+  }
+
   /**
    * Makes the tenant `to` with what `id` has now, or had at the snapshot `manifest`; `id` stays as it is. Workflows of the new one are held.
    *
@@ -287,7 +272,7 @@ export class Tenancy {
    */
   fork(id: TenantId, to: TenantId, manifest?: number): Promise<TenantRecord> {
     const into = (body: ByteStream) => this.#transition(to, () => forkInto(this.#context, to, body))
-    if (manifest === undefined) return this.export(id, ({ chunks }) => into(chunks))
+    if (manifest === undefined) return this.export(id, (file) => into(metered(file, this.transfers.of(id))))
     return this.#transition(id, () => into(this.#archiverOrRefuse().read(this.get(id), manifest)))
   }
 
@@ -312,7 +297,7 @@ export class Tenancy {
   }
 
   /** Makes `body`, an SQLite file, the tenant's database. Throws TenaxError `import_invalid`; nothing has changed then. */
-  async import(id: TenantId, body: ByteStream): Promise<{ record: TenantRecord; created: boolean }> {
+  async import(id: TenantId, body: ByteStream | ScratchFile): Promise<{ record: TenantRecord; created: boolean }> {
     const outcome = await this.#transition(id, () => importTenant(this.#context, id, body))
     if (!outcome.created) this.#archiver?.cleanSoon()
     return outcome
@@ -355,7 +340,7 @@ export class Tenancy {
   async stats(id: TenantId): Promise<TenantStats> {
     const wasOpen = this.#context.pool.peek(id) !== undefined
     if (this.get(id).state === 'archived') throw archived(id)
-    return this.use(id, (handle) => handle.gated(handle.exclusively(async () => ({ ...numbersOf(handle), wasOpen }))))
+    return this.use(id, (handle) => statsOf(handle, wasOpen))
   }
 
   async #transition<T>(id: TenantId, verb: () => Promise<T>): Promise<T> {

@@ -6,6 +6,7 @@ import type { AppEnvironment, HostParts } from './environment.ts'
 import { answerFailure, hostFailed } from './failure.ts'
 import { guard } from './guard.ts'
 import { cursor, pipeline } from './hrana-routes.ts'
+import { jobRoutes } from './job-routes.ts'
 import { query } from './query-route.ts'
 import { catalogGate, tenantGate } from './reply-gate.ts'
 import { routeLabel } from './route-label.ts'
@@ -38,6 +39,7 @@ export function createApp(parts: HostParts): Hono<AppEnvironment> {
   app.get('/v1/openapi.json', (context) => context.json(openApiDocument()))
   app.use('/v1/tenants/*', catalogGate(parts))
   app.route('/v1/tenants', tenantRoutes(parts))
+  app.route('/v1/jobs', jobRoutes(parts))
   addTenantFace(app, parts)
   return app
 }

@@ -2,6 +2,7 @@
 import type { Workflows } from '@tenax/engine'
 import type { Gate, Tenancy } from '@tenax/tenancy'
 import type { Context } from 'hono'
+import type { Jobs } from '../jobs/jobs.ts'
 import type { Metrics } from '../metrics.ts'
 import type { HostSettings } from '../options.ts'
 import type { ResultWaits } from '../result-waits.ts'
@@ -16,6 +17,7 @@ export interface HostParts {
   readonly waits: ResultWaits
   readonly settings: HostSettings
   readonly metrics: Metrics
+  readonly jobs: Jobs
   /** What JSON bodies that are being read may still take. */
   readonly bodies: ByteBudget
   /** False once the host is closing or has failed: everything but `/healthz` is refused then. */

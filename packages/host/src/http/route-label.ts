@@ -9,6 +9,11 @@ export function routeLabel(path: string): string {
     const verb = rest.slice(2).join('/')
     return KNOWN_VERBS.has(verb) ? `/v1/tenants/:id/${verb}` : 'other'
   }
+  if (area === 'v1' && rest[0] === 'jobs' && rest.length <= 3) {
+    const [, job, verb] = rest
+    if (verb === undefined) return job === undefined ? '/v1/jobs' : '/v1/jobs/:job'
+    return verb === 'events' || verb === 'result' ? `/v1/jobs/:job/${verb}` : 'other'
+  }
   return KNOWN_PATHS.has(path) ? path : 'other'
 }
 

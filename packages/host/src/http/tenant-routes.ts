@@ -2,28 +2,22 @@
 import { parseTenantId, TenaxError } from '@tenax/kernel'
 import {
   createTenantBodySchema,
-  type DeleteReceipt,
   durabilityQuerySchema,
-  forkTenantBodySchema,
   listTenantsQuerySchema,
   parseBody,
   parseSearchParams,
   patchTenantBodySchema,
   type ReleaseReceipt,
-  type RestoredTenant,
-  restoreTenantBodySchema,
   type SnapshotList,
   type TenantDurability,
-  type TenantResource,
   type TenantStats,
 } from '@tenax/protocol'
-import { type Manifest, reportDurability, type TenantRecord } from '@tenax/tenancy'
+import { type Manifest, reportDurability } from '@tenax/tenancy'
 import { Hono } from 'hono'
-import { bytesOf, readJson } from './body.ts'
+import { readJson } from './body.ts'
 import type { AppContext, AppEnvironment, HostParts } from './environment.ts'
-import { streamExport } from './export-stream.ts'
-
-const JSON_HEADERS = { 'content-type': 'application/json' }
+import { addLongVerbs } from './long-verbs.ts'
+import { resourceOf, timeOf } from './tenant-resource.ts'
 
 /** Routes below `/v1/tenants`. */
 export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
@@ -43,60 +37,20 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
     return context.json(resourceOf(await tenancy.classes.set(id, durability ?? undefined)))
   })
   app.get('/:id/durability', async (context) => context.json(await durabilityOf(parts, context)))
-  app.delete('/:id', async (context) => {
-    const { id, incarnation, deletedAtMs } = await tenancy.delete(idOf(context))
-    const receipt: DeleteReceipt = { id, incarnation, deletedAt: timeOf(deletedAtMs) }
-    return context.json(receipt)
-  })
   app.post('/:id/suspend', async (context) => context.json(resourceOf(await tenancy.suspend(idOf(context)))))
   app.post('/:id/resume', async (context) => context.json(resourceOf(await tenancy.resume(idOf(context)))))
-  app.post('/:id/archive', async (context) => context.json(resourceOf(await tenancy.archive(idOf(context)))))
-  app.post('/:id/hydrate', async (context) => context.json(resourceOf(await tenancy.hydrate(idOf(context)))))
   app.get('/:id/snapshots', async (context) => context.json(snapshotsOf(await tenancy.snapshots(idOf(context)))))
-  app.post('/:id/fork', async (context) => {
-    const { id, manifest } = parseBody(forkTenantBodySchema, await readJson(parts, context))
-    const record = await tenancy.fork(idOf(context), parseTenantId(id), manifest ?? undefined)
-    return context.json(resourceOf(record), 201, { location: `/v1/tenants/${record.id}` })
-  })
-  app.post('/:id/restore', async (context) => {
-    const { manifest } = parseBody(restoreTenantBodySchema, await readJson(parts, context))
-    const { record, replacedManifest } = await tenancy.restore(idOf(context), manifest)
-    const restored: RestoredTenant = { ...resourceOf(record), replacedManifest: replacedManifest ?? null }
-    return context.json(restored)
-  })
   app.post('/:id/workflows/release', async (context) => {
     const receipt: ReleaseReceipt = { released: await workflows.release(idOf(context)) }
     return context.json(receipt)
   })
   app.get('/:id/stats', async (context) => context.json(await statsOf(parts, context)))
-  app.get('/:id/export', (context) => streamExport(parts, { id: idOf(context), method: context.req.method }))
-  app.put('/:id/import', async (context) => {
-    refuseOtherTypes(context)
-    const { record, created } = await tenancy.import(idOf(context), bytesOf(context))
-    return new Response(JSON.stringify(resourceOf(record)), { status: created ? 201 : 200, headers: JSON_HEADERS })
-  })
+  addLongVerbs(app, parts)
   return app
 }
 
 function idOf(context: AppContext) {
   return parseTenantId(context.req.param('id'))
-}
-
-/** The resource of a catalog row: the strongest of its states is the one shown. */
-export function resourceOf(record: TenantRecord): TenantResource {
-  const { id, incarnation, suspendedAtMs, quarantineReason } = record
-  const serving =
-    quarantineReason !== undefined ? 'quarantined' : suspendedAtMs !== undefined ? 'suspended' : record.state
-  return {
-    id,
-    incarnation,
-    state: record.state === 'warm' || record.state === 'archived' ? serving : record.state,
-    createdAt: timeOf(record.createdAtMs),
-    suspendedAt: suspendedAtMs === undefined ? null : timeOf(suspendedAtMs),
-    quarantineReason: quarantineReason ?? null,
-    durability: record.durability ?? null,
-    url: `/t/${id}/`,
-  }
 }
 
 function snapshotsOf(manifests: readonly Manifest[]): SnapshotList {
@@ -105,10 +59,6 @@ function snapshotsOf(manifests: readonly Manifest[]): SnapshotList {
     storedBytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0),
   }))
   return { snapshots }
-}
-
-function timeOf(ms: number): string {
-  return new Date(ms).toISOString()
 }
 
 function listTenants({ tenancy }: HostParts, context: AppContext) {
@@ -166,13 +116,4 @@ async function durabilityOf({ tenancy, settings }: HostParts, context: AppContex
 function positionOf(token: string): { readonly lineage: string; readonly lsn: bigint } {
   const [lineage = '', lsn = ''] = token.split('.')
   return { lineage, lsn: BigInt(lsn) }
-}
-
-function refuseOtherTypes(context: AppContext): void {
-  const type = (context.req.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase()
-  if (type === 'application/vnd.sqlite3' || type === 'application/x-sqlite3' || type === 'application/octet-stream')
-    return
-  throw new TenaxError('content_type_unsupported', 'an import is a raw SQLite file', {
-    hint: 'send Content-Type: application/vnd.sqlite3',
-  })
 }

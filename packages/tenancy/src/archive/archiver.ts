@@ -32,27 +32,10 @@ import { inParallel } from './in-parallel.ts'
 import type { StoredTenant } from './keys.ts'
 import type { Manifest, ManifestWriter } from './manifest.ts'
 import { readManifest, type SnapshotReader } from './read-manifest.ts'
+import { Scrubber } from './scrubber.ts'
 import { type ClosedFile, type SnapshotContext, storeClosed, takeSnapshot } from './snapshot.ts'
 import { expectMark, leaveMark, type MarkedStore } from './store-mark.ts'
 import { asAnswer, listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
-
-/** What an operator hears of it. */
-export type ArchiveEvent =
-  | { readonly type: 'archived'; readonly tenantId: TenantId; readonly manifest: number }
-  | { readonly type: 'hydrated'; readonly tenantId: TenantId; readonly manifest: number; readonly durationMs: number }
-  /** A tenant is what it was at a snapshot. What it was before is the manifest `replaced`, if that could be stored. */
-  | {
-      readonly type: 'restored'
-      readonly tenantId: TenantId
-      readonly manifest: number
-      readonly replaced: number | undefined
-    }
-  /** An idle tenant could not be archived; a later look tries again. */
-  | { readonly type: 'archive_failed'; readonly tenantId: TenantId; readonly reason: string }
-  /** At the start the store was away; it is tried before its first use. */
-  | { readonly type: 'store_untried'; readonly reason: string }
-  /** Idle tenants wait, because the store is away or another one than before; the next look tries again. */
-  | { readonly type: 'archiving_waits'; readonly tenantCount: number; readonly reason: string }
 
 /** What the archiver is made of. */
 export interface ArchiverOptions {
@@ -69,6 +52,8 @@ export interface ArchiverOptions {
 
 /** Archives and hydrates the tenants of one data directory. */
 export class Archiver {
+  /** Proves what this stores. */
+  readonly scrubber: Scrubber
   readonly #options: ArchiverOptions
   readonly #leaving = new PQueue({ concurrency: TRANSFERS_MAX })
   readonly #coming = new PQueue({ concurrency: TRANSFERS_MAX })
@@ -82,18 +67,14 @@ export class Archiver {
   constructor(options: ArchiverOptions) {
     this.#options = options
     this.#store = boundedStore(options.store, { clock: options.context.components.clock, signal: this.#ended.signal })
-    const { clock } = options.context.components
+    const { context, stop } = options
+    const { clock } = context.components
+    this.scrubber = new Scrubber({ context, stop, source: this.#source(), expectStore: () => this.#expectStore() })
     const ready = async () => {
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+      await this.#expectStore()
       await this.#catalogsStored()
     }
-    this.#cleaner = new Cleaner({
-      source: this.#source(),
-      clock,
-      ready,
-      catalogs: () => options.context.directory.catalogs,
-    })
+    this.#cleaner = new Cleaner({ source: this.#source(), clock, ready, catalogs: () => context.directory.catalogs })
   }
 
   /**
@@ -129,6 +110,11 @@ export class Archiver {
     await leaveMark(this.#marked)
   }
 
+  async #expectStore(): Promise<void> {
+    await this.#proveOnce()
+    await expectMark(this.#marked)
+  }
+
   get #marked(): MarkedStore {
     return { store: this.#store, dataId: this.#options.writer.dataId }
   }
@@ -137,6 +123,7 @@ export class Archiver {
   start(): void {
     this.cleanSoon()
     this.#armLook()
+    this.scrubber.start()
   }
 
   /** Ends what is under way; what a tenant has is where it was, or where it was to be. */
@@ -144,7 +131,13 @@ export class Archiver {
     this.#look?.cancel()
     this.#cleaner.stop()
     this.#ended.abort(new TenaxError('unavailable', 'the host is shutting down'))
-    await Promise.all([this.#looking, this.#leaving.onIdle(), this.#coming.onIdle(), this.#cleaner.idle()])
+    await Promise.all([
+      this.scrubber.stop(),
+      this.#looking,
+      this.#leaving.onIdle(),
+      this.#coming.onIdle(),
+      this.#cleaner.idle(),
+    ])
   }
 
   /**
@@ -209,7 +202,8 @@ export class Archiver {
     const store = this.#store
     const catalog = context.directory.catalogOf(id)
     const { clock, randomId } = context.components
-    return { store, writer, catalog, clock, randomId, signal: this.#ended.signal }
+    const meter = context.transfers.of(id)
+    return { meter, store, writer, catalog, clock, randomId, signal: this.#ended.signal }
   }
 
   /** False when the file has more in it than the snapshot: somebody used it between. */
@@ -268,11 +262,12 @@ export class Archiver {
   /** Writes the last snapshot to `path`; gives its number. */
   async #restore(record: TenantRecord, path: string): Promise<number> {
     const { id, incarnation } = record
-    const { store, signal } = this.#source()
+    const source = this.#source(id)
     try {
       const place = this.#snapshots(id).get(incarnation)
       if (place === undefined) throw new SnapshotDamage('the catalog names no snapshot of it')
-      await restoreFile({ store, signal }, await readManifest(store, { id, incarnation, place }, signal), path)
+      const manifest = await readManifest(source.store, { id, incarnation, place }, source.signal)
+      await restoreFile(source, manifest, path)
       return place.number
     } catch (error) {
       if (!(error instanceof SnapshotDamage)) throw error
@@ -292,7 +287,7 @@ export class Archiver {
     return this.#coming.add(async () => {
       try {
         const manifest = await readNumbered(this.#source(), { id, incarnation }, number)
-        await restoreFile(this.#source(), manifest, path)
+        await restoreFile(this.#source(id), manifest, path)
         return manifest
       } catch (error) {
         const answer = asAnswer(error)
@@ -316,8 +311,7 @@ export class Archiver {
   #storing<T>(work: () => Promise<T>): Promise<T> {
     return this.#leaving.add(async () => {
       this.#ended.signal.throwIfAborted()
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+      await this.#expectStore()
       return work()
     })
   }
@@ -330,11 +324,13 @@ export class Archiver {
 
   /** The file of a snapshot. Throws TenaxError `snapshot_not_found`, `snapshot_damaged`, also while it is read. */
   async *read({ id, incarnation }: TenantRecord, number: number): AsyncGenerator<Uint8Array, void, void> {
-    yield* snapshotBytes(this.#source(), await readNumbered(this.#source(), { id, incarnation }, number))
+    yield* snapshotBytes(this.#source(id), await readNumbered(this.#source(), { id, incarnation }, number))
   }
 
-  #source(): SnapshotReader {
-    return { store: this.#store, signal: this.#ended.signal }
+  /** With `id`, who watches that tenant hears how far reading is. */
+  #source(id?: TenantId): SnapshotReader {
+    const meter = id === undefined ? {} : { meter: this.#options.context.transfers.of(id) }
+    return { store: this.#store, signal: this.#ended.signal, ...meter }
   }
 
   #armLook(): void {
@@ -353,8 +349,7 @@ export class Archiver {
     const ids = await idleTenants(context, archiveAfterMs, this.#ended.signal)
     if (ids.length === 0) return // an idle hour asks nothing of the store
     try {
-      await this.#proveOnce()
-      await expectMark(this.#marked)
+      await this.#expectStore()
     } catch (error) {
       onEvent({ type: 'archiving_waits', tenantCount: ids.length, reason: messageOf(error) })
       return

@@ -4,6 +4,7 @@ import { isTenaxError } from '@tenax/kernel'
 import { checksumOfPages, PAGE_BYTES } from '@tenax/sqlite'
 import type { SnapshotPlace } from '../catalog-snapshots.ts'
 import { CHUNK_BYTES, CHUNKS_IN_FLIGHT } from '../limits.ts'
+import type { Meter } from '../transfers.ts'
 import { unpackChunk } from './chunks.ts'
 import { SnapshotDamage } from './damage.ts'
 import { inParallel } from './in-parallel.ts'
@@ -35,6 +36,8 @@ export async function readManifest(store: BlobStore, wanted: WantedSnapshot, sig
 export interface SnapshotReader {
   readonly store: BlobStore
   readonly signal: AbortSignal
+  /** Hears of the bytes of files that are read. */
+  readonly meter?: Meter
 }
 
 /**
@@ -43,11 +46,12 @@ export interface SnapshotReader {
  * @throws SnapshotDamage when one is not what was stored, or all pages do not come to the manifest's checksum
  */
 export async function readPages(
-  { store, signal }: SnapshotReader,
+  { store, signal, meter }: SnapshotReader,
   { tenantId: id, incarnation, chunks, fileBytes, checksum }: Manifest,
   take: (plain: Uint8Array, offset: number) => Promise<void>,
 ): Promise<void> {
   let found = 0n
+  meter?.expect(fileBytes)
   await inParallel([...chunks.entries()], CHUNKS_IN_FLIGHT, async ([index, ref]) => {
     const offset = index * CHUNK_BYTES
     const plain = await readChunk({ store, signal }, chunkKey({ id, incarnation }, ref), {
@@ -56,6 +60,7 @@ export async function readPages(
     })
     found ^= checksumOfPages(offset / PAGE_BYTES + 1, plain)
     await take(plain, offset)
+    meter?.add(plain.byteLength)
   })
   if (found !== checksum) throw new SnapshotDamage('its pages do not come to the checksum of its manifest')
 }
@@ -71,9 +76,9 @@ export async function readChunk(
 }
 
 /** Whether the store gives back all of a snapshot, as it was stored: read in whole. */
-export async function isWhole(store: BlobStore, wanted: WantedSnapshot, signal: AbortSignal): Promise<boolean> {
+export async function isWhole(reader: SnapshotReader, wanted: WantedSnapshot): Promise<boolean> {
   try {
-    await readPages({ store, signal }, await readManifest(store, wanted, signal), async () => undefined)
+    await readPages(reader, await readManifest(reader.store, wanted, reader.signal), async () => undefined)
     return true
   } catch (error) {
     if (error instanceof SnapshotDamage) return false

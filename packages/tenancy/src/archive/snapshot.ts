@@ -12,6 +12,7 @@ import type { SnapshotPlace } from '../catalog-snapshots.ts'
 import { closedFile, type FrozenFile, freezeFile, movedByOther } from '../files/frozen-file.ts'
 import type { Handle } from '../handle.ts'
 import { CHUNK_BYTES, CHUNKS_IN_FLIGHT, MANIFEST_NUMBER_MAX } from '../limits.ts'
+import type { Meter } from '../transfers.ts'
 import { packChunk } from './chunks.ts'
 import { SnapshotDamage } from './damage.ts'
 import { inParallel } from './in-parallel.ts'
@@ -29,6 +30,8 @@ export interface SnapshotContext {
   readonly catalog: Catalog
   /** Ends what is under way. */
   readonly signal: AbortSignal
+  /** Hears of the bytes that are stored, and of those that are read back. */
+  readonly meter: Meter
 }
 
 /**
@@ -41,11 +44,12 @@ export async function takeSnapshot(context: SnapshotContext, handle: Handle): Pr
   const { id, incarnation } = handle.record
   const tenant = { id, incarnation }
   const last = context.catalog.snapshots.get(incarnation)
-  const isCurrent = last?.lineage === handle.meta.lineage && last.lsn === handle.progress().committedLsn
-  if (isCurrent && (await isWhole(context.store, { ...tenant, place: last }, context.signal))) return last
+  const isDamaged = isKnownDamaged(context, tenant, last)
+  const isCurrent = !isDamaged && last?.lineage === handle.meta.lineage && last.lsn === handle.progress().committedLsn
+  if (isCurrent && (await isWhole(context, { ...tenant, place: last }))) return last
   await refuseIfFenced(context, tenant, last)
   const file = await freezeFile(handle)
-  const place = await storeFrozen(context, { tenant, file, last, lineage: handle.meta.lineage })
+  const place = await storeFrozen(context, { tenant, file, last, isDamaged, lineage: handle.meta.lineage })
   await context.catalog.snapshots.set(incarnation, place)
   return place
 }
@@ -69,8 +73,17 @@ export async function storeClosed(
   { path, lineage, lsn }: ClosedFile,
 ): Promise<SnapshotPlace> {
   const last = context.catalog.snapshots.get(tenant.incarnation)
+  const isDamaged = isKnownDamaged(context, tenant, last)
   await refuseIfFenced(context, tenant, last)
-  return storeFrozen(context, { tenant, file: await closedFile(path, lsn), last, lineage })
+  return storeFrozen(context, { tenant, file: await closedFile(path, lsn), last, isDamaged, lineage })
+}
+
+function isKnownDamaged(
+  { catalog }: SnapshotContext,
+  { incarnation }: StoredTenant,
+  last: SnapshotPlace | undefined,
+): boolean {
+  return last !== undefined && last.number === catalog.proofs.get(incarnation)?.damaged?.number
 }
 
 async function storeFrozen(context: SnapshotContext, subject: Subject): Promise<SnapshotPlace> {
@@ -89,15 +102,18 @@ interface Subject {
   readonly tenant: StoredTenant
   readonly file: FrozenFile
   readonly last: SnapshotPlace | undefined
+  /** True when the last one was restored for a proof and found damaged: then nothing of it is used again. */
+  readonly isDamaged: boolean
   readonly lineage: Manifest['lineage']
 }
 
 /** Stores the file, first with what the last snapshot has of it; if that is damaged, all of it anew. */
 async function store(context: SnapshotContext, subject: Subject): Promise<SnapshotPlace> {
-  const { tenant, last } = subject
-  for (const known of [await knownChunks(context, tenant, last), new Map<string, ChunkRef>()]) {
+  const { tenant, last, isDamaged } = subject
+  const reused = isDamaged ? new Map<string, ChunkRef>() : await knownChunks(context, tenant, last)
+  for (const known of [reused, new Map<string, ChunkRef>()]) {
     const place = await storeOnce(context, subject, known)
-    if (await isWhole(context.store, { ...tenant, place }, context.signal)) return place
+    if (await isWhole(context, { ...tenant, place })) return place
     if (known.size === 0) break
   }
   throw new TenaxError('unavailable', 'object storage does not give back what it was given', {
@@ -154,7 +170,8 @@ async function storeChunks(
   context: SnapshotContext,
   { tenant, file, known, origin }: ChunkSource,
 ): Promise<Pick<Manifest, 'chunks' | 'checksum'>> {
-  const { signal } = context
+  const { signal, meter } = context
+  meter.expect(file.bytes)
   const offsets = Array.from({ length: Math.ceil(file.bytes / CHUNK_BYTES) }, (_, index) => index * CHUNK_BYTES)
   let checksum = 0n
   const chunks = await inParallel(offsets, CHUNKS_IN_FLIGHT, async (offset) => {
@@ -163,8 +180,9 @@ async function storeChunks(
     checksum ^= checksumOfPages(offset / PAGE_BYTES + 1, plain)
     const { hash, bytes } = await packChunk(plain)
     const same = known.get(hash)
+    if (same === undefined) await context.store.put(chunkKey(tenant, { origin, hash }), bytes, { signal })
+    meter.add(plain.byteLength)
     if (same !== undefined) return same
-    await context.store.put(chunkKey(tenant, { origin, hash }), bytes, { signal })
     return { origin, hash, bytes: bytes.byteLength }
   })
   if (file.checksum !== undefined && checksum !== file.checksum) throw movedByOther()

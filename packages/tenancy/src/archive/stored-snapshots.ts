@@ -49,6 +49,7 @@ export async function* snapshotBytes(
 ): AsyncGenerator<Uint8Array, void, void> {
   const { tenantId: id, incarnation, chunks, fileBytes } = manifest
   let checksum = 0n
+  reader.meter?.expect(fileBytes)
   for (const [index, ref] of chunks.entries()) {
     const offset = index * CHUNK_BYTES
     let plain: Uint8Array
@@ -59,6 +60,7 @@ export async function* snapshotBytes(
       throw asAnswer(error)
     }
     checksum ^= checksumOfPages(offset / PAGE_BYTES + 1, plain)
+    reader.meter?.add(plain.byteLength)
     yield plain
   }
   if (checksum !== manifest.checksum) {

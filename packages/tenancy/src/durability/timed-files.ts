@@ -2,6 +2,12 @@
 import type { Clock } from '@tenax/kernel'
 import type { SegmentFile, SegmentFiles } from '@tenax/ledger'
 
+/** What was measured around the ledger. */
+export interface Measured {
+  readonly syncs: Readonly<SyncTimes>
+  readonly recoveryMs: number
+}
+
 /** How many fsyncs there were, and how long they took together. */
 export interface SyncTimes {
   count: number

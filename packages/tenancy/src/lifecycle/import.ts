@@ -15,8 +15,9 @@ import {
 import type { ClosedFile } from '../archive/snapshot.ts'
 import type { Intent, TenantRecord } from '../catalog-rows.ts'
 import { stampWhole } from '../durability/carried-checksum.ts'
+import { ScratchFile } from '../files/scratch-files.ts'
 import { makeTenantDirectory, removeTenantFiles } from '../files/tenant-files.ts'
-import { type ByteStream, removeUpload, saveUpload } from '../files/upload.ts'
+import type { ByteStream } from '../files/upload.ts'
 import { newLineage, readIdentity, type TenantMeta } from '../identity.ts'
 import { checkImport } from '../import-check.ts'
 import { MigrationError, migrate } from '../migrations.ts'
@@ -29,26 +30,28 @@ import { newFileName, newRecord, openOnce } from './create.ts'
 export async function importTenant(
   context: VerbContext,
   id: TenantId,
-  body: ByteStream,
+  body: ByteStream | ScratchFile,
 ): Promise<{ record: TenantRecord; created: boolean }> {
-  const { data, components, settings } = context
-  const upload = data.layout.upload(components.randomId())
+  const { files, settings } = context
+  const upload = body instanceof ScratchFile ? body : await files.receive(body, settings.importBytesMax)
   try {
-    await saveUpload(upload, body, settings.importBytesMax)
     const created = await takeFile(context, id, upload)
     return { record: context.directory.get(id), created }
   } finally {
-    await removeUpload(upload)
+    await upload.remove()
     await collectClosed() // a descriptor of the upload keeps its disk space until it is collected
   }
 }
 
-async function takeFile(context: VerbContext, id: TenantId, upload: string): Promise<boolean> {
+async function takeFile(context: VerbContext, id: TenantId, upload: ScratchFile): Promise<boolean> {
   const { directory, data, components } = context
+  const meter = context.transfers.of(id)
+  meter.expect(2 * upload.bytes) // it is checked, then rebuilt
   const catalog = directory.catalogOf(id)
   await undoLeft(catalog, data.layout, id)
   const tables = context.settings.tables?.definitions
-  const { connection, isExport, hasTables } = await checkImport(components.driver, upload, tables)
+  const { connection, isExport, hasTables } = await checkImport(components.driver, upload.path, tables)
+  meter.add(upload.bytes)
   const existing = catalog.get(id)
   if (existing !== undefined && existing.state !== 'warm' && existing.state !== 'archived') {
     connection.close()
@@ -63,6 +66,7 @@ async function takeFile(context: VerbContext, id: TenantId, upload: string): Pro
     if (existing === undefined) await catalog.beginNew(newRecord(id, name, 'importing', nowMs), intent)
     else await catalog.beginReplace(intent, nowMs)
     await rebuild(context, connection, { intent, isExport, hasTables })
+    meter.add(upload.bytes)
     const closed = await migrateRebuilt(context, intent)
     await context.storeBase?.({ id, incarnation: name.incarnation }, closed)
     await swap(context, intent, existing)
