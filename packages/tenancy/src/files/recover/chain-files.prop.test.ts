@@ -70,20 +70,26 @@ class ModelHost {
   #epoch = 1
   #tails = new LedgerTails()
   #mark = 0
+  #seq = 0
+
+  #place() {
+    this.#seq += 1
+    return { epoch: this.#epoch, seq: this.#seq }
+  }
 
   commit(index: number, change: { readonly marks: readonly number[]; readonly length: number }): void {
     const file = this.files[index]
     if (file === undefined || (file.pages.length === 0 && file.lsn > 0)) return
     this.#mark += 1
     const entry = file.commit(change, this.#mark)
-    this.#tails.take(this.#epoch, entry)
+    this.#tails.take(this.#place(), entry)
     this.stored.push(entry)
   }
 
   checkpoint(index: number): void {
     const { incarnation, lineage, lsn, pages } = this.files[index] as ModelFile
     const record = { kind: 'checkpoint', incarnation, lineage, lsn, databasePages: pages.length } as const
-    this.#tails.take(this.#epoch, { ...record, checksum: undefined, timeMs: 0 })
+    this.#tails.take(this.#place(), { ...record, checksum: undefined, timeMs: 0 })
   }
 
   /** A start: the new ledger begins with the tails of the one before. */
@@ -94,7 +100,7 @@ class ModelHost {
     for (const { checksum, ...tail } of tails) {
       const known = { parentLineage: tail.lineage, checksum: checksum ?? 0n, flags: COALESCED, cipher: 0, keyId: 0 }
       const entry = { kind: 'entry', ...tail, ...known } as const
-      this.#tails.take(this.#epoch, entry)
+      this.#tails.take(this.#place(), entry)
       this.stored.push(entry)
     }
   }

@@ -9,7 +9,7 @@ import { ACME, tenantFiles } from '../../fixtures/archived-tenant.ts'
 import { crashCopy } from '../../fixtures/ledger-files.ts'
 import { databaseBytes } from '../../fixtures/odd-files.ts'
 import { idOf, streamOf, type TenancyOptions } from '../../fixtures/settings.ts'
-import { shipNewest } from '../../fixtures/stored-chain-bed.ts'
+import { shipNewest, withoutLedgers } from '../../fixtures/stored-chain-bed.ts'
 import { codeOf, directoryMaker, type OpenTenancy, tenancyMaker } from '../../fixtures/test-bed.ts'
 
 const newDirectory = directoryMaker() // first, so that it is removed behind the tenancies in it
@@ -63,7 +63,7 @@ test('created tenants come back from their entries alone, with their wake-up tim
 
 test('an archived tenant stays archived, and one that was not written to since its snapshot is archived; both come back with their first use', async () => {
   const store = newStore()
-  const before = await open({ store })
+  const before = await open({ store: withoutLedgers(store) })
   for (const id of [ACME, OTHER]) {
     await withNote(before, id, `of ${id}`)
     await before.tenancy.archive(id)
@@ -86,7 +86,7 @@ describe('an imported tenant', () => {
 
   test('is its snapshot with its later commits over it', async () => {
     const store = newStore()
-    const before = await open({ store })
+    const before = await open({ store: withoutLedgers(store) })
     await before.tenancy.import(ACME, streamOf(rows))
     await before.tenancy.archive(ACME)
     await before.sql(ACME, "INSERT INTO note VALUES ('second')")
