@@ -73,7 +73,22 @@ function tenantFields(tenant: TenantResource): (readonly [string, string])[] {
     ['id', id],
     ['state', state],
   ]
-  return [...head, ...reason, ['created', createdAt], ...times, ['incarnation', incarnation], ['url', url]]
+  return [
+    ...head,
+    ...reason,
+    ['created', createdAt],
+    ...times,
+    ...proofFields(tenant),
+    ['incarnation', incarnation],
+    ['url', url],
+  ]
+}
+
+/** When a snapshot of it was last proven restorable, and what was found wrong with the last one. */
+function proofFields({ provenAt, provenManifest, snapshotDamage }: TenantResource): (readonly [string, string])[] {
+  const proven: (readonly [string, string])[] =
+    provenAt === null ? [] : [['proven', `${provenAt}, manifest ${provenManifest}`]]
+  return snapshotDamage === null ? proven : [...proven, ['damage', `its last snapshot: ${snapshotDamage}`]]
 }
 
 function statsFields(stats: TenantStats): (readonly [string, string])[] {

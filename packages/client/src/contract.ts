@@ -57,6 +57,8 @@ export interface FakeServer {
   file: Uint8Array<ArrayBuffer>
   /** Answers the next request in place of the fake; for broken servers. */
   answerNext(response: Response | Error): void
+  /** From now on the tenant's snapshot is damaged. */
+  damageSnapshot(id: string, reason: string): void
   /** Forgets every open stream, as an idle time does. */
   expireStreams(): void
 }
@@ -107,6 +109,10 @@ export function fakeServer({ adminKey }: { readonly adminKey?: string } = {}): F
     },
     answerNext(response) {
       next = response
+    },
+    damageSnapshot(id, snapshotDamage) {
+      const tenant = tenantOf(state, id)
+      tenant.resource = { ...tenant.resource, snapshotDamage }
     },
     expireStreams: () => expireStreams(state),
     async fetch(request) {
@@ -208,6 +214,8 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
       return Response.json(tenant.resource)
     case 'snapshots':
       return Response.json({ snapshots: [] })
+    case 'verify':
+      return Response.json(proofOf(tenant))
     case 'fork':
       return Response.json(addTenant(state, parseBody(forkTenantBodySchema, jsonOf(bytes)).id), { status: 201 })
     case 'restore':
@@ -236,6 +244,17 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
   }
 }
 
+const UNPROVEN = { provenAt: null, provenManifest: null, snapshotDamage: null }
+
+/** A tenant's snapshot is damaged when that was said of it, and there is none of a tenant that was never archived. */
+function proofOf(tenant: FakeTenant): unknown {
+  const { id, snapshotDamage, state } = tenant.resource
+  if (snapshotDamage !== null) throw new TenaxError('snapshot_damaged', `snapshot 1 is damaged: ${snapshotDamage}`)
+  if (state !== 'archived') throw new TenaxError('snapshot_not_found', `tenant "${id}" has no snapshot`)
+  tenant.resource = { ...tenant.resource, provenAt: CREATED_AT, provenManifest: 1 }
+  return { id, manifest: 1, provenAt: CREATED_AT, fileBytes: 12_288, durationMs: 3 }
+}
+
 function patchTenant(tenant: FakeTenant, body: unknown): Response {
   const { durability = null } = parseBody(patchTenantBodySchema, body)
   tenant.resource = { ...tenant.resource, durability }
@@ -252,7 +271,7 @@ function addTenant(state: FakeState, id: string): TenantResource {
   const times = { createdAt: CREATED_AT, suspendedAt: null }
   const resource: TenantResource = {
     ...{ id, incarnation, state: 'warm', url: `/t/${id}/` },
-    ...{ ...times, quarantineReason: null, durability: null },
+    ...{ ...times, quarantineReason: null, durability: null, ...UNPROVEN },
   }
   state.tenants.set(id, { resource, db: new DatabaseSync(':memory:') })
   return resource

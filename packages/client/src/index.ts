@@ -25,6 +25,7 @@ export {
   type Schedule,
   type ScheduleDetail,
   type SnapshotList,
+  type SnapshotProof,
   TENANT_STATES,
   type TenantDurability,
   type TenantPage,

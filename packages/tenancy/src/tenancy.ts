@@ -15,9 +15,9 @@ import type { LedgerStats } from './durability/host-ledger.ts'
 import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
 import { type Measured, type SyncTimes, timedFiles } from './durability/timed-files.ts'
-import { openDataDirectory } from './files/data-directory.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
+import { openData } from './files/recover/open-or-recover.ts'
 import { type ScratchFile, ScratchFiles } from './files/scratch-files.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
@@ -85,9 +85,8 @@ export class Tenancy {
   static async open(settings: TenancySettings, components: TenancyComponents): Promise<Tenancy> {
     checkMigrations(settings.migrations)
     promisedClass(settings.durability ?? 'local')
-    const { driver, clock, randomId, pid } = components
-    const { dataPath: path, shardCount } = settings
-    const data = openDataDirectory({ path, driver, clock, randomId, shardCount, pid })
+    const { driver, clock, randomId } = components
+    const data = await openData(settings, components)
     try {
       const { onFatal, ledgerFiles = fsSegmentFiles } = components
       const syncs: SyncTimes = { count: 0, durationMs: 0 }
