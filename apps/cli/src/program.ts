@@ -16,6 +16,7 @@ import { addRunCommands } from './runs/run-program.ts'
 import { addScheduleCommands } from './schedules/schedule-program.ts'
 import type { ServeOptions } from './serve-command.ts'
 import { BOUND_VALUE_HELP, parseBoundValue } from './sql/bound-value.ts'
+import { addVerifyCommand } from './verify/verify-program.ts'
 
 const PORT_MAX = 65_535
 const HANDLES_MAX = 1_000_000
@@ -43,8 +44,10 @@ export function buildProgram(options: ProgramOptions): Command {
   addRunCommands(program, options)
   addScheduleCommands(program, options)
   addTransferCommands(program, options)
+  addVerifyCommand(program, options)
   addDoctorCommand(program, options)
   addLedgerCommands(program, options)
+  addRecoverCommand(program, options)
   return program
 }
 
@@ -71,9 +74,14 @@ function addServeCommands(program: Command): void {
         'put tenants there that nobody used for so long',
         wholeNumber(1, SECONDS_MAX),
       )
+      .option(
+        '--scrub-every <seconds>',
+        'prove so often that a snapshot can be restored; 0 never',
+        wholeNumber(0, SECONDS_MAX),
+      )
       .option('--durability <class>', 'when writes are acknowledged, unless a tenant says: relaxed or local')
       .action(async (_options: ServeOptions, command: Command) => {
-        const { port, host, data, config, handles, durability, json, store, archiveAfter } =
+        const { port, host, data, config, handles, durability, json, store, archiveAfter, scrubEvery } =
           command.optsWithGlobals<ServeOptions>()
         const { serve } = await import('./serve-command.ts')
         await serve(mode, {
@@ -86,6 +94,7 @@ function addServeCommands(program: Command): void {
           ...(json === undefined ? {} : { json }),
           ...(store === undefined ? {} : { store }),
           ...(archiveAfter === undefined ? {} : { archiveAfter }),
+          ...(scrubEvery === undefined ? {} : { scrubEvery }),
         })
       })
   }
@@ -262,6 +271,19 @@ function addLedgerCommands(program: Command, { io, settings }: ProgramOptions): 
       await verifyLedgers(contextFor(command), { dataDir: data, directory: dir })
     },
   )
+}
+
+function addRecoverCommand(program: Command, { io }: ProgramOptions): void {
+  program
+    .command('recover')
+    .description('make a lost data directory anew from object storage, into an empty one')
+    .requiredOption('--from <store>', 'where the lost server had its store: a directory, or s3://bucket/prefix')
+    .option('--data <directory>', 'the empty directory, or TENAX_DATA')
+    .option('--data-id <id>', 'which data directory, if the store has several')
+    .action(async (argv: { from: string; data?: string; dataId?: string }, command: Command) => {
+      const { recover } = await import('./recover-command.ts')
+      await recover({ io, json: command.optsWithGlobals<GlobalOptions>().json ?? false }, argv)
+    })
 }
 
 interface InspectArguments {

@@ -12,6 +12,8 @@ export interface ServeOptions {
   readonly store?: string
   /** Seconds. */
   readonly archiveAfter?: number
+  /** Seconds; 0: never. */
+  readonly scrubEvery?: number
 }
 
 /** Runs a server until it is told to stop. */

@@ -1,3 +1,9 @@
 export { type Project, readProject } from './project.ts'
 export { type RunOptions, runServer } from './run-server.ts'
-export { readSettings, type ServerArguments, type ServerSettings } from './settings.ts'
+export {
+  type RecoverArguments,
+  readRecovery,
+  readSettings,
+  type ServerArguments,
+  type ServerSettings,
+} from './settings.ts'

@@ -13,6 +13,9 @@ import { signalMeaning } from './signal-meaning.ts'
 /** How long requests under way may take once the server was told to stop. */
 const DRAIN_MS_MAX = 20_000
 
+/** How often `serve` proves a snapshot of its own accord. */
+const SCRUB_MS = 3_600_000
+
 /** What to run. `dev` speaks to a person, `serve` to a log. */
 export interface RunOptions {
   readonly mode: 'dev' | 'serve'
@@ -52,6 +55,7 @@ async function openTenax(
     ...(durability === undefined ? {} : { durability }),
     ...(store === undefined ? {} : { store }),
     ...(archiveAfterMs === undefined ? {} : { archiveAfterMs }),
+    ...scrubbingOf(settings, mode),
     migrations: migrationsPath === undefined ? [] : await loadMigrations(migrationsPath),
     workflows,
     events,
@@ -69,8 +73,14 @@ async function openTenax(
   })
 }
 
+/** With a store, a server that is no developer's proves one snapshot an hour, unless it is told otherwise. */
+function scrubbingOf({ store, scrubEveryMs }: ServerSettings, mode: RunOptions['mode']): { scrubEveryMs?: number } {
+  const everyMs = scrubEveryMs ?? (mode === 'serve' && store !== undefined ? SCRUB_MS : 0)
+  return everyMs === 0 ? {} : { scrubEveryMs: everyMs }
+}
+
 /** What an operator has to look at is louder. */
-const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'warn' | 'error'>> = {
+const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'debug' | 'warn' | 'error'>> = {
   quarantined: 'error',
   set_aside_failed: 'error',
   tenant_stalled: 'error',
@@ -83,6 +93,9 @@ const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'warn' | 'error'>> = {
   run_suspected: 'error',
   run_poisoned: 'error',
   take_back_failed: 'error',
+  snapshot_damaged: 'error',
+  proof_failed: 'warn',
+  snapshot_proven: 'debug',
 }
 
 function logEvent(logger: Logger, event: HostEvent): void {

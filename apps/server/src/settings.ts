@@ -1,7 +1,7 @@
 /** The server's settings: defaults, then environment, then arguments. Nothing else in the server reads the environment. */
 import { resolve } from 'node:path'
 import { DURABILITY_CLASSES, type DurabilityClass, TenaxError } from '@tenax/kernel'
-import type { LoadModule, StoreSettings } from 'tenax'
+import type { LoadModule, RecoverDataOptions, StoreSettings } from 'tenax'
 import { z } from 'zod'
 import { type Project, readProject } from './project.ts'
 import { readStore } from './store-settings.ts'
@@ -19,6 +19,8 @@ export interface ServerArguments {
   readonly store?: string | undefined
   /** Seconds. */
   readonly archiveAfter?: number | undefined
+  /** Seconds; 0: never. */
+  readonly scrubEvery?: number | undefined
 }
 
 /** Settings of one server, complete and checked. */
@@ -34,6 +36,8 @@ export interface ServerSettings {
   readonly durability: DurabilityClass | undefined
   readonly store: StoreSettings | undefined
   readonly archiveAfterMs: number | undefined
+  /** 0: never. Undefined: as the mode has it. */
+  readonly scrubEveryMs: number | undefined
   /** Undefined: a standing event loop is only told. */
   readonly stallKillMs: number | undefined
   /** Print the ready line as JSON. */
@@ -58,6 +62,7 @@ const environmentSchema = z.object({
   TENAX_DURABILITY: durabilitySchema.optional(),
   TENAX_STORE: z.string().min(1).optional(),
   TENAX_ARCHIVE_AFTER_S: countSchema.optional(),
+  TENAX_SCRUB_EVERY_S: z.coerce.number().int().min(0).optional(),
   TENAX_S3_ENDPOINT: z.string().min(1).optional(),
   TENAX_S3_REGION: z.string().min(1).optional(),
   AWS_ACCESS_KEY_ID: z.string().min(1).optional(),
@@ -87,6 +92,7 @@ export async function readSettings(
   }
   const place = argv.store ?? env.TENAX_STORE
   const archiveAfterS = argv.archiveAfter ?? env.TENAX_ARCHIVE_AFTER_S
+  const scrubEveryS = argv.scrubEvery ?? env.TENAX_SCRUB_EVERY_S
   const port = parseOrThrow(portSchema, argv.port ?? env.TENAX_PORT ?? DEFAULT_PORT, 'the port')
   return {
     port,
@@ -99,10 +105,28 @@ export async function readSettings(
     durability: parseOrThrow(durabilitySchema.optional(), argv.durability ?? env.TENAX_DURABILITY, 'the durability'),
     store: place === undefined ? undefined : readStore(place, env),
     archiveAfterMs: archiveAfterS === undefined ? undefined : archiveAfterS * 1_000,
+    scrubEveryMs: scrubEveryS === undefined ? undefined : scrubEveryS * 1_000,
     stallKillMs: env.TENAX_STALL_KILL_MS,
     json: argv.json === true || port === 0,
     logLevel: env.TENAX_LOG ?? 'info',
   }
+}
+
+/** What `tenax recover` is told, and where the rest comes from. */
+export interface RecoverArguments {
+  /** The store: a directory, or `s3://bucket/prefix`. */
+  readonly from: string
+  readonly data?: string | undefined
+  readonly dataId?: string | undefined
+}
+
+/** Settings of a recovery: no server, and no project. Throws TenaxError `config_invalid`. */
+export function readRecovery(
+  { from, data, dataId }: RecoverArguments,
+  environment: NodeJS.ProcessEnv = process.env,
+): RecoverDataOptions {
+  const env = parseOrThrow(environmentSchema, pick(environment), 'the environment')
+  return { store: readStore(from, env), data: resolve(data ?? env.TENAX_DATA ?? 'data'), dataId }
 }
 
 /** An empty variable counts as none. */

@@ -35,6 +35,7 @@ import {
   toHranaProblem,
   toProblem,
 } from '@tenax/protocol'
+import { FakeJobStore, type FakeJobs } from './contract-jobs.ts'
 import { FakeRunStore, type FakeRuns } from './contract-runs.ts'
 import { FakeScheduleStore } from './contract-schedules.ts'
 
@@ -51,10 +52,13 @@ export interface FakeServer {
   readonly fetch: (request: Request) => Promise<Response>
   readonly seen: readonly SeenRequest[]
   readonly runs: FakeRuns
+  readonly jobs: FakeJobs
   /** What exports answer, and what the last import sent. */
   file: Uint8Array<ArrayBuffer>
   /** Answers the next request in place of the fake; for broken servers. */
   answerNext(response: Response | Error): void
+  /** From now on the tenant's snapshot is damaged. */
+  damageSnapshot(id: string, reason: string): void
   /** Forgets every open stream, as an idle time does. */
   expireStreams(): void
 }
@@ -72,6 +76,7 @@ interface FakeState {
   batonCount: number
   readonly runs: FakeRunStore
   readonly schedules: FakeScheduleStore
+  readonly jobs: FakeJobStore
   file: Uint8Array<ArrayBuffer>
 }
 
@@ -88,12 +93,14 @@ export function fakeServer({ adminKey }: { readonly adminKey?: string } = {}): F
     file,
     runs: new FakeRunStore(),
     schedules: new FakeScheduleStore(),
+    jobs: new FakeJobStore(),
   }
   const seen: SeenRequest[] = []
   let next: Response | Error | undefined
   return {
     seen,
     runs: state.runs,
+    jobs: state.jobs,
     get file() {
       return state.file
     },
@@ -102,6 +109,10 @@ export function fakeServer({ adminKey }: { readonly adminKey?: string } = {}): F
     },
     answerNext(response) {
       next = response
+    },
+    damageSnapshot(id, snapshotDamage) {
+      const tenant = tenantOf(state, id)
+      tenant.resource = { ...tenant.resource, snapshotDamage }
     },
     expireStreams: () => expireStreams(state),
     async fetch(request) {
@@ -125,7 +136,7 @@ function expireStreams({ streams, tenants }: FakeState): void {
   streams.clear()
 }
 
-function answer(state: FakeState, request: Request, bytes: Uint8Array<ArrayBuffer>): Response {
+async function answer(state: FakeState, request: Request, bytes: Uint8Array<ArrayBuffer>): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url)
   const isHrana = /\/v[23]\/pipeline$/.test(pathname)
   try {
@@ -141,8 +152,11 @@ function answer(state: FakeState, request: Request, bytes: Uint8Array<ArrayBuffe
       return state.schedules.answer({ method: request.method, tenantId: first, path, body: jsonOf(bytes) })
     }
     if (area === 't') return answerTenant(tenantOf(state, first), { state, route: path[0] ?? '', body: jsonOf(bytes) })
+    if (first === 'jobs') return state.jobs.answer(request, path)
     if (first !== 'tenants') throw new TenaxError('route_not_found', 'there is no such route')
-    return answerAdmin(state, { request, bytes, searchParams, path: pathname.split('/').slice(3) })
+    const admin = { request, bytes, searchParams, path }
+    if (searchParams.get('job') !== 'true') return answerAdmin(state, admin)
+    return await state.jobs.begin(path[1] ?? 'delete', path[0] ?? '', () => answerAdmin(state, admin))
   } catch (error) {
     const { status, headers, body } = isHrana ? toHranaProblem(error) : toProblem(error)
     return new Response(JSON.stringify(body), { status, headers })
@@ -200,6 +214,8 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
       return Response.json(tenant.resource)
     case 'snapshots':
       return Response.json({ snapshots: [] })
+    case 'verify':
+      return Response.json(proofOf(tenant))
     case 'fork':
       return Response.json(addTenant(state, parseBody(forkTenantBodySchema, jsonOf(bytes)).id), { status: 201 })
     case 'restore':
@@ -228,6 +244,17 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
   }
 }
 
+const UNPROVEN = { provenAt: null, provenManifest: null, snapshotDamage: null }
+
+/** A tenant's snapshot is damaged when that was said of it, and there is none of a tenant that was never archived. */
+function proofOf(tenant: FakeTenant): unknown {
+  const { id, snapshotDamage, state } = tenant.resource
+  if (snapshotDamage !== null) throw new TenaxError('snapshot_damaged', `snapshot 1 is damaged: ${snapshotDamage}`)
+  if (state !== 'archived') throw new TenaxError('snapshot_not_found', `tenant "${id}" has no snapshot`)
+  tenant.resource = { ...tenant.resource, provenAt: CREATED_AT, provenManifest: 1 }
+  return { id, manifest: 1, provenAt: CREATED_AT, fileBytes: 12_288, durationMs: 3 }
+}
+
 function patchTenant(tenant: FakeTenant, body: unknown): Response {
   const { durability = null } = parseBody(patchTenantBodySchema, body)
   tenant.resource = { ...tenant.resource, durability }
@@ -244,7 +271,7 @@ function addTenant(state: FakeState, id: string): TenantResource {
   const times = { createdAt: CREATED_AT, suspendedAt: null }
   const resource: TenantResource = {
     ...{ id, incarnation, state: 'warm', url: `/t/${id}/` },
-    ...{ ...times, quarantineReason: null, durability: null },
+    ...{ ...times, quarantineReason: null, durability: null, ...UNPROVEN },
   }
   state.tenants.set(id, { resource, db: new DatabaseSync(':memory:') })
   return resource

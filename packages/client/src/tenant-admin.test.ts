@@ -21,6 +21,17 @@ test('a tenant goes through its lifecycle', async () => {
   await expect(tenants.get('acme')).rejects.toMatchObject({ code: 'tenant_not_found', hint: 'create it' })
 })
 
+test('verify() answers the proof, or what is wrong with the snapshot', async () => {
+  const { server, client } = start()
+  await client.tenants.create('acme')
+  await expect(client.tenants.verify('acme')).rejects.toMatchObject({ code: 'snapshot_not_found' })
+  await client.tenants.archive('acme')
+  expect(await client.tenants.verify('acme')).toMatchObject({ id: 'acme', manifest: 1, fileBytes: 12_288 })
+  expect(await client.tenants.get('acme')).toMatchObject({ provenManifest: 1, snapshotDamage: null })
+  server.damageSnapshot('acme', 'chunk c is missing')
+  await expect(client.tenants.verify('acme')).rejects.toMatchObject({ code: 'snapshot_damaged' })
+})
+
 test('a tenant is restored to a snapshot, and the answer says which one it was before', async () => {
   const { server, client } = start()
   await client.tenants.create('acme')

@@ -8,7 +8,9 @@ import {
   releaseReceiptSchema,
   restoredTenantSchema,
   type SnapshotList,
+  type SnapshotProof,
   snapshotListSchema,
+  snapshotProofSchema,
   type TenantPage,
   type TenantResource,
   type TenantState,
@@ -83,6 +85,8 @@ export interface TenantAdmin {
   hydrate(id: string): Promise<TenantResource>
   /** Snapshots of the tenant in object storage, newest first. */
   snapshots(id: string): Promise<SnapshotList>
+  /** Restores the last snapshot to a scratch file and checks it; the tenant serves on. Fails with `snapshot_damaged`, `snapshot_not_found`. */
+  verify(id: string): Promise<SnapshotProof>
   /**
    * Makes the tenant `to` of what this one has now, or had at a snapshot; its workflows are held. Fails with `tenant_exists`,
    * `snapshot_not_found`, `snapshot_damaged`.
@@ -124,6 +128,7 @@ export function tenantAdmin(connection: Connection): TenantAdmin {
     hydrate: async (id) => tenant({ method: 'POST', path: `${pathOf(id)}/hydrate` }),
     snapshots: async (id) =>
       callJson(connection, { method: 'GET', path: `${pathOf(id)}/snapshots` }, snapshotListSchema),
+    verify: async (id) => callJson(connection, { method: 'POST', path: `${pathOf(id)}/verify` }, snapshotProofSchema),
     fork: async (id, to, { manifest } = {}) =>
       tenant({ method: 'POST', path: `${pathOf(id)}/fork`, json: { id: parseTenantId(to), manifest } }),
     restore: async (id, manifest) =>
@@ -166,7 +171,8 @@ async function exportTenant(connection: Connection, id: string): Promise<Downloa
   return downloadOf(response, connection.origin)
 }
 
-function importCall(id: string, body: RequestBody, bytes: number | undefined): Call {
+/** The request that sends a file to be imported. */
+export function importCall(id: string, body: RequestBody, bytes: number | undefined): Call {
   const contentLength: Record<string, string> = bytes === undefined ? {} : { 'content-length': String(bytes) }
   const headers = { 'content-type': SQLITE_CONTENT_TYPE, ...contentLength }
   return { method: 'PUT', path: `${pathOf(id)}/import`, body, headers }

@@ -22,7 +22,7 @@ export {
   type RunStatus,
   TenaxError,
 } from '@tenax/kernel'
-export { readTenantNames } from '@tenax/tenancy'
+export { readTenantNames, type StoreRecovery } from '@tenax/tenancy'
 export {
   type Attempt,
   CancelledError,
@@ -55,4 +55,5 @@ export {
 } from './load-workflows.ts'
 export { loadMigrations } from './migrations.ts'
 export type { HostEvent, TenaxOptions } from './options.ts'
+export { type RecoverDataOptions, recoverData } from './recover-data.ts'
 export type { StoreSettings } from './store.ts'

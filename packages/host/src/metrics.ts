@@ -3,6 +3,7 @@ import { zombieCount } from '@tenax/sqlite'
 import type { Tenancy } from '@tenax/tenancy'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { addLedgerMetrics } from './ledger-metrics.ts'
+import { addProofMetrics } from './proof-metrics.ts'
 import type { MeteredStore } from './store-metrics.ts'
 import type { Streams } from './streams.ts'
 
@@ -34,7 +35,10 @@ export function createMetrics(tenancy: Tenancy, streams: Streams, store: Metered
   })
   addGauges({ tenancy, streams, registry })
   addLedgerMetrics(tenancy, registry)
-  store?.showOn(registry)
+  if (store !== undefined) {
+    store.showOn(registry)
+    addProofMetrics(tenancy, registry)
+  }
   return {
     observeRequest(route, status, durationMs) {
       requests.inc({ route, status })

@@ -47,6 +47,8 @@ export interface TenaxOptions {
   readonly store?: StoreSettings
   /** A tenant that nobody used for so long is archived, in milliseconds. Needs `store`. Default: only who is told to be. */
   readonly archiveAfterMs?: number
+  /** Between proofs that a random tenant's snapshot can be restored, in milliseconds. Needs `store`. Default: only who is told to. */
+  readonly scrubEveryMs?: number
   /** Open tenant files. Default 500. */
   readonly handlesMax?: number
   /** A tenant file that nobody used for so long is closed, in milliseconds. Default 60,000. */
@@ -164,10 +166,14 @@ function readTenancy(options: TenaxOptions): TenancySettings {
   }
 }
 
-function archivingOf({ store, archiveAfterMs }: TenaxOptions): Pick<TenancySettings, 'archiveAfterMs'> {
-  if (archiveAfterMs === undefined) return {}
-  if (store !== undefined) return { archiveAfterMs: countOf('archiveAfterMs', archiveAfterMs, 0, YEAR_MS) }
-  throw new TenaxError('config_invalid', 'archiveAfterMs needs a store', { hint: 'say where archived tenants go' })
+function archivingOf(options: TenaxOptions): Pick<TenancySettings, 'archiveAfterMs' | 'scrubEveryMs'> {
+  const intervals = (['archiveAfterMs', 'scrubEveryMs'] as const).flatMap((name) => {
+    const value = options[name]
+    if (value === undefined) return []
+    if (options.store !== undefined) return [[name, countOf(name, value, 0, YEAR_MS)]]
+    throw new TenaxError('config_invalid', `${name} needs a store`, { hint: 'say where archived tenants go' })
+  })
+  return Object.fromEntries(intervals)
 }
 
 const YEAR_MS = 365 * 86_400_000

@@ -31,6 +31,9 @@ test('a tenant is created with 201, its place, and what it is', async () => {
     suspendedAt: null,
     quarantineReason: null,
     durability: null,
+    provenAt: null,
+    provenManifest: null,
+    snapshotDamage: null,
     url: '/t/made/',
   })
   expect((await send(bed, 'GET /v1/tenants/made')).json).toEqual(made)

@@ -18,6 +18,7 @@ test('the document has every route of the contract', () => {
       'post /v1/tenants/{id}/workflows/release',
       'post /v1/tenants/{id}/archive',
       'get /v1/tenants/{id}/snapshots',
+      'post /v1/tenants/{id}/verify',
       'post /v1/tenants/{id}/fork',
       'post /v1/tenants/{id}/restore',
       'post /v1/tenants/{id}/export',

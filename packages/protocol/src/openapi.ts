@@ -56,6 +56,7 @@ export function openApiDocument(): OpenApiDocument {
     paths: {
       ...tenantPaths(),
       ...tenantVerbPaths(),
+      ...proofPaths(),
       ...storePaths(),
       ...filePaths(),
       ...durabilityPaths(),
@@ -140,6 +141,20 @@ function tenantVerbPaths(): Paths {
           200: json('the numbers', 'TenantStats'),
           ...problems,
         },
+      }),
+    },
+  }
+}
+
+function proofPaths(): Paths {
+  const tags = ['tenants']
+  return {
+    '/v1/tenants/{id}/verify': {
+      post: onTenant({
+        operationId: 'verifyTenant',
+        summary: 'Prove that the last snapshot of a tenant can be restored; the tenant serves on',
+        tags,
+        responses: { 200: json('the proof', 'SnapshotProof'), ...problems },
       }),
     },
   }

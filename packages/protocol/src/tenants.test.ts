@@ -10,6 +10,9 @@ const tenant = {
   suspendedAt: null,
   quarantineReason: null,
   durability: null,
+  provenAt: null,
+  provenManifest: null,
+  snapshotDamage: null,
   url: '/t/acme/',
 }
 

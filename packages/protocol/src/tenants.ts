@@ -43,6 +43,14 @@ export const tenantSchema = z.object({
   suspendedAt: time.nullable(),
   quarantineReason: z.string().nullable(),
   durability: durabilityClassSchema.nullable().meta({ description: "the tenant's own class; null: the server's" }),
+  provenAt: time
+    .nullable()
+    .meta({ description: 'when a snapshot of it was last restored for a proof, and found sound' }),
+  provenManifest: z.int().min(1).nullable().meta({ description: 'number of that snapshot' }),
+  snapshotDamage: z
+    .string()
+    .nullable()
+    .meta({ description: 'what such a proof has found wrong with its last snapshot' }),
   url: z.string().meta({ description: 'path of the tenant, for libSQL clients', examples: ['/t/acme/'] }),
 })
 
@@ -172,6 +180,18 @@ export const snapshotSchema = z.object({
   fileBytes: count.meta({ description: 'bytes of the file that it describes' }),
   storedBytes: count.meta({ description: 'bytes of its chunks in object storage, shared with other snapshots or not' }),
 })
+
+/** What `POST /v1/tenants/:id/verify` answers: the tenant's last snapshot was restored to a scratch file, and is sound. */
+export const snapshotProofSchema = z.object({
+  id: z.string(),
+  manifest: z.int().min(1).meta({ description: 'number of the snapshot' }),
+  provenAt: time,
+  fileBytes: count.meta({ description: 'bytes of the restored file' }),
+  durationMs: z.number().min(0),
+})
+
+/** What `POST /v1/tenants/:id/verify` answers, as a type. */
+export type SnapshotProof = z.output<typeof snapshotProofSchema>
 
 /** What `GET /v1/tenants/:id/snapshots` answers: newest first. */
 export const snapshotListSchema = z.object({ snapshots: z.array(snapshotSchema) })

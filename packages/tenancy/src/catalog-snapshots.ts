@@ -11,6 +11,7 @@ import {
 import type { SqliteFile } from '@tenax/sqlite'
 import { FORGET_DAMAGE_SQL } from './catalog-proofs.ts'
 import type { TenantFileName } from './files/layout.ts'
+import type { RecoveredRow } from './files/recover/recovered-rows.ts'
 
 /** Which manifest of an incarnation is its last one, and the commit that it describes. */
 export interface SnapshotPlace {
@@ -105,6 +106,20 @@ export class CatalogSnapshots {
       "UPDATE tenant SET state = 'warm', file = ? WHERE id = ? AND incarnation = ? AND state = 'archived' RETURNING id",
       [file, id, incarnation],
     )
+  }
+
+  /** What a recovery has found out: who is in the last snapshot, and who is stopped for a reason. Safe to repeat. */
+  settleRecovered(rows: readonly RecoveredRow[]): Promise<void> {
+    return this.#change(() => {
+      for (const { incarnation, file, isArchived, reason } of rows) {
+        this.#file
+          .engine(
+            `UPDATE tenant SET quarantine_reason = coalesce(quarantine_reason, ?1), state = iif(?2, 'archived', state)
+              WHERE incarnation = ?3 AND file = ?4 AND state = 'warm'`,
+          )
+          .get([reason ?? null, isArchived ? 1n : 0n, incarnation, file])
+      }
+    })
   }
 
   /** From now on the tenant is in this file instead of `replaced`, `place` is its last snapshot, and nothing is held against it. False when it is not in that any more. */

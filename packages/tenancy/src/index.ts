@@ -8,6 +8,8 @@ export { type DurabilityReport, type DurabilityWait, reportDurability } from './
 export { openUnlogged, type UnloggedOptions } from './durability/unlogged-handles.ts'
 export type { ListQuery, TenantPage } from './files/directory.ts'
 export type { TenantExport } from './files/export.ts'
+export { type RecoverDirectoryOptions, recoverDirectory } from './files/recover/open-or-recover.ts'
+export type { StoreRecovery } from './files/recover/recover-from-store.ts'
 export type { ScratchFile } from './files/scratch-files.ts'
 export { readTenantNames } from './files/tenant-names.ts'
 export type { ByteStream } from './files/upload.ts'

@@ -185,3 +185,10 @@ export const ARCHIVE_LOOK_ROWS = 500
 /** Between tries to remove objects of deleted tenants while object storage is away, and how many are removed in one go. */
 export const CLEAN_WAIT_MS = 30_000
 export const CLEAN_ROWS = 100
+
+/** Files that are open at a time while stored ledgers are laid into files, and pages that are written at once. */
+export const RECOVERY_FILES_MAX = 64
+export const RECOVERY_WRITE_PAGES = 256
+
+/** Rows of a catalog that are read or changed in one turn by a recovery. */
+export const RECOVERY_ROWS = 500

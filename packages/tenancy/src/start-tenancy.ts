@@ -3,7 +3,7 @@ import { fsSegmentFiles } from '@tenax/ledger'
 import { allCollected, collectClosed, hostFailure } from '@tenax/sqlite'
 import { type StoppedAtStart, startDataDirectory } from './durability/start.ts'
 import { type Measured, type SyncTimes, timedFiles } from './durability/timed-files.ts'
-import { openDataDirectory } from './files/data-directory.ts'
+import { openData } from './files/recover/open-or-recover.ts'
 import { ScratchFiles } from './files/scratch-files.ts'
 import { type LeftBehind, takeBackAll } from './lent/lend.ts'
 import { tellRecovery } from './recovery.ts'
@@ -24,9 +24,8 @@ export interface StartedTenancy {
 
 /** @throws TenaxError `data_in_use`, `data_format_newer`, `data_format_invalid`, `ledger_damaged`, `ledger_fenced`, `storage_full` */
 export async function startTenancy(settings: TenancySettings, components: TenancyComponents): Promise<StartedTenancy> {
-  const { driver, clock, randomId, pid, onFatal, onEvent, store, ledgerFiles = fsSegmentFiles } = components
-  const { dataPath: path, shardCount } = settings
-  const data = openDataDirectory({ path, driver, clock, randomId, shardCount, pid })
+  const { driver, clock, randomId, onFatal, onEvent, store, ledgerFiles = fsSegmentFiles } = components
+  const data = await openData(settings, components)
   try {
     const syncs: SyncTimes = { count: 0, durationMs: 0 }
     const startedMs = clock.monotonicMs()

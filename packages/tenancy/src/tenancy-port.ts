@@ -10,6 +10,7 @@ import type { ClosedFile } from './archive/snapshot.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
+import type { StoreRecovery } from './files/recover/recover-from-store.ts'
 import type { ScratchFiles } from './files/scratch-files.ts'
 import type { Handle } from './handle.ts'
 import type { Migration } from './migrations.ts'
@@ -62,6 +63,8 @@ export interface TenancyComponents {
 export type TenancyEvent =
   | { readonly type: 'recovered'; readonly finished: number; readonly undone: number; readonly filesRemoved: number }
   | { readonly type: 'redone'; readonly fileCount: number }
+  /** The data directory was empty, and was made anew from object storage. */
+  | ({ readonly type: 'recovered_from_store' } & StoreRecovery)
   /** The file of a lent tenant could not be taken back; nobody is served of it until a start does. */
   | { readonly type: 'take_back_failed'; readonly tenantId: TenantId; readonly reason: string }
   | ShippingEvent

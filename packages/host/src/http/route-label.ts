@@ -41,6 +41,8 @@ const ITEMS: ReadonlyMap<string, { readonly item: string; readonly verbs: Readon
   ['schedules', { item: ':schedule', verbs: SCHEDULE_VERBS }],
 ])
 const KNOWN_VERBS: ReadonlySet<string> = new Set(
-  'suspend resume archive hydrate fork restore snapshots stats durability export import workflows/release'.split(' '),
+  'suspend resume archive hydrate fork restore snapshots verify stats durability export import workflows/release'.split(
+    ' ',
+  ),
 )
 const KNOWN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics', '/v1/openapi.json'])

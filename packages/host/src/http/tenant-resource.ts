@@ -5,6 +5,7 @@ import type { TenantRecord } from '@tenax/tenancy'
 /** The resource of a catalog row: the strongest of its states is the one shown. */
 export function resourceOf(record: TenantRecord): TenantResource {
   const { id, incarnation, suspendedAtMs, quarantineReason } = record
+  const { proven, damaged } = record.proof ?? {}
   const serving =
     quarantineReason !== undefined ? 'quarantined' : suspendedAtMs !== undefined ? 'suspended' : record.state
   return {
@@ -15,6 +16,9 @@ export function resourceOf(record: TenantRecord): TenantResource {
     suspendedAt: suspendedAtMs === undefined ? null : timeOf(suspendedAtMs),
     quarantineReason: quarantineReason ?? null,
     durability: record.durability ?? null,
+    provenAt: proven === undefined ? null : timeOf(proven.atMs),
+    provenManifest: proven?.number ?? null,
+    snapshotDamage: damaged?.reason ?? null,
     url: `/t/${id}/`,
   }
 }

@@ -9,10 +9,11 @@ import {
   patchTenantBodySchema,
   type ReleaseReceipt,
   type SnapshotList,
+  type SnapshotProof,
   type TenantDurability,
   type TenantStats,
 } from '@tenax/protocol'
-import { type Manifest, reportDurability } from '@tenax/tenancy'
+import { type Manifest, type Proof, reportDurability } from '@tenax/tenancy'
 import { Hono } from 'hono'
 import { readJson } from './body.ts'
 import type { AppContext, AppEnvironment, HostParts } from './environment.ts'
@@ -40,6 +41,7 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
   app.post('/:id/suspend', async (context) => context.json(resourceOf(await tenancy.suspend(idOf(context)))))
   app.post('/:id/resume', async (context) => context.json(resourceOf(await tenancy.resume(idOf(context)))))
   app.get('/:id/snapshots', async (context) => context.json(snapshotsOf(await tenancy.snapshots(idOf(context)))))
+  app.post('/:id/verify', async (context) => context.json(proofOf(await tenancy.scrubber.verify(idOf(context)))))
   app.post('/:id/workflows/release', async (context) => {
     const receipt: ReleaseReceipt = { released: await workflows.release(idOf(context)) }
     return context.json(receipt)
@@ -51,6 +53,10 @@ export function tenantRoutes(parts: HostParts): Hono<AppEnvironment> {
 
 function idOf(context: AppContext) {
   return parseTenantId(context.req.param('id'))
+}
+
+function proofOf({ tenantId: id, manifest, provenAtMs, fileBytes, durationMs }: Proof): SnapshotProof {
+  return { id, manifest, provenAt: timeOf(provenAtMs), fileBytes, durationMs }
 }
 
 function snapshotsOf(manifests: readonly Manifest[]): SnapshotList {

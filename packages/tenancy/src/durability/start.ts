@@ -9,6 +9,7 @@ import type { Catalog } from '../catalog.ts'
 import { catalogIncarnation } from '../catalog.ts'
 import type { TenantRecord } from '../catalog-rows.ts'
 import { Directory, type DirectoryOptions } from '../files/directory.ts'
+import { settleRecoveredRows } from '../files/recover/recovered-rows.ts'
 import { type LedgerRecoveryOptions, type RecoveredLedgers, recoverLedgers } from '../files/recover-ledgers.ts'
 import { redoFile } from '../files/redo.ts'
 import { removeLog } from '../files/tenant-files.ts'
@@ -62,6 +63,7 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
       await catalog.upgrade()
       shards.push(await recoverShard(catalog, { layout: data.layout, clock, withoutLogs: recovered.hadLedger }))
     }
+    const unrecovered = await settleRecoveredRows(data.layout, directory.catalogs)
     const gaps = await stopGaps(recovered, directory)
     const counts = await setAside(options, recovered, { stopped: stoppedFiles(recovered, directory), ledger })
     await recovered.discard()
@@ -69,7 +71,7 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
     await ledger.settled()
     const withGaps = gaps.map((one) => ({ ...one, entryCount: counts.get(one.record.incarnation) ?? 0 }))
     const { hadLedger } = recovered
-    return { ledger, directory, shards, redoneCount, hadLedger, stopped: [...withGaps, ...stopped] }
+    return { ledger, directory, shards, redoneCount, hadLedger, stopped: [...unrecovered, ...withGaps, ...stopped] }
   } catch (error) {
     directory?.abandon()
     await recovered.ledger.close().catch(() => undefined) // the first failure is the one to tell

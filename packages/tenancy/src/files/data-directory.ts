@@ -11,6 +11,7 @@ import {
 } from '@tenax/sqlite'
 import { Layout } from './layout.ts'
 import { ownVersion } from './own-version.ts'
+import { finishRecovered } from './recover/recovered-directory.ts'
 
 /** Version of the directory's layout, kept in `tenax.json`. */
 export const DATA_FORMAT = 1
@@ -40,34 +41,55 @@ export interface DataDirectoryOptions {
   readonly pid: number
 }
 
+/** A directory that this process has locked. */
+export interface ClaimedDirectory {
+  readonly layout: Layout
+  /** Undefined when there is no data in it yet. */
+  readonly identity: DataIdentity | undefined
+  release(): void
+}
+
 /**
  * @throws TenaxError `data_in_use` naming pid and start time, `data_format_newer`, `data_format_invalid`
  */
 export function openDataDirectory(options: DataDirectoryOptions): DataDirectory {
   try {
-    return lockedDirectory(options)
+    const claimed = claimDataDirectory(options)
+    try {
+      return furnish(claimed, options)
+    } catch (error) {
+      claimed.release()
+      throw error
+    }
   } catch (error) {
     throw hostFailure(error) // a full disk, for example, speaks as itself also at the start
   }
 }
 
-function lockedDirectory(options: DataDirectoryOptions): DataDirectory {
+/** Locks a directory, and ends a recovery into it that was whole when it was cut short. Throws as {@link openDataDirectory}. */
+export function claimDataDirectory(options: DataDirectoryOptions): ClaimedDirectory {
   const layout = new Layout(options.path)
   makeRoot(layout)
   refuseForeignDirectory(layout)
   const lock = lockOrThrow(layout, options)
   try {
-    const identity = readIdentity(layout) ?? createIdentity(layout, options)
-    mkdirSync(layout.uploads, { recursive: true, mode: 0o700 })
-    for (const name of readdirSync(layout.uploads)) rmSync(`${layout.uploads}/${name}`, { force: true })
-    for (let index = 0; index < identity.shardCount; index += 1)
-      mkdirSync(layout.shard(index), { recursive: true, mode: 0o700 })
-    syncDirectory(layout.shards)
-    return { layout, identity, release: () => lock.release() }
+    finishRecovered(layout)
+    return { layout, identity: readIdentity(layout), release: () => lock.release() }
   } catch (error) {
     lock.release()
     throw error
   }
+}
+
+/** Makes what a data directory has, and is not there. The lock goes with it. */
+export function furnish({ layout, release }: ClaimedDirectory, options: DataDirectoryOptions): DataDirectory {
+  const identity = readIdentity(layout) ?? createIdentity(layout, options)
+  mkdirSync(layout.uploads, { recursive: true, mode: 0o700 })
+  for (const name of readdirSync(layout.uploads)) rmSync(`${layout.uploads}/${name}`, { force: true })
+  for (let index = 0; index < identity.shardCount; index += 1)
+    mkdirSync(layout.shard(index), { recursive: true, mode: 0o700 })
+  syncDirectory(layout.shards)
+  return { layout, identity, release }
 }
 
 /** What stands in the way is the operator's to mend, so it is named; the path is what they have just said themselves. */
@@ -106,6 +128,9 @@ function refuseForeignDirectory(layout: Layout): void {
     'uploads',
     'ledgers',
     'shards',
+    'recovering',
+    'recovered',
+    'recovered.json',
   ])
   const names = readdirSync(layout.root)
   if (names.includes('tenax.json') || names.every((name) => ours.has(name))) return
@@ -159,7 +184,15 @@ function parseIdentity(text: string): DataIdentity {
 
 function createIdentity(layout: Layout, { randomId, shardCount }: DataDirectoryOptions): DataIdentity {
   assert(Number.isInteger(shardCount) && shardCount >= 1 && shardCount <= 99, 'a data directory has 1 to 99 shards')
-  const identity = { format: DATA_FORMAT, dataId: randomId(), shardCount, createdBy: `tenax ${ownVersion()}` }
+  return writeIdentityFile(layout, { dataId: randomId(), shardCount })
+}
+
+/** Writes `tenax.json`, durably. */
+export function writeIdentityFile(
+  layout: Layout,
+  { dataId, shardCount }: Pick<DataIdentity, 'dataId' | 'shardCount'>,
+): DataIdentity {
+  const identity = { format: DATA_FORMAT, dataId, shardCount, createdBy: `tenax ${ownVersion()}` }
   writeNewFile(layout.identity, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`))
   return identity
 }

@@ -159,7 +159,8 @@ function openCatalog({ layout }: DataDirectory, shard: number, options: Director
   }
 }
 
-function checkCatalog(file: SqliteFile, shard: number): void {
+/** @throws TenaxError `data_format_newer`, `data_format_invalid` */
+export function checkCatalog(file: SqliteFile, shard: number): void {
   const [format, written] = file.engine('SELECT format, shard FROM catalog_meta WHERE id = 1').get() ?? []
   if (typeof format === 'bigint' && format > BigInt(CATALOG_FORMAT)) {
     throw new TenaxError('data_format_newer', `the catalog of shard ${shard} has format ${format}`, {

@@ -6,6 +6,8 @@
  *     <data>/ledgers/<epoch>-<nonce>/<id>.seg    the host's ledger: what was committed since the last checkpoints
  *     <data>/ledgers/unclean-epoch               the last ledger that ended without a seal
  *     <data>/ledgers/stored.json                 where the ledgers in object storage go on
+ *     <data>/recovering/, <data>/recovered/      a data directory that is made from object storage: until it is whole, and after
+ *     <data>/recovered.json                      tenants without a file, for the first start behind that
  *     <data>/uploads/<nonce>.sqlite              files on their way in, removed at start
  *     <data>/lent/07-<incarnation>/<nonce>.db    the file of a tenant that another process has for a while
  *     <data>/shards/07/catalog.db                the shard's tenants
@@ -35,6 +37,18 @@ export class Layout {
 
   get lock(): string {
     return join(this.root, 'host.lock')
+  }
+
+  get recovering(): string {
+    return join(this.root, 'recovering')
+  }
+
+  get recovered(): string {
+    return join(this.root, 'recovered')
+  }
+
+  get recoveredRows(): string {
+    return join(this.root, 'recovered.json')
   }
 
   get uploads(): string {

@@ -1,5 +1,5 @@
 /** Makes the file of a tenant that comes back from object storage. */
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncDirectory } from '@tenax/sqlite'
 
@@ -16,12 +16,7 @@ export async function writeRestored(path: string, fill: (write: WriteAt) => Prom
   const partial = `${path}.new`
   const file = await open(partial, 'wx', 0o600)
   try {
-    await fill(async (bytes, offset) => {
-      for (let done = 0; done < bytes.byteLength; ) {
-        const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, offset + done)
-        done += bytesWritten
-      }
-    })
+    await fill((bytes, offset) => writeAll(file, bytes, offset))
     await file.sync()
     await rename(partial, path)
     syncDirectory(directory)
@@ -31,6 +26,14 @@ export async function writeRestored(path: string, fill: (write: WriteAt) => Prom
     throw error
   } finally {
     await file.close()
+  }
+}
+
+/** Writes all of `bytes` at `offset`, in as many calls as it takes. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.byteLength; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, offset + done)
+    done += bytesWritten
   }
 }
 
