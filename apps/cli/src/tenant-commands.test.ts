@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import { fakeContext, fakeIo } from './fixtures/fake-context.ts'
 import {
+  archiveTenant,
   createTenant,
   deleteTenant,
+  forkTenant,
+  hydrateTenant,
   listTenants,
   restoreTenant,
   resumeTenant,
@@ -85,6 +88,36 @@ test('show fails when the server does', async () => {
   const context = await fakeContext({ ids: ['acme'] })
   context.server.answerNext(new TypeError('fetch failed'))
   await expect(showTenant(context, 'acme')).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('archive, hydrate and fork say what became of the tenant, and how far they are in lines on stderr', async () => {
+  const context = await fakeContext({ ids: ['acme'] })
+  await archiveTenant(context, 'acme')
+  expect(context.io.err().split('\n')).toEqual([
+    'archive acme  45%  90 bytes of 200 bytes',
+    'archive acme  75%  150 bytes of 200 bytes',
+    'archive acme  100%  200 bytes of 200 bytes',
+    '',
+  ])
+  await hydrateTenant(context, 'acme')
+  await forkTenant(context, { id: 'acme', to: 'copy', manifest: undefined })
+  expect(context.io.out().split('\n')).toEqual([
+    'tenant acme is archived',
+    'tenant acme is warm',
+    'made tenant copy of acme; its workflows are held: tenax runs release copy',
+    '',
+  ])
+})
+
+test('a long verb draws a bar at a terminal, and nothing with --json but its answer', async () => {
+  const terminal = await fakeContext({ ids: ['acme'], isTTY: true })
+  await archiveTenant(terminal, 'acme')
+  expect(terminal.io.err()).toContain('archive acme')
+  expect(terminal.io.out()).toBe('tenant acme is archived\n')
+  const json = await fakeContext({ ids: ['acme'], json: true })
+  await archiveTenant(json, 'acme')
+  expect([json.io.err(), JSON.parse(json.io.out())]).toMatchObject(['', { id: 'acme', state: 'archived' }])
+  await expect(archiveTenant(json, 'nobody')).rejects.toMatchObject({ code: 'tenant_not_found' })
 })
 
 test('restore asks first, and says how it is undone', async () => {

@@ -1,9 +1,10 @@
 /** `tenax tenants …`. */
-import { TENANT_STATES, type TenantResource, type TenantState, type TenantStats } from '@tenax/client'
+import { type JobResource, TENANT_STATES, type TenantResource, type TenantState, type TenantStats } from '@tenax/client'
 import { isTenaxError } from '@tenax/kernel'
 import { CliError } from './failure.ts'
 import { type CommandContext, type Confirmation, confirm, print, printJson } from './io.ts'
 import { formatBytes, formatFields, formatTable } from './table.ts'
+import { runJob } from './transfer/run-job.ts'
 
 /** Which tenants `tenants list` shows. */
 export interface ListOptions {
@@ -127,14 +128,14 @@ export async function resumeTenant(context: CommandContext, id: string): Promise
 
 /** `tenants archive`. */
 export async function archiveTenant(context: CommandContext, id: string): Promise<void> {
-  const tenant = await context.client.tenants.archive(id)
-  printTenant(context, tenant, `tenant ${tenant.id} is ${tenant.state}`)
+  const { result } = await runJob(context, { verb: 'archive', tenant: id })
+  printResult(context, result, `tenant ${id} is ${String(result?.['state'])}`)
 }
 
 /** `tenants hydrate`. */
 export async function hydrateTenant(context: CommandContext, id: string): Promise<void> {
-  const tenant = await context.client.tenants.hydrate(id)
-  printTenant(context, tenant, `tenant ${tenant.id} is ${tenant.state}`)
+  const { result } = await runJob(context, { verb: 'hydrate', tenant: id })
+  printResult(context, result, `tenant ${id} is ${String(result?.['state'])}`)
 }
 
 /** `tenants snapshots`. */
@@ -154,12 +155,8 @@ export async function forkTenant(
   context: CommandContext,
   { id, to, manifest }: { readonly id: string; readonly to: string; readonly manifest: number | undefined },
 ): Promise<void> {
-  const tenant = await context.client.tenants.fork(id, to, { manifest })
-  printTenant(
-    context,
-    tenant,
-    `made tenant ${tenant.id} of ${id}; its workflows are held: tenax runs release ${tenant.id}`,
-  )
+  const { result } = await runJob(context, { verb: 'fork', tenant: id, to, manifest })
+  printResult(context, result, `made tenant ${to} of ${id}; its workflows are held: tenax runs release ${to}`)
 }
 
 /** `tenants restore`. */
@@ -168,14 +165,20 @@ export async function restoreTenant(
   { id, manifest, isGiven }: { readonly id: string; readonly manifest: number; readonly isGiven: boolean },
 ): Promise<void> {
   await confirm(context.io, { what: `this makes tenant ${id} what it was at snapshot ${manifest}`, isGiven })
-  const tenant = await context.client.tenants.restore(id, manifest)
-  const { replacedManifest } = tenant
+  const { result } = await runJob(context, { verb: 'restore', tenant: id, manifest })
+  const replacedManifest = result?.['replacedManifest']
   const undo =
-    replacedManifest === null
+    typeof replacedManifest !== 'number'
       ? 'what it was until now could not be stored, and stays beside its file'
       : `what it was until now: tenax tenants restore ${id} --manifest ${replacedManifest}`
   const held = `its workflows are held: tenax runs release ${id}`
-  printTenant(context, tenant, `restored tenant ${id} to snapshot ${manifest}\n${undo}\n${held}`)
+  printResult(context, result, `restored tenant ${id} to snapshot ${manifest}\n${undo}\n${held}`)
+}
+
+/** What a job has come to, as JSON or in words. */
+function printResult({ io, json }: CommandContext, result: JobResource['result'], sentence: string): void {
+  if (json) printJson(io, result)
+  else print(io, sentence)
 }
 
 function printTenant({ io, json }: CommandContext, tenant: TenantResource, sentence: string): void {

@@ -1,6 +1,7 @@
 /** The client of a Tenax server. */
 import { parseTenantId } from '@tenax/kernel'
 import { connect, type TenaxClientOptions } from './connection.ts'
+import { type JobAdmin, jobAdmin } from './job-admin.ts'
 import { type TenantAdmin, tenantAdmin } from './tenant-admin.ts'
 import { type TenantDatabase, tenantDatabase } from './tenant-database.ts'
 
@@ -8,6 +9,8 @@ import { type TenantDatabase, tenantDatabase } from './tenant-database.ts'
 export interface TenaxClient {
   /** Operating tenants. */
   readonly tenants: TenantAdmin
+  /** Long verbs that go on while nobody waits. */
+  readonly jobs: JobAdmin
   /**
    * One tenant's database; nothing is sent.
    *
@@ -29,6 +32,7 @@ export function createTenaxClient(options: TenaxClientOptions): TenaxClient {
   const connection = connect(options)
   return {
     tenants: tenantAdmin(connection),
+    jobs: jobAdmin(connection),
     tenant: (id) => tenantDatabase(connection, parseTenantId(id)),
   }
 }

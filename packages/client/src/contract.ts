@@ -35,6 +35,7 @@ import {
   toHranaProblem,
   toProblem,
 } from '@tenax/protocol'
+import { FakeJobStore, type FakeJobs } from './contract-jobs.ts'
 import { FakeRunStore, type FakeRuns } from './contract-runs.ts'
 import { FakeScheduleStore } from './contract-schedules.ts'
 
@@ -51,6 +52,7 @@ export interface FakeServer {
   readonly fetch: (request: Request) => Promise<Response>
   readonly seen: readonly SeenRequest[]
   readonly runs: FakeRuns
+  readonly jobs: FakeJobs
   /** What exports answer, and what the last import sent. */
   file: Uint8Array<ArrayBuffer>
   /** Answers the next request in place of the fake; for broken servers. */
@@ -74,6 +76,7 @@ interface FakeState {
   batonCount: number
   readonly runs: FakeRunStore
   readonly schedules: FakeScheduleStore
+  readonly jobs: FakeJobStore
   file: Uint8Array<ArrayBuffer>
 }
 
@@ -90,12 +93,14 @@ export function fakeServer({ adminKey }: { readonly adminKey?: string } = {}): F
     file,
     runs: new FakeRunStore(),
     schedules: new FakeScheduleStore(),
+    jobs: new FakeJobStore(),
   }
   const seen: SeenRequest[] = []
   let next: Response | Error | undefined
   return {
     seen,
     runs: state.runs,
+    jobs: state.jobs,
     get file() {
       return state.file
     },
@@ -131,7 +136,7 @@ function expireStreams({ streams, tenants }: FakeState): void {
   streams.clear()
 }
 
-function answer(state: FakeState, request: Request, bytes: Uint8Array<ArrayBuffer>): Response {
+async function answer(state: FakeState, request: Request, bytes: Uint8Array<ArrayBuffer>): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url)
   const isHrana = /\/v[23]\/pipeline$/.test(pathname)
   try {
@@ -147,8 +152,11 @@ function answer(state: FakeState, request: Request, bytes: Uint8Array<ArrayBuffe
       return state.schedules.answer({ method: request.method, tenantId: first, path, body: jsonOf(bytes) })
     }
     if (area === 't') return answerTenant(tenantOf(state, first), { state, route: path[0] ?? '', body: jsonOf(bytes) })
+    if (first === 'jobs') return state.jobs.answer(request, path)
     if (first !== 'tenants') throw new TenaxError('route_not_found', 'there is no such route')
-    return answerAdmin(state, { request, bytes, searchParams, path: pathname.split('/').slice(3) })
+    const admin = { request, bytes, searchParams, path }
+    if (searchParams.get('job') !== 'true') return answerAdmin(state, admin)
+    return await state.jobs.begin(path[1] ?? 'delete', path[0] ?? '', () => answerAdmin(state, admin))
   } catch (error) {
     const { status, headers, body } = isHrana ? toHranaProblem(error) : toProblem(error)
     return new Response(JSON.stringify(body), { status, headers })

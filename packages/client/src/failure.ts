@@ -20,11 +20,16 @@ export async function failureOf(response: Response): Promise<TenaxError> {
   if (isRedirect(response)) return redirectFailure(response)
   const body = parseJson(await response.text().catch(() => ''))
   if (!isRecord(body) || typeof body['code'] !== 'string') return foreignFailure(response)
-  const message = textOf(body['detail']) ?? textOf(body['message']) ?? `HTTP status ${response.status}`
+  return problemFailure(body, response.status)
+}
+
+/** The failure that problem details tell of, also where they are no answer of their own. */
+export function problemFailure(body: Readonly<Record<string, unknown>>, status: number): TenaxError {
+  const message = textOf(body['detail']) ?? textOf(body['message']) ?? `HTTP status ${status}`
   const hint = textOf(body['hint'])
   const rest = Object.fromEntries(Object.entries(body).filter(([name]) => !PROBLEM_MEMBERS.has(name)))
-  const code = codeOf(body['code'])
-  const details = code === undefined ? { ...rest, status: response.status, code: body['code'] } : rest
+  const code = codeOf(String(body['code']))
+  const details = code === undefined ? { ...rest, status, code: body['code'] } : rest
   return new TenaxError(code ?? 'internal', message, { details, ...(hint === undefined ? {} : { hint }) })
 }
 

@@ -2,6 +2,10 @@ export { RUN_STATUSES, type RunStatus } from '@tenax/kernel'
 export {
   type DeleteReceipt,
   encodeQueryReply,
+  type JobList,
+  type JobResource,
+  type JobState,
+  type JobVerb,
   type JsonValue,
   type OutputEvent,
   type QueryReply,
@@ -32,6 +36,7 @@ export {
 export { createTenaxClient, type TenaxClient } from './client.ts'
 export type { FetchFunction, TenaxClientOptions } from './connection.ts'
 export type { Download } from './download.ts'
+export type { JobAdmin, JobEventsOptions, JobRequest, StartJobOptions, WaitForJobOptions } from './job-admin.ts'
 export type { QueryArgs, QueryValue } from './query-args.ts'
 export type { OutputsOptions } from './run-outputs.ts'
 export type { TenantSession } from './session.ts'

@@ -1,9 +1,10 @@
 /** What a run puts out, followed until it has ended, over as many connections as that takes. */
-import { ERROR_KINDS, type ErrorCode, isTenaxError, pause, TenaxError } from '@tenax/kernel'
+import { ERROR_KINDS, type ErrorCode, isTenaxError, TenaxError } from '@tenax/kernel'
 import { DROPPED_EVENT, droppedSchema, type OutputEvent, outputEventSchema } from '@tenax/protocol'
 import { type Connection, send } from './connection.ts'
 import { eventsOf, type ServerEvent } from './event-stream.ts'
 import { malformedReply, networkFailure, parseJson } from './failure.ts'
+import { reconnecting } from './reconnecting.ts'
 
 /** Options of {@link TenantRuns.outputs}. */
 export interface OutputsOptions {
@@ -17,33 +18,18 @@ export interface OutputsOptions {
   readonly retryMs?: number | undefined
 }
 
-/** Connections in a row that give nothing before the last failure is thrown: with the waits between them, half a minute. */
-const FRUITLESS_MAX = 10
-const RETRY_MS = 250
-const RETRY_MS_MAX = 5_000
-
 /** Gives each recorded output once, in order, and last the end of the run. */
 export async function* followOutputs(
   connection: Connection,
   path: string,
-  { after = 0, changes = false, signal, retryMs = RETRY_MS }: OutputsOptions = {},
+  { after = 0, changes = false, signal, retryMs }: OutputsOptions = {},
 ): AsyncGenerator<OutputEvent> {
   let lastSeq = after
-  for (let fruitlessCount = 0; ; fruitlessCount += 1) {
-    try {
-      for await (const event of connected(connection, { path, lastSeq, changes, signal })) {
-        fruitlessCount = 0
-        if ('seq' in event) lastSeq = event.seq
-        yield event
-        if (event.type === 'end') return
-      }
-      throw networkFailure(connection.origin, new Error('the stream was cut off'))
-    } catch (error) {
-      if (signal?.aborted) return
-      if (!isPassing(error) || fruitlessCount >= FRUITLESS_MAX) throw error
-    }
-    await pause(Math.min(retryMs * 2 ** fruitlessCount, RETRY_MS_MAX), signal)
-    if (signal?.aborted) return
+  const connect = () => connected(connection, { path, lastSeq, changes, signal })
+  const isLast = ({ type }: OutputEvent) => type === 'end'
+  for await (const event of reconnecting({ connect, isLast, origin: connection.origin, signal, retryMs })) {
+    if ('seq' in event) lastSeq = event.seq
+    yield event
   }
 }
 
@@ -79,14 +65,10 @@ function parsed({ name, data }: ServerEvent): OutputEvent {
   return event.data
 }
 
-function droppedFor(json: unknown): TenaxError {
+/** What the server has ended a stream for. */
+export function droppedFor(json: unknown): TenaxError {
   const { success, data } = droppedSchema.safeParse(json)
   if (!success) return malformedReply(`an event "${DROPPED_EVENT}"`)
   const code = Object.hasOwn(ERROR_KINDS, data.code) ? (data.code as ErrorCode) : 'internal'
   return new TenaxError(code, data.message)
-}
-
-/** True for what may be over at the next try. */
-function isPassing(error: unknown): boolean {
-  return isTenaxError(error) && (error.kind === 'unavailable' || error.kind === 'overloaded')
 }

@@ -171,7 +171,8 @@ async function exportTenant(connection: Connection, id: string): Promise<Downloa
   return downloadOf(response, connection.origin)
 }
 
-function importCall(id: string, body: RequestBody, bytes: number | undefined): Call {
+/** The request that sends a file to be imported. */
+export function importCall(id: string, body: RequestBody, bytes: number | undefined): Call {
   const contentLength: Record<string, string> = bytes === undefined ? {} : { 'content-length': String(bytes) }
   const headers = { 'content-type': SQLITE_CONTENT_TYPE, ...contentLength }
   return { method: 'PUT', path: `${pathOf(id)}/import`, body, headers }

@@ -144,6 +144,9 @@ export const STORE_CALL_MS_MAX = 60_000
 /** Tries to put a whole catalog into the ledger between two changes of it. */
 export const WHOLE_TRIES_MAX = 20
 
+/** How long the removal of old snapshots waits until what names the new one is stored; else the next snapshot removes them. */
+export const STORED_SOON_MS = 1_000
+
 /** Ledgers that a directory remembers as its own: so many starts while the store is away, and the newest count. */
 export const OWN_LEDGERS_MAX = 1_000
 

@@ -7,6 +7,7 @@ import { CliError } from '../failure.ts'
 import { type CommandContext, confirm, print, printJson } from '../io.ts'
 import { formatBytes } from '../table.ts'
 import { metered, startProgress } from './progress.ts'
+import { finishJob } from './run-job.ts'
 
 /** What to import, and where to. */
 export interface ImportOptions {
@@ -31,10 +32,11 @@ export async function importTenant(context: CommandContext, options: ImportOptio
   }
   const progress = await startProgress(context, { label: `import ${tenantId}`, totalBytes: source.bytes })
   const body = ReadableStream.from(metered(source.chunks, progress))
-  const { tenants } = context.client
-  const tenant = await tenants.import(tenantId, body, { bytes: source.bytes }).finally(() => progress.stop())
-  if (context.json) printJson(context.io, tenant)
-  else print(context.io, `imported ${formatBytes(progress.doneBytes)} into tenant ${tenant.id}`)
+  const request = { verb: 'import', tenant: tenantId, body, bytes: source.bytes } as const
+  const job = await context.client.jobs.start(request).finally(() => progress.stop())
+  const { result } = await finishJob(context, job)
+  if (context.json) printJson(context.io, result)
+  else print(context.io, `imported ${formatBytes(progress.doneBytes)} into tenant ${tenantId}`)
 }
 
 function sourceOfStdin({ io: { stdin } }: CommandContext): Source {

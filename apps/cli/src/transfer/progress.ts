@@ -1,4 +1,5 @@
 /** A progress bar on stderr, where somebody sees it. */
+import type { JobResource } from '@tenax/client'
 import type { CommandContext } from '../io.ts'
 import { formatBytes } from '../table.ts'
 
@@ -35,8 +36,52 @@ export async function startProgress(
   }
 }
 
+/** A job as it goes on: a bar at a terminal, else a line now and then; nothing with `--json`. */
+export interface JobProgress {
+  show(job: JobResource): void
+  stop(): Promise<void>
+}
+
+/** A line for each of so many parts of the way. */
+const LINE_PERCENT = 25
+
+/** Shows nothing before the server has told of a first byte. */
+export function showJob({ io, json }: Pick<CommandContext, 'io' | 'json'>, label: string): JobProgress {
+  if (json) return { show: () => undefined, stop: async () => undefined }
+  if (io.stderr.isTTY !== true) return lines(io.stderr, label)
+  let bar: Promise<Bar> | undefined
+  return {
+    show({ progress }) {
+      if (progress === null) return
+      const { done, total } = progress
+      bar ??= startBar(io.stderr, label, total)
+      void bar.then((one) => {
+        one.setTotal(total)
+        one.update(done)
+      })
+    },
+    stop: async () => (await bar)?.stop(),
+  }
+}
+
+function lines(stream: NodeJS.WritableStream, label: string): JobProgress {
+  let shownPercent = 0
+  return {
+    show({ progress }) {
+      if (progress === null || progress.total === 0) return
+      const { done, total } = progress
+      const percent = Math.floor((100 * done) / total)
+      if (percent < Math.min(100, shownPercent + LINE_PERCENT)) return
+      shownPercent = percent
+      stream.write(`${label}  ${percent}%  ${formatBytes(done)} of ${formatBytes(total)}\n`)
+    },
+    stop: async () => undefined,
+  }
+}
+
 interface Bar {
   update(value: number): void
+  setTotal(total: number): void
   stop(): void
 }
 

@@ -88,7 +88,9 @@ test('import sends the file with its length', async () => {
   context.server.file = new Uint8Array()
   await importTenant(context, { tenantId: 'acme', file, yes: false })
   expect(context.server.file).toEqual(FILE)
-  expect(context.server.seen.at(-1)?.headers['content-length']).toBe(String(FILE.byteLength))
+  expect(context.server.seen.find(({ path }) => path.endsWith('/import'))?.headers['content-length']).toBe(
+    String(FILE.byteLength),
+  )
   expect(context.io.out()).toBe('imported 97.7 KiB into tenant acme\n')
 })
 

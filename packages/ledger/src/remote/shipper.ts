@@ -160,6 +160,11 @@ export class Shipper {
     await Promise.race([this.stored(this.#taken.seq), this.#failed.promise]).catch(() => undefined)
   }
 
+  /** True when the last call of the store has failed: it may take a while until the next goes well. */
+  get isFailing(): boolean {
+    return this.#isFailing
+  }
+
   /** The first segment that holds something which is not stored; undefined when all is. */
   get neededFrom(): number | undefined {
     return this.#sent[0]?.segmentId ?? this.#packingFrom ?? this.#queue.firstSegmentId

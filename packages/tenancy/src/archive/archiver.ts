@@ -187,10 +187,8 @@ export class Archiver {
   /** What recovery from the store finds named must not be removed: first that has to be stored which names it no more. */
   async #catalogsStored(): Promise<void> {
     const { ledger } = this.#options.context
-    if (ledger.shipping === undefined) return
-    if (ledger.shipping.stats.state !== 'shipping')
-      throw new TenaxError('unavailable', 'nothing is stored at the moment')
-    await ledger.stored(ledger.appendedSeq)
+    if (await ledger.isStoredSoon()) return
+    throw new TenaxError('unavailable', 'object storage is behind with the ledger')
   }
 
   #snapshots(id: TenantId) {

@@ -13,7 +13,8 @@ import {
   type LedgerSource,
   readLedger,
 } from '@tenax/ledger'
-import { GATE_MS_MAX, REMOTE_GATE_MS_MAX } from '../limits.ts'
+import { GATE_MS_MAX, REMOTE_GATE_MS_MAX, STORED_SOON_MS } from '../limits.ts'
+import { waitAtMost } from '../patience.ts'
 import type { Shipping, ShippingStats } from '../remote/shipping.ts'
 import { remoteNotConfigured } from './gate.ts'
 import { GateQueue } from './gate-queue.ts'
@@ -157,6 +158,16 @@ export class HostLedger {
     if (shipping === undefined) throw remoteNotConfigured()
     await this.durable(seq, whose)
     if (seq > shipping.shipper.storedSeq) await this.#remoteGate.wait(shipping.shipper.stored(seq), whose)
+  }
+
+  /** Whether all that was appended so far is in object storage, if there is one, now or after a short wait. */
+  async isStoredSoon(): Promise<boolean> {
+    const { shipping } = this
+    if (shipping === undefined) return true
+    if (shipping.stats.state !== 'shipping' || shipping.shipper.isFailing) return false
+    const seq = this.#ledger.appendedSeq
+    await waitAtMost(this.clock, STORED_SOON_MS, this.stored(seq)).catch(() => undefined)
+    return seq <= this.storedSeq
   }
 
   /** Resolves when all that was appended so far is fsynced. Throws as {@link HostLedger.durable}. */

@@ -48,6 +48,20 @@ function executeRemote({ tenancy }: OpenTenancy, sql: string) {
   return tenancy.use(ACME, (handle) => handle.execute(sql, NONE, new Gate(tenancy.classes.promised('remote'))))
 }
 
+/** What every tenant has. */
+async function contentsOf({ tenancy, sql }: OpenTenancy): Promise<unknown> {
+  const { tenants } = tenancy.list({ limit: 100, afterId: '', prefix: '', accepts: () => true })
+  const contents: unknown[] = []
+  for (const { id } of tenants) {
+    contents.push([
+      id,
+      await sql(id, 'SELECT count(*), sum(length(text)), max(text) FROM note'),
+      await sql(id, 'PRAGMA integrity_check'),
+    ])
+  }
+  return contents
+}
+
 /** Closes the tenancy, and compares every file with what is stored. */
 async function closedAndSame(opened: OpenTenancy, store: BlobStore): Promise<void> {
   const { tenancy, dataPath } = opened
@@ -228,45 +242,52 @@ describe('two hosts on one data', () => {
 
 describe('kill -9, again and again, with a store that comes and goes', () => {
   const seeds = Array.from({ length: 8 }, (_, index) => index + 1)
-  it.each(seeds)('what the store has at the end is every file, page by page (seed %i)', async (seed) => {
-    const random = seeded(seed)
-    const inner = new MemoryStore(systemClock)
-    let dataPath = newDirectory()
-    for (let life = 0; life < 4; life += 1) {
-      const bed = switchable(inner)
-      bed.isAway = life > 0 && random() < 0.4
-      const failures: unknown[] = []
-      const opened = await open({
-        store: bed.store,
-        dataPath,
-        onFatal: (error) => failures.push(error),
-        ledgerBytesMax: 200_000,
-      })
-      for (let step = 0; step < 12; step += 1) {
-        const id = idOf(`t${Math.floor(random() * 3)}`)
-        if (random() < 0.2) bed.isAway = !bed.isAway
-        const exists = (await codeOf(() => opened.tenancy.get(id))) === 'ok'
-        if (!exists) await opened.tenancy.create(id)
-        await opened.sql(id, 'CREATE TABLE IF NOT EXISTS note (text)')
-        await opened.sql(id, `INSERT INTO note VALUES (randomblob(${Math.floor(random() * 9_000)}))`)
-        if (random() < 0.1) await opened.sql(id, 'DELETE FROM note')
-        if (random() < 0.1) await opened.sql(id, 'VACUUM')
-        if (random() < 0.2) await opened.tenancy.stats(id)
+  it.each(seeds)(
+    'what the store has at the end is every file, page by page, and a host on an empty directory has every row (seed %i)',
+    async (seed) => {
+      const random = seeded(seed)
+      const inner = new MemoryStore(systemClock)
+      let dataPath = newDirectory()
+      for (let life = 0; life < 4; life += 1) {
+        const bed = switchable(inner)
+        bed.isAway = life > 0 && random() < 0.4
+        const failures: unknown[] = []
+        const opened = await open({
+          store: bed.store,
+          dataPath,
+          onFatal: (error) => failures.push(error),
+          ledgerBytesMax: 200_000,
+        })
+        for (let step = 0; step < 12; step += 1) {
+          const id = idOf(`t${Math.floor(random() * 3)}`)
+          if (random() < 0.2) bed.isAway = !bed.isAway
+          const exists = (await codeOf(() => opened.tenancy.get(id))) === 'ok'
+          if (!exists) await opened.tenancy.create(id)
+          await opened.sql(id, 'CREATE TABLE IF NOT EXISTS note (text)')
+          await opened.sql(id, `INSERT INTO note VALUES (randomblob(${Math.floor(random() * 9_000)}))`)
+          if (random() < 0.1) await opened.sql(id, 'DELETE FROM note')
+          if (random() < 0.1) await opened.sql(id, 'VACUUM')
+          if (random() < 0.2) await opened.tenancy.stats(id)
+        }
+        if (life === 3) {
+          bed.isAway = false
+          await until(() => opened.tenancy.ledgerStats().shipping?.state === 'shipping')
+          const before = await contentsOf(opened)
+          await closedAndSame(opened, inner)
+          const again = await open({ store: inner, dataPath: newDirectory() })
+          expect(await contentsOf(again)).toEqual(before)
+          return
+        }
+        await opened.tenancy.settled()
+        const next = newDirectory()
+        cpSync(opened.dataPath, next, { recursive: true })
+        bed.isAway = true // the killed one is heard of no more
+        dataPath = next
+        await opened.tenancy.close().catch(() => undefined)
+        expect(failures).toEqual([])
       }
-      if (life === 3) {
-        bed.isAway = false
-        await until(() => opened.tenancy.ledgerStats().shipping?.state === 'shipping')
-        return closedAndSame(opened, inner)
-      }
-      await opened.tenancy.settled()
-      const next = newDirectory()
-      cpSync(opened.dataPath, next, { recursive: true })
-      bed.isAway = true // the killed one is heard of no more
-      dataPath = next
-      await opened.tenancy.close().catch(() => undefined)
-      expect(failures).toEqual([])
-    }
-  })
+    },
+  )
 })
 
 describe('a file that was in no ledger', () => {
