@@ -27,9 +27,10 @@ import { type CreateOptions, createTenant } from './lifecycle/create.ts'
 import { Exports } from './lifecycle/exports.ts'
 import { forkInto } from './lifecycle/fork.ts'
 import { importTenant } from './lifecycle/import.ts'
+import { moveTenant } from './lifecycle/move.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { type RestoredTenant, restoreTenant } from './lifecycle/restore.ts'
-import { suspendTenant } from './lifecycle/suspend.ts'
+import { resumeTenant, suspendTenant } from './lifecycle/suspend.ts'
 import { EXPORT_DRAIN_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
@@ -169,6 +170,10 @@ export class Tenancy {
     throw storeless()
   }
 
+  get #parts() {
+    return { context: this.#context, opening: (record: TenantRecord) => this.#opening(record) }
+  }
+
   #stop(record: TenantRecord, reason: string): void {
     this.#quarantine.stop(record, reason)
     this.#context.components.onTenant?.(record.id)
@@ -292,8 +297,8 @@ export class Tenancy {
   restore(id: TenantId, manifest: number): Promise<RestoredTenant> {
     return this.#transition(id, () => {
       this.#lending.refuseIfAway(id)
-      const [context, archiver, quarantine] = [this.#context, this.#archiverOrRefuse(), this.#quarantine]
-      return restoreTenant({ context, archiver, quarantine, opening: (at) => this.#opening(at) }, id, manifest)
+      const [archiver, quarantine] = [this.#archiverOrRefuse(), this.#quarantine]
+      return restoreTenant({ ...this.#parts, archiver, quarantine }, id, manifest)
     })
   }
 
@@ -317,19 +322,17 @@ export class Tenancy {
 
   /** Lifts suspension and quarantine. Safe to repeat. */
   resume(id: TenantId): Promise<TenantRecord> {
-    return this.#transition(id, async () => {
-      const { directory, pool } = this.#context
-      const record = directory.get(id)
-      await this.#quarantine.readmit(record, this.#opening(record))
-      await directory.catalogOf(id).resume(id)
-      if (pool.peek(id)?.fencedBy !== undefined) await pool.retire(id, 'fenced')
-      return directory.get(id)
-    })
+    return this.#transition(id, () => resumeTenant({ ...this.#parts, quarantine: this.#quarantine }, id))
   }
 
   /** Lends a consistent copy of the tenant's file while writes go on. `take` must read it before it resolves. */
   export<T>(id: TenantId, take: (file: TenantExport) => Promise<T>): Promise<T> {
     return this.use(id, (handle) => this.#exports.run(handle, take))
+  }
+
+  /** As {@link export}, of a tenant that is suspended by it, its workflows held. Throws TenaxError by the tenant's state. */
+  move<T>(id: TenantId, take: (file: TenantExport) => Promise<T>): Promise<T> {
+    return this.#transition(id, () => moveTenant({ ...this.#parts, exports: this.#exports }, id, take))
   }
 
   /**
