@@ -2,15 +2,23 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { jobSchema, runDetailSchema } from '@tenax/protocol'
+import { workflow } from '@tenax/workflow'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
 import { createTenants, type HostBed, ORIGIN, openHost, rowsOf, send } from './fixtures/host-bed.ts'
 import { approve, approved, greet, WORKFLOWS } from './fixtures/workflows.ts'
+
+/** Ends the attempts of the step that are under way. */
+const attempts: ((value: string) => void)[] = []
+const slow = workflow({ name: 'slow', input: z.object({}) }, (ctx) =>
+  ctx.step('wait', () => new Promise<string>((resolve) => attempts.push(resolve))),
+)
 
 let here: HostBed
 let there: HostBed
 beforeAll(async () => {
-  here = await openHost({ workflows: WORKFLOWS })
-  there = await openHost({ workflows: WORKFLOWS })
+  here = await openHost({ workflows: [...WORKFLOWS, slow] })
+  there = await openHost({ workflows: [...WORKFLOWS, slow] })
 })
 afterAll(async () => {
   await here[Symbol.asyncDispose]()
@@ -47,6 +55,23 @@ test('the runs of a tenant that is moved go on where they are released, and nowh
   await runs.result('g-1')
   expect(await runOf(here, 'acme', 'a-1')).toMatchObject({ endedAt: null, blockedReason: 'held' })
   expect(uploads()).toEqual([])
+})
+
+test('a step that is under way while its tenant is moved takes its run nowhere on the side that it was moved from', async () => {
+  await createTenants(here, 'slow')
+  const { runs } = here.tenax.tenant('slow')
+  await runs.start(slow, {}, { id: 's-1' })
+  while (attempts.length < 1) await new Promise((resolve) => setImmediate(resolve))
+  await (await moving('slow')).arrayBuffer()
+  await send(here, 'POST /v1/tenants/slow/resume')
+  attempts[0]?.('done meanwhile')
+  await runs.start(greet, { name: 'Lin' }, { id: 'g-1' })
+  await runs.result('g-1')
+  expect(await runOf(here, 'slow', 's-1')).toMatchObject({
+    endedAt: null,
+    blockedReason: 'held',
+    steps: [{ status: 'open' }],
+  })
 })
 
 test('a move may be repeated, also as a job, and may be taken back', async () => {
