@@ -276,7 +276,7 @@ describe('kill -9, again and again, with a store that comes and goes', () => {
           await closedAndSame(opened, inner)
           const again = await open({ store: inner, dataPath: newDirectory() })
           expect(await contentsOf(again)).toEqual(before)
-        await again.tenancy.close()
+          await again.tenancy.close()
           return
         }
         await opened.tenancy.settled()
