@@ -24,9 +24,10 @@ import { type CreateOptions, createTenant } from './lifecycle/create.ts'
 import { Exports } from './lifecycle/exports.ts'
 import { forkInto } from './lifecycle/fork.ts'
 import { importTenant } from './lifecycle/import.ts'
+import { moveTenant } from './lifecycle/move.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { type RestoredTenant, restoreTenant } from './lifecycle/restore.ts'
-import { suspendTenant } from './lifecycle/suspend.ts'
+import { resumeTenant, suspendTenant } from './lifecycle/suspend.ts'
 import { EXPORT_DRAIN_MS, STORE_TRIAL_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
@@ -152,6 +153,10 @@ export class Tenancy {
   #archiverOrRefuse(): Archiver {
     if (this.#archiver !== undefined) return this.#archiver
     throw storeless()
+  }
+
+  get #parts() {
+    return { context: this.#context, opening: (record: TenantRecord) => this.#opening(record) }
   }
 
   #stop(record: TenantRecord, reason: string): void {
@@ -285,8 +290,8 @@ export class Tenancy {
   restore(id: TenantId, manifest: number): Promise<RestoredTenant> {
     return this.#transition(id, () => {
       this.#lending.refuseIfAway(id)
-      const [context, archiver, quarantine] = [this.#context, this.#archiverOrRefuse(), this.#quarantine]
-      return restoreTenant({ context, archiver, quarantine, opening: (at) => this.#opening(at) }, id, manifest)
+      const [archiver, quarantine] = [this.#archiverOrRefuse(), this.#quarantine]
+      return restoreTenant({ ...this.#parts, archiver, quarantine }, id, manifest)
     })
   }
 
@@ -311,19 +316,21 @@ export class Tenancy {
   /** Lifts suspension and quarantine. Safe to repeat. */
   resume(id: TenantId): Promise<TenantRecord> {
     return this.#transition(id, async () => {
-      const { directory, pool } = this.#context
-      const record = directory.get(id)
-      await this.#quarantine.readmit(record, this.#opening(record))
-      await directory.catalogOf(id).resume(id)
-      if (pool.peek(id)?.fencedBy !== undefined) await pool.retire(id, 'fenced')
-      if (record.quarantineReason !== undefined) await this.#bases?.storeAgain(id)
-      return directory.get(id)
+      const { quarantineReason } = this.get(id)
+      const record = await resumeTenant({ ...this.#parts, quarantine: this.#quarantine }, id)
+      if (quarantineReason !== undefined) await this.#bases?.storeAgain(id)
+      return record
     })
   }
 
   /** Lends a consistent copy of the tenant's file while writes go on. `take` must read it before it resolves. */
   export<T>(id: TenantId, take: (file: TenantExport) => Promise<T>): Promise<T> {
     return this.use(id, (handle) => this.#exports.run(handle, take))
+  }
+
+  /** As {@link export}, of a tenant that is suspended by it, its workflows held. Throws TenaxError by the tenant's state. */
+  move<T>(id: TenantId, take: (file: TenantExport) => Promise<T>): Promise<T> {
+    return this.#transition(id, () => moveTenant({ ...this.#parts, exports: this.#exports }, id, take))
   }
 
   /**

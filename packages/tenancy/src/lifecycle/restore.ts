@@ -29,6 +29,7 @@ import { type OpeningContext, openHandle } from '../open-handle.ts'
 import type { Quarantine } from '../quarantine.ts'
 import type { VerbContext } from '../tenancy-port.ts'
 import { openOnce } from './create.ts'
+import { holdWorkflows } from './hold.ts'
 
 /** What restoring needs besides what every verb does. */
 export interface RestoreParts {
@@ -98,21 +99,12 @@ async function onFile<T>(
   }
 }
 
-/** All that may take its time, or go wrong: it is sound, migrated, and its workflows are held. */
+/** All that may take its time, or go wrong: it is sound, and migrated. */
 async function prepare({ components, settings }: VerbContext, file: SqliteFile, number: number): Promise<void> {
   const complaint = await file.quickCheck()
   if (complaint !== undefined) {
     throw new TenaxError('snapshot_damaged', `snapshot ${number} is not sound: ${complaint.split('\n')[0] ?? ''}`, {
       hint: 'GET /v1/tenants/:id/snapshots lists the others; nothing was changed',
-    })
-  }
-  const { definitions = [], onImport = [] } = settings.tables ?? {}
-  const known = file.engine('SELECT count(*) FROM sqlite_schema WHERE sql = ?')
-  const hasTables = definitions.some((sql) => known.get([sql])?.[0] !== 0n)
-  if (hasTables) {
-    file.transaction(() => {
-      for (const sql of onImport) file.engine(sql).get()
-      file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get()
     })
   }
   await migrate(file, components.clock, settings.migrations).catch((error: unknown) => {
@@ -247,12 +239,19 @@ function held(): TenaxError {
   })
 }
 
-/** The commit n+1: the file is the tenant's from here on, under a history of its own, and says its checksum. */
-async function beginHistory({ components, ledger }: VerbContext, file: SqliteFile, lsn: bigint): Promise<void> {
+/** The commit n+1: its workflows are held, and the file is the tenant's from here on, under a history of its own, and says its checksum. */
+async function beginHistory(
+  { components, ledger, settings }: VerbContext,
+  file: SqliteFile,
+  lsn: bigint,
+): Promise<void> {
   const update = file.engine(
     'UPDATE tenax_meta SET lineage = ?, epoch = ?, lsn = max(lsn, ?) + 1, checksum_lsn = NULL, checksum = NULL WHERE id = 1',
   )
-  file.transaction(() => update.get([newLineage(components.randomId), BigInt(ledger.epoch), lsn]))
+  file.transaction(() => {
+    holdWorkflows(file, settings.tables)
+    update.get([newLineage(components.randomId), BigInt(ledger.epoch), lsn])
+  })
   await file.checkpoint()
   await stampWhole(file)
   await file.checkpoint()
