@@ -16,6 +16,7 @@ import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
 import { type Measured, type SyncTimes, timedFiles } from './durability/timed-files.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
+import { type DiskGuard, guardDisk } from './files/disk-guard.ts'
 import type { TenantExport } from './files/export.ts'
 import { openData } from './files/recover/open-or-recover.ts'
 import { type ScratchFile, ScratchFiles } from './files/scratch-files.ts'
@@ -50,6 +51,8 @@ export class Tenancy {
   readonly transfers: Transfers
   /** Files on their way in or out. */
   readonly files: ScratchFiles
+  /** Keeps the disk of the data directory from getting full. */
+  readonly disk: DiskGuard
   /** Durability classes of the tenants. */
   readonly classes: TenantClasses
   readonly #context: VerbContext
@@ -65,6 +68,7 @@ export class Tenancy {
     const { data, settings, ledger, directory } = base
     this.transfers = base.transfers
     this.files = base.files
+    this.disk = base.disk
     this.classes = new TenantClasses(directory, settings.durability)
     const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
@@ -102,18 +106,9 @@ export class Tenancy {
       })
       const recoveryMs = clock.monotonicMs() - startedMs
       tellRecovery(components, shards, redoneCount)
-      const tenancy = new Tenancy(
-        {
-          data,
-          directory,
-          settings,
-          components,
-          ledger,
-          transfers: new Transfers(),
-          files: new ScratchFiles(data.layout, randomId),
-        },
-        { syncs, recoveryMs },
-      )
+      const files = new ScratchFiles(data.layout, randomId)
+      const base = { data, directory, settings, components, ledger, transfers: new Transfers(), files }
+      const tenancy = new Tenancy({ ...base, disk: guardDisk(base) }, { syncs, recoveryMs })
       tenancy.#quarantine.takeOver(stopped)
       tenancy.#lending.miss(left)
       await tenancy.#beginArchiving()
@@ -180,7 +175,8 @@ export class Tenancy {
     const quarantine = (at: TenantRecord, reason: string) => this.#stop(at, reason)
     const { file: fileSettings, migrations } = settings
     const durability = this.classes.follow(record)
-    return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations, durability }
+    const { disk } = this.#context
+    return { driver, clock, randomId, ledger, disk, quarantine, fileSettings, migrations, durability }
   }
 
   /** Resolves when everything that was committed so far, in any file, is durable. */
@@ -373,7 +369,7 @@ export class Tenancy {
    * locked, and this throws TenaxError `unavailable`; it may be called again.
    */
   async close(): Promise<void> {
-    const { pool, directory, data, components, ledger } = this.#context
+    const { pool, directory, data, components, ledger, disk } = this.#context
     const patience = components.clock.after(EXPORT_DRAIN_MS, () => this.#exports.cutOff())
     await this.#archiver?.stop()
     const drained = await pool.drain().then(
@@ -391,6 +387,7 @@ export class Tenancy {
     await this.#quarantine.allEnded()
     await directory.close()
     await ledger.close()
+    await disk.close()
     await allCollected()
     data.release()
   }
