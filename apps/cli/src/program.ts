@@ -216,20 +216,36 @@ function addTransferCommands(program: Command, options: ProgramOptions): void {
     .argument('<tenant>', TENANT, tenantId)
     .argument('[file]', 'where to; - is stdout, default <tenant>.sqlite')
     .option('--force', 'replace a file that is there')
-    .action(async (id: string, file: string | undefined, { force = false }: { force?: boolean }, command: Command) => {
-      const { exportTenant } = await import('./transfer/export-command.ts')
-      await exportTenant(await contextOf(command, options), { tenantId: id, file, force })
-    })
+    .option('--move', 'suspend the tenant and hold its workflows first: its runs go on in the copy only')
+    .action(
+      async (
+        id: string,
+        file: string | undefined,
+        { force = false, move }: { force?: boolean; move?: boolean },
+        command: Command,
+      ) => {
+        const { exportTenant } = await import('./transfer/export-command.ts')
+        await exportTenant(await contextOf(command, options), { tenantId: id, file, force, move })
+      },
+    )
   program
     .command('import')
     .description('create a tenant from a SQLite file, or replace all that a tenant holds')
     .argument('<tenant>', TENANT, tenantId)
     .argument('<file>', 'the SQLite file; - is stdin')
     .option('--yes', 'replace a tenant that is there without asking')
-    .action(async (id: string, file: string, { yes = false }: { yes?: boolean }, command: Command) => {
-      const { importTenant } = await import('./transfer/import-command.ts')
-      await importTenant(await contextOf(command, options), { tenantId: id, file, yes })
-    })
+    .option('--release', 'let its workflows go on here at once, as behind export --move')
+    .action(
+      async (
+        id: string,
+        file: string,
+        { yes = false, release }: { yes?: boolean; release?: boolean },
+        command: Command,
+      ) => {
+        const { importTenant } = await import('./transfer/import-command.ts')
+        await importTenant(await contextOf(command, options), { tenantId: id, file, yes, release })
+      },
+    )
 }
 
 function addDoctorCommand(program: Command, options: ProgramOptions): void {

@@ -138,7 +138,7 @@ test('delete without a terminal needs --yes, and asks nobody', async () => {
   await expect(deleteTenant(context, 'acme', { isGiven: false })).rejects.toMatchObject({ code: 'usage' })
   expect(await context.client.tenants.get('acme')).toMatchObject({ id: 'acme' })
   await deleteTenant(context, 'acme', { isGiven: true })
-  expect(context.io.out()).toMatch(/^deleted tenant acme at /)
+  expect(context.io.out()).toMatch(/^deleted tenant acme at .*\nlocal_ledger: no time known; until it is trimmed\n$/)
 })
 
 test.each(['n', '', 'yellow'])('delete at a terminal is given up by the answer %j', async (answer) => {

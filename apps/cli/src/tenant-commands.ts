@@ -111,7 +111,11 @@ export async function deleteTenant(
   await confirm(context.io, { what: `this deletes tenant ${id} and all its data`, isGiven })
   const receipt = await context.client.tenants.delete(id)
   if (context.json) printJson(context.io, receipt)
-  else print(context.io, `deleted tenant ${receipt.id} at ${receipt.deletedAt}`)
+  else {
+    print(context.io, `deleted tenant ${receipt.id} at ${receipt.deletedAt}`)
+    for (const { where, until, note } of receipt.remains)
+      print(context.io, `${where}: ${until ?? 'no time known'}; ${note}`)
+  }
 }
 
 /** `tenants suspend`. */

@@ -80,6 +80,7 @@ interface FakeState {
   file: Uint8Array<ArrayBuffer>
 }
 
+const REMAINS = { where: 'local_ledger', until: null, note: 'until it is trimmed' }
 const CREATED_AT = '2026-11-22T12:00:00.000Z'
 
 /** A server with no tenants. With `adminKey` it refuses every request that does not carry it. */
@@ -201,7 +202,7 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
       return Response.json(tenant.resource)
     case 'DELETE':
       state.tenants.delete(id)
-      return Response.json({ id, incarnation: tenant.resource.incarnation, deletedAt: CREATED_AT })
+      return Response.json({ id, incarnation: tenant.resource.incarnation, deletedAt: CREATED_AT, remains: [REMAINS] })
     case 'suspend':
       tenant.resource = { ...tenant.resource, state: 'suspended', suspendedAt: CREATED_AT }
       return Response.json(tenant.resource)
@@ -238,6 +239,8 @@ function answerAdmin(state: FakeState, { request, bytes, searchParams, path: [id
       refuseSuspended(tenant)
       return Response.json(statsOf(id))
     case 'export':
+      if (searchParams.get('move') === 'true')
+        tenant.resource = { ...tenant.resource, state: 'suspended', suspendedAt: CREATED_AT }
       return new Response(state.file, { headers: { 'content-length': String(state.file.byteLength) } })
     default:
       throw new TenaxError('route_not_found', 'there is no such route')

@@ -43,6 +43,7 @@ export type { TenantSession } from './session.ts'
 export type {
   AllTenantsOptions,
   CreateTenantOptions,
+  ExportOptions,
   ImportBody,
   ImportOptions,
   ListTenantsOptions,

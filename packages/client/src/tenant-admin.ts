@@ -50,6 +50,12 @@ export interface CreateTenantOptions {
   readonly durability?: DurabilityClass | undefined
 }
 
+/** Options of {@link TenantAdmin.export}. */
+export interface ExportOptions {
+  /** Suspends the tenant and holds its workflows first, so that its runs go on in the copy only. Safe to repeat. Default false. */
+  readonly move?: boolean | undefined
+}
+
 /** Options of {@link TenantAdmin.import}. */
 export interface ImportOptions {
   /** Length of a stream. Then a stream of another length fails before the server takes it for whole. */
@@ -102,7 +108,7 @@ export interface TenantAdmin {
   /** Lets runs of workflows go on that an import holds, and tries blocked ones again. Safe to repeat. */
   releaseWorkflows(id: string): Promise<ReleaseReceipt>
   /** One consistent SQLite file. Its body fails with `unavailable` when it breaks off. */
-  export(id: string): Promise<Download>
+  export(id: string, options?: ExportOptions): Promise<Download>
   /** Creates the tenant from a SQLite file, or replaces all that it holds. Fails with `import_invalid`. */
   import(id: string, body: ImportBody, options?: ImportOptions): Promise<TenantResource>
 }
@@ -136,7 +142,7 @@ export function tenantAdmin(connection: Connection): TenantAdmin {
     releaseWorkflows: async (id) =>
       callJson(connection, { method: 'POST', path: `${pathOf(id)}/workflows/release` }, releaseReceiptSchema),
     stats: async (id) => callJson(connection, { method: 'GET', path: `${pathOf(id)}/stats` }, tenantStatsSchema),
-    export: (id) => exportTenant(connection, id),
+    export: (id, options = {}) => exportTenant(connection, id, options),
     import: async (id, body, { bytes } = {}) => tenant(importCall(id, body, bytes)),
   }
 }
@@ -165,9 +171,14 @@ async function* allTenants(
   }
 }
 
-async function exportTenant(connection: Connection, id: string): Promise<Download> {
+async function exportTenant(connection: Connection, id: string, { move = false }: ExportOptions): Promise<Download> {
   const headers = { accept: `${SQLITE_CONTENT_TYPE}, application/problem+json` }
-  const response = await send(connection, { method: 'GET', path: `${pathOf(id)}/export`, headers })
+  const path = `${pathOf(id)}/export`
+  const moving = { 'content-type': 'application/json', ...headers }
+  const call: Call = move
+    ? { method: 'POST', path, query: { move: 'true' }, headers: moving }
+    : { method: 'GET', path, headers }
+  const response = await send(connection, call)
   return downloadOf(response, connection.origin)
 }
 

@@ -15,15 +15,15 @@ const hindrance = noSmallDisk()
 const MIB = 1024 * 1024
 const LOW = { status: 507, json: { code: 'storage_full', freeBytesMin: 4 * MIB } }
 
-const directory = mkdtempSync(join(tmpdir(), 'tenax-store-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const stores = mkdtempSync(join(tmpdir(), 'tenax-store-'))
+afterAll(() => rmSync(stores, { recursive: true, force: true }))
 
 /** Opens a host that keeps 4 MiB free. It is ready when what it makes in advance takes no more room; its disk is looked at once a second. */
 async function openOn({ path }: SmallDisk, workflows: readonly WorkflowRef<never, unknown>[] = []) {
   let aheadMs = 0
   const data = join(path, 'data')
   const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs }
-  const settings = { shardCount: 1, store: { directory }, diskFreeBytesMin: 4 * MIB }
+  const settings = { shardCount: 1, store: { directory: mkdtempSync(join(stores, 's-')) }, diskFreeBytesMin: 4 * MIB }
   const tenax = await createTenax({ data, workflows, clock, ...settings })
   const sizeOf = (file: string) => statSync(join(data, file), { throwIfNoEntry: false })?.size
   const spares = () =>

@@ -6,11 +6,14 @@ import { restoredTenantSchema, runDetailSchema } from '@tenax/protocol'
 import { workflow } from '@tenax/workflow'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { createTenants, type HostBed, openHost, rowsOf, send } from './fixtures/host-bed.ts'
+import { createTenants, type HostBed, ORIGIN, openHost, rowsOf, send } from './fixtures/host-bed.ts'
 import { approve, approved, greet, WORKFLOWS } from './fixtures/workflows.ts'
 
-const slowEnd = Promise.withResolvers<string>()
-const slow = workflow({ name: 'slow', input: z.object({}) }, (ctx) => ctx.step('wait', () => slowEnd.promise))
+/** The attempts of the step in the order in which they began; each ends when the test says so. */
+const attempts: ((value: string) => void)[] = []
+const slow = workflow({ name: 'slow', input: z.object({}) }, (ctx) =>
+  ctx.step('wait', () => new Promise<string>((resolve) => attempts.push(resolve))),
+)
 
 const directory = mkdtempSync(join(tmpdir(), 'tenax-store-'))
 let bed: HostBed
@@ -83,19 +86,35 @@ test('a run in memory does not reach the restored tenant: there it is as it was,
   expect(bed.errors).toEqual([])
 })
 
-test('a step that ends behind a restore is not recorded there', async () => {
+test('a step that ends behind a restore is not recorded there: released, it runs again', async () => {
   await createTenants(bed, 'slow')
   const { runs } = bed.tenax.tenant('slow')
   await runs.start(slow, {}, { id: 's-1' })
-  while ((await runOf('slow', 's-1')).steps.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  while (attempts.length < 1) await new Promise((resolve) => setImmediate(resolve))
   await archive('slow')
   await restore('slow', 1)
-  slowEnd.resolve('from before')
-  await runs.start(greet, { name: 'Lin' }, { id: 'g-1' })
-  await runs.result('g-1')
   expect(await runOf('slow', 's-1')).toMatchObject({
     endedAt: null,
     blockedReason: 'held',
     steps: [{ status: 'open' }],
   })
+  await send(bed, 'POST /v1/tenants/slow/workflows/release')
+  while (attempts.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  attempts[0]?.('from before')
+  await runs.start(greet, { name: 'Lin' }, { id: 'g-1' })
+  await runs.result('g-1')
+  attempts[1]?.('from behind')
+  expect(await runs.result('s-1')).toMatchObject({ output: 'from behind' })
+})
+
+test('who follows a run is told that its history has ended', async () => {
+  await createTenants(bed, 'seen')
+  const { runs } = bed.tenax.tenant('seen')
+  await runs.start(approve, { key: 'k' }, { id: 'a-1' })
+  while ((await runOf('seen', 'a-1')).waitsFor.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await archive('seen')
+  const headers = { accept: 'text/event-stream' }
+  const response = await bed.fetch(new Request(`${ORIGIN}/t/seen/runs/a-1/outputs`, { headers }))
+  await restore('seen', 1)
+  expect(await response.text()).toContain('event: dropped\ndata: {"code":"tenant_in_transition"')
 })

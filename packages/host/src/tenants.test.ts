@@ -128,6 +128,7 @@ test('delete answers a receipt, and the tenant is gone', async () => {
     id: 'leaving',
     incarnation: made.incarnation,
     deletedAt: '2026-11-22T12:00:00.000Z',
+    remains: [{ where: 'local_ledger', until: null, note: expect.stringContaining('trimmed') }],
   })
   expect(await failure('GET /v1/tenants/leaving')).toEqual([404, 'tenant_not_found'])
   expect(await failure('DELETE /v1/tenants/leaving')).toEqual([404, 'tenant_not_found'])

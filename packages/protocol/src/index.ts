@@ -81,6 +81,7 @@ export {
   jobListSchema,
   jobQuerySchema,
   jobSchema,
+  startExportQuerySchema,
 } from './jobs.ts'
 export {
   BATCH_STEPS_MAX,

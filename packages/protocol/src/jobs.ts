@@ -19,6 +19,13 @@ export const jobQuerySchema = z.object({
   job: z.enum(['true', 'false']).default('false').meta({ description: 'true: answer 202 at once, with the job' }),
 })
 
+/** Query string of `POST /v1/tenants/:id/export`: at least one of the two. */
+export const startExportQuerySchema = jobQuerySchema.extend({
+  move: z.enum(['true', 'false']).default('false').meta({
+    description: 'true: suspend the tenant and hold its workflows first, so that its runs go on in the copy only',
+  }),
+})
+
 const time = z.iso.datetime().meta({ description: 'UTC, ISO 8601 with milliseconds' })
 const bytes = z.int().min(0)
 

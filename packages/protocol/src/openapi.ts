@@ -1,7 +1,9 @@
 /** The HTTP contract as OpenAPI 3.1, from the same schemas that parse the requests: the page cannot drift from the code. */
+
+import { startExportQuerySchema } from './jobs.ts'
 import { componentSchemas } from './openapi-components.ts'
 import { answered, durabilityParameter, keyParameter } from './openapi-headers.ts'
-import { jobPaths, maybeJob } from './openapi-jobs.ts'
+import { acceptedJob, jobPaths, maybeJob } from './openapi-jobs.ts'
 import {
   hranaFailures,
   idParameter,
@@ -174,12 +176,17 @@ function filePaths(): Paths {
           ...problems,
         },
       }),
-      post: maybeJob({
+      post: {
         operationId: 'startExport',
-        summary: 'Export as a job, whose result is fetched later; only with `?job=true`',
+        summary: 'Export as a job, whose result is fetched later, or as a move',
         tags,
-        responses: problems,
-      }),
+        parameters: [idParameter, keyParameter, ...queryParameters(startExportQuerySchema)],
+        responses: {
+          200: { description: 'of a move: the file', content: { [SQLITE_CONTENT_TYPE]: sqliteFile } },
+          202: acceptedJob,
+          ...problems,
+        },
+      },
     },
     '/v1/tenants/{id}/import': {
       put: {

@@ -109,7 +109,22 @@ export const tenantPageSchema = z.object({ tenants: z.array(tenantSchema), nextC
 export type TenantPage = z.output<typeof tenantPageSchema>
 
 /** What `DELETE /v1/tenants/:id` answers. */
-export const deleteReceiptSchema = z.object({ id: z.string(), incarnation: z.string(), deletedAt: time })
+export const deleteReceiptSchema = z.object({
+  id: z.string(),
+  incarnation: z.string(),
+  deletedAt: time,
+  remains: z
+    .array(
+      z.object({
+        where: z.enum(['snapshots', 'local_ledger', 'stored_ledger']),
+        until: time
+          .nullable()
+          .meta({ description: 'when bytes of the tenant are gone from there; null: no time is known' }),
+        note: z.string().meta({ description: 'what is known, in words' }),
+      }),
+    )
+    .meta({ description: 'where bytes of the tenant may still be; nobody is served of them' }),
+})
 
 /** What `DELETE /v1/tenants/:id` answers, as a type. */
 export type DeleteReceipt = z.output<typeof deleteReceiptSchema>

@@ -1,4 +1,5 @@
 /** What others keep in tenants' files, and the engine's own commits on a handle. */
+import { InvariantError } from '@tenax/kernel'
 import { describe, expect, it } from 'vitest'
 import { crashCopy } from './fixtures/ledger-files.ts'
 import { idOf, streamOf } from './fixtures/settings.ts'
@@ -51,6 +52,35 @@ describe('tables of others', () => {
     await made(open, definitions)
     const other = await openTenancy(known === undefined ? {} : { tables: known })
     expect(await codeOf(other.tenancy.import(copy, streamOf(await exported(open))))).toBe(code)
+  })
+})
+
+describe('a move', () => {
+  it('has suspended its tenant and held its workflows before the first byte leaves, whatever comes then', async () => {
+    const open = await openTenancy({ tables })
+    await made(open)
+    let image = ''
+    const cutOff = open.tenancy.move(acme, async () => {
+      image = crashCopy(open.dataPath, newDirectory())
+      throw new Error('the client has gone')
+    })
+    expect(await codeOf(cutOff)).toBe('the client has gone')
+    for (const after of [open, await openTenancy({ tables, dataPath: image })]) {
+      expect(await codeOf(jobs(after))).toBe('tenant_suspended')
+      const file = await after.tenancy.move(acme, async ({ chunks }) => Buffer.concat(await gathered(chunks)))
+      await after.tenancy.import(copy, streamOf(file))
+      await after.tenancy.resume(acme)
+      expect([await jobs(after), await jobs(after, copy)]).toEqual([[[1n, 1n]], [[1n, 1n]]])
+    }
+  })
+
+  it('of a tenant that is quarantined is refused', async () => {
+    const open = await openTenancy({ tables })
+    await made(open)
+    const { tenancy } = open
+    await tenancy.use(acme, async (handle) => void (await handle.examine(new InvariantError('made up'))))
+    expect(await codeOf(tenancy.move(acme, async () => undefined))).toBe('tenant_quarantined')
+    expect(tenancy.get(acme).suspendedAtMs).toBeUndefined()
   })
 })
 

@@ -23,7 +23,12 @@ describe('create, get, delete', () => {
     expect(record).toMatchObject({ id: 'acme', state: 'warm', createdAtMs: 5_000 })
     expect(open.tenancy.get(idOf('acme'))).toEqual(record)
     const receipt = await open.tenancy.delete(idOf('acme'))
-    expect(receipt).toEqual({ id: 'acme', incarnation: record.incarnation, deletedAtMs: 5_000 })
+    expect(receipt).toEqual({
+      id: 'acme',
+      incarnation: record.incarnation,
+      deletedAtMs: 5_000,
+      remains: ['local_ledger'],
+    })
     expect(filesBelow(open.dataPath).filter((path) => path.includes(record.incarnation))).toEqual([])
     expect(await codeOf(() => open.tenancy.get(idOf('acme')))).toBe('tenant_not_found')
   })

@@ -15,29 +15,42 @@ export interface ExportOptions {
   /** `-` is stdout. Default `<tenant>.sqlite` in the working directory. */
   readonly file: string | undefined
   readonly force: boolean
+  /** Whether the tenant is suspended and its workflows are held first. */
+  readonly move?: boolean | undefined
 }
 
 /** Writes one consistent copy of a tenant's database. */
 export async function exportTenant(context: CommandContext, options: ExportOptions): Promise<void> {
-  const { tenantId, file = `${tenantId}.sqlite`, force } = options
+  const { tenantId, file = `${tenantId}.sqlite`, force, move } = options
   using interrupt = listenForInterrupt()
   if (file === '-') {
-    await exportToStdout(context, tenantId, interrupt)
+    await exportToStdout(context, { tenantId, move }, interrupt)
     return
   }
   let bytes = 0
   await writeNewFile({ path: file, force }, async (handle) => {
-    const download = await context.client.tenants.export(tenantId)
+    const download = await context.client.tenants.export(tenantId, { move })
     bytes = await receive({ context, tenantId, interrupt }, download, (chunks) => handle.writeFile(chunks))
   })
   if (context.json) printJson(context.io, { id: tenantId, file, bytes })
   else print(context.io, `exported ${tenantId} to ${file}, ${formatBytes(bytes)}`)
+  if (move && !context.json) {
+    print(
+      context.io,
+      `${tenantId} is suspended here, its workflows held. Where it goes: tenax import <tenant> ${file} --release`,
+    )
+    print(context.io, `To go on here instead: tenax tenants resume ${tenantId}, then tenax runs release ${tenantId}`)
+  }
 }
 
-async function exportToStdout(context: CommandContext, tenantId: string, interrupt: Interrupt): Promise<void> {
+async function exportToStdout(
+  context: CommandContext,
+  { tenantId, move }: Pick<ExportOptions, 'tenantId' | 'move'>,
+  interrupt: Interrupt,
+): Promise<void> {
   const { stdout } = context.io
   if (stdout.isTTY === true) throw CliError.usage('a database is not for a terminal', 'name a file, or pipe stdout')
-  const download = await context.client.tenants.export(tenantId)
+  const download = await context.client.tenants.export(tenantId, { move })
   await receive({ context, tenantId, interrupt }, download, async (chunks) => {
     for await (const chunk of chunks) if (!stdout.write(chunk)) await once(stdout, 'drain')
   })

@@ -16,6 +16,8 @@ export interface ImportOptions {
   readonly file: string
   /** Whether a tenant that is there may be replaced without a question. */
   readonly yes: boolean
+  /** Whether its workflows go on here at once. */
+  readonly release?: boolean | undefined
 }
 
 interface Source {
@@ -25,7 +27,7 @@ interface Source {
 
 /** Creates a tenant from a SQLite file, or replaces what it holds after a question. */
 export async function importTenant(context: CommandContext, options: ImportOptions): Promise<void> {
-  const { tenantId, file, yes } = options
+  const { tenantId, file, yes, release } = options
   const source = file === '-' ? sourceOfStdin(context) : await sourceOfFile(file)
   if (await exists(context, tenantId)) {
     await confirm(context.io, { what: `this replaces everything in tenant ${tenantId}`, isGiven: yes })
@@ -35,8 +37,10 @@ export async function importTenant(context: CommandContext, options: ImportOptio
   const request = { verb: 'import', tenant: tenantId, body, bytes: source.bytes } as const
   const job = await context.client.jobs.start(request).finally(() => progress.stop())
   const { result } = await finishJob(context, job)
-  if (context.json) printJson(context.io, result)
+  const released = release ? (await context.client.tenants.releaseWorkflows(tenantId)).released : undefined
+  if (context.json) printJson(context.io, released === undefined ? result : { ...result, released })
   else print(context.io, `imported ${formatBytes(progress.doneBytes)} into tenant ${tenantId}`)
+  if (released !== undefined && !context.json) print(context.io, `released ${released} runs`)
 }
 
 function sourceOfStdin({ io: { stdin } }: CommandContext): Source {

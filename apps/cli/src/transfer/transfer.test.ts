@@ -128,3 +128,15 @@ test('a transfer shows its progress at a terminal, on stderr', async () => {
   expect(context.io.err()).toContain('97.7 KiB')
   expect(context.io.out()).toBe(`exported acme to ${file}, 97.7 KiB\n`)
 })
+
+test('export --move suspends the tenant and says how it goes on; import --release lets its runs go', async () => {
+  const { context, file } = await start()
+  await exportTenant(context, { tenantId: 'acme', file, force: false, move: true })
+  expect(context.server.seen.at(-1)).toMatchObject({ method: 'POST', path: '/v1/tenants/acme/export' })
+  expect(await context.client.tenants.get('acme')).toMatchObject({ state: 'suspended' })
+  expect(context.io.out()).toContain(`tenax import <tenant> ${file} --release`)
+  const other = (await start({ ids: [] })).context
+  await importTenant(other, { tenantId: 'acme', file, yes: false, release: true })
+  expect(other.server.seen.at(-1)?.path).toBe('/v1/tenants/acme/workflows/release')
+  expect(other.io.out()).toContain('released 0 runs')
+})

@@ -2,6 +2,7 @@
 import type { TenantId } from '@tenax/kernel'
 import type { TenantExport } from '@tenax/tenancy'
 import type { HostParts } from './environment.ts'
+import { fileHeaders } from './kept-file.ts'
 
 /**
  * The response begins once the file is frozen; the tenant's handle stays in use until the last byte, a hang-up, or until
@@ -14,7 +15,7 @@ export function streamExport(
   const { promise, resolve, reject } = Promise.withResolvers<Response>()
   tenancy
     .export(id, async (file) => {
-      const headers = headersOf(id, file)
+      const headers = fileHeaders(id, file.bytes)
       if (method === 'HEAD') return resolve(new Response(null, { headers }))
       const done = Promise.withResolvers<void>()
       resolve(new Response(bodyOf(file, done.resolve), { headers }))
@@ -39,12 +40,4 @@ function bodyOf(file: TenantExport, done: () => void): ReadableStream<Uint8Array
     },
     cancel: done,
   })
-}
-
-function headersOf(id: TenantId, { bytes }: TenantExport): Record<string, string> {
-  return {
-    'content-type': 'application/vnd.sqlite3',
-    'content-length': String(bytes),
-    'content-disposition': `attachment; filename="${id}.sqlite"`,
-  }
 }

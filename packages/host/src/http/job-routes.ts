@@ -7,6 +7,7 @@ import { JobFeed } from '../jobs/job-feed.ts'
 import type { AppContext, AppEnvironment, HostParts } from './environment.ts'
 import { hostFailed } from './failure.ts'
 import { jobResource } from './job-resource.ts'
+import { fileHeaders } from './kept-file.ts'
 import { droppedFor } from './output-stream.ts'
 import { SseSender } from './sse-sender.ts'
 
@@ -62,10 +63,6 @@ function resultFile(job: Job, method: string): Response {
       hint: 'an export has one when it has succeeded; what other verbs answer stands in the job itself',
     })
   }
-  const headers = {
-    'content-type': 'application/vnd.sqlite3',
-    'content-length': String(file.bytes),
-    'content-disposition': `attachment; filename="${tenant}.sqlite"`,
-  }
+  const headers = fileHeaders(tenant, file.bytes)
   return new Response(method === 'HEAD' ? null : ReadableStream.from(file.read()), { headers })
 }

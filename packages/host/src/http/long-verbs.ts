@@ -9,8 +9,9 @@ import {
   parseSearchParams,
   type RestoredTenant,
   restoreTenantBodySchema,
+  startExportQuerySchema,
 } from '@tenax/protocol'
-import { metered, type ScratchFile } from '@tenax/tenancy'
+import { metered, type Remains, type ScratchFile, type TenantExport } from '@tenax/tenancy'
 import type { Hono } from 'hono'
 import type { Job, JobOutcome } from '../jobs/job.ts'
 import type { JobKey } from '../jobs/jobs.ts'
@@ -19,6 +20,7 @@ import type { AppContext, AppEnvironment, HostParts } from './environment.ts'
 import { streamExport } from './export-stream.ts'
 import { headerKeyOf, REPLAYED_HEADER } from './idempotency.ts'
 import { jobResource } from './job-resource.ts'
+import { type KeptExport, sendOnce } from './kept-file.ts'
 import { resourceOf, timeOf } from './tenant-resource.ts'
 
 /** A verb as its request has it. */
@@ -59,7 +61,7 @@ export function addLongVerbs(app: Hono<AppEnvironment>, parts: HostParts): void 
     return answer(parts, context, { verb: 'delete', tenant, work: () => deleted(parts, tenant) })
   })
   app.get('/:id/export', (context) => streamExport(parts, { id: idOf(context), method: context.req.method }))
-  app.post('/:id/export', (context) => exportJob(parts, context))
+  app.post('/:id/export', (context) => startExport(parts, context))
   app.put('/:id/import', (context) => importFile(parts, context))
 }
 
@@ -89,9 +91,19 @@ async function restore(parts: HostParts, context: AppContext): Promise<Response>
 }
 
 async function deleted({ tenancy }: HostParts, tenant: TenantId): Promise<Answer> {
-  const { id, incarnation, deletedAtMs } = await tenancy.delete(tenant)
-  const body: DeleteReceipt = { id, incarnation, deletedAt: timeOf(deletedAtMs) }
+  const { id, incarnation, deletedAtMs, remains } = await tenancy.delete(tenant)
+  const known = remains.map((where) => ({ where, until: null, note: REMAINS[where] }))
+  const body: DeleteReceipt = { id, incarnation, deletedAt: timeOf(deletedAtMs), remains: known }
   return { body }
+}
+
+/** What is known of the end of each. */
+const REMAINS: Readonly<Record<Remains, string>> = {
+  snapshots: 'its snapshots in object storage are removed now; while that is away, it is tried every 30 s',
+  local_ledger:
+    "segments of the server's ledger, which all tenants share, hold pages of it until they are trimmed: with the next start at the latest, if all in them is stored",
+  stored_ledger:
+    'if this server stores its ledger: objects of it, which all tenants share, hold pages of the tenant, and no server removes those objects yet',
 }
 
 /** Does it now, or as a job. */
@@ -124,31 +136,45 @@ function accepted(context: AppContext, { record }: Job, isReplay: boolean): Resp
   return context.json(jobResource(record), 202, headers)
 }
 
-/** An export whose file waits to be fetched. */
-function exportJob(parts: HostParts, context: AppContext): Promise<Response> | Response {
-  if (!isJob(context)) {
-    throw new TenaxError('argument_invalid', 'POST …/export makes a job', {
-      hint: 'POST …/export?job=true, or GET …/export for the file itself',
-    })
-  }
-  const { jobs, tenancy } = parts
+/** An export that changes something, or whose file waits to be fetched: it is written whole before it leaves. */
+async function startExport(parts: HostParts, context: AppContext): Promise<Response> {
+  const { move, job } = parseSearchParams(startExportQuerySchema, new URL(context.req.url).searchParams)
   const tenant = idOf(context)
-  const key = keyOf(context, ['export', tenant])
+  if (job === 'true') return exportJob(parts, context, { tenant, isMove: move === 'true' })
+  if (move === 'true') return sendOnce(tenant, await exported(parts, tenant, true))
+  throw new TenaxError('argument_invalid', 'POST …/export is for a job, or a move', {
+    hint: 'POST …/export?job=true or ?move=true, or GET …/export for the file itself',
+  })
+}
+
+interface ExportRequest {
+  readonly tenant: TenantId
+  readonly isMove: boolean
+}
+
+function exportJob(parts: HostParts, context: AppContext, { tenant, isMove }: ExportRequest): Response {
+  const { jobs, tenancy } = parts
+  const key = keyOf(context, ['export', tenant, isMove])
   const known = jobs.known(key)
   if (known !== undefined) return accepted(context, known, true)
   tenancy.get(tenant)
-  const work = () =>
-    tenancy.export(tenant, async (file): Promise<JobOutcome> => {
-      const release = jobs.takeRoom(file.bytes)
-      try {
-        const kept = await tenancy.files.receive(metered(file, tenancy.transfers.of(tenant)), file.bytes)
-        return { result: { id: tenant, bytes: kept.bytes }, file: kept, release }
-      } catch (error) {
-        release()
-        throw error
-      }
-    })
+  const work = () => exported(parts, tenant, isMove)
   return accepted(context, jobs.begin({ verb: 'export', tenant, watched: [tenant], key, work }), false)
+}
+
+/** The tenant's file, whole; with `isMove` the tenant is suspended then, its workflows held. */
+function exported({ jobs, tenancy }: HostParts, tenant: TenantId, isMove: boolean): Promise<KeptExport> {
+  const keep = async (source: TenantExport): Promise<KeptExport> => {
+    const release = jobs.takeRoom(source.bytes)
+    try {
+      const file = await tenancy.files.receive(metered(source, tenancy.transfers.of(tenant)), source.bytes)
+      return { result: { id: tenant, bytes: file.bytes }, file, release }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+  return isMove ? tenancy.move(tenant, keep) : tenancy.export(tenant, keep)
 }
 
 async function importFile(parts: HostParts, context: AppContext): Promise<Response> {

@@ -149,12 +149,17 @@ export class Jobs {
       await request.abandon?.()
       this.#end(job, { state: 'failed', error: stopping() })
     }
+    if (this.#running.size > 0) await this.#runningEnded()
+    for (const one of this.#timers.values()) one.cancel()
+    for (const job of this.#jobs.values()) await job.record.outcome?.file?.remove()
+  }
+
+  /** Resolves when those that run have ended, or had time enough. */
+  async #runningEnded(): Promise<void> {
     const patience = Promise.withResolvers<void>()
     const timer = this.#options.clock.after(JOB_DRAIN_MS, () => patience.resolve())
     await Promise.race([Promise.allSettled(this.#running), patience.promise])
     timer.cancel()
-    for (const one of this.#timers.values()) one.cancel()
-    for (const job of this.#jobs.values()) await job.record.outcome?.file?.remove()
   }
 
   #startNext(): void {

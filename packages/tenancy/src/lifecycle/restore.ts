@@ -4,7 +4,7 @@
  * The order is that of a new base image (LEDGER D3, record 0042):
  *   1. the snapshot goes into a file that no row names, and is verified;
  *   2. the state that is about to be replaced is stored, first while the tenant serves, then, closed, what came since;
- *   3. the new file gets its history and the number n+1, and the ledger forgets the incarnation, durably: no start lays
+ *   3. the new file gets its history and the number n+1, is stored as it is then, and the ledger forgets the incarnation, durably: no start lays
  *      pages of before over it;
  *   4. one catalog commit names the new file, and the old one goes.
  * A crash before 4 leaves the old file, whole, and waste beside it that the start removes; one behind it leaves the new file.
@@ -14,6 +14,7 @@
 import { InvariantError, isTenaxError, type TenantId, TenaxError } from '@tenax/kernel'
 import { collectClosed, SqliteFile } from '@tenax/sqlite'
 import type { Archiver } from '../archive/archiver.ts'
+import type { ClosedFile } from '../archive/snapshot.ts'
 import type { TenantRecord } from '../catalog-rows.ts'
 import type { SnapshotPlace } from '../catalog-snapshots.ts'
 import { stampWhole } from '../durability/carried-checksum.ts'
@@ -22,12 +23,13 @@ import { isLogEmpty } from '../files/lent-files.ts'
 import { removeRestored } from '../files/restored-file.ts'
 import { keepStopped, removeReplacedFile } from '../files/tenant-files.ts'
 import type { Handle } from '../handle.ts'
-import { newLineage } from '../identity.ts'
+import { newLineage, readIdentity } from '../identity.ts'
 import { MigrationError, migrate } from '../migrations.ts'
 import { type OpeningContext, openHandle } from '../open-handle.ts'
 import type { Quarantine } from '../quarantine.ts'
 import type { VerbContext } from '../tenancy-port.ts'
 import { openOnce } from './create.ts'
+import { holdWorkflows } from './hold.ts'
 
 /** What restoring needs besides what every verb does. */
 export interface RestoreParts {
@@ -97,21 +99,12 @@ async function onFile<T>(
   }
 }
 
-/** All that may take its time, or go wrong: it is sound, migrated, and its workflows are held. */
+/** All that may take its time, or go wrong: it is sound, and migrated. */
 async function prepare({ components, settings }: VerbContext, file: SqliteFile, number: number): Promise<void> {
   const complaint = await file.quickCheck()
   if (complaint !== undefined) {
     throw new TenaxError('snapshot_damaged', `snapshot ${number} is not sound: ${complaint.split('\n')[0] ?? ''}`, {
       hint: 'GET /v1/tenants/:id/snapshots lists the others; nothing was changed',
-    })
-  }
-  const { definitions = [], onImport = [] } = settings.tables ?? {}
-  const known = file.engine('SELECT count(*) FROM sqlite_schema WHERE sql = ?')
-  const hasTables = definitions.some((sql) => known.get([sql])?.[0] !== 0n)
-  if (hasTables) {
-    file.transaction(() => {
-      for (const sql of onImport) file.engine(sql).get()
-      file.engine('UPDATE tenax_meta SET lsn = lsn + 1 WHERE id = 1').get()
     })
   }
   await migrate(file, components.clock, settings.migrations).catch((error: unknown) => {
@@ -159,9 +152,13 @@ async function replace(parts: RestoreParts, name: TenantFileName, replacement: R
     const kept = await keep(parts, replacement, closed)
     const old = directory.get(id)
     await onFile(parts.context, path, (file) => beginHistory(parts.context, file, bigger(kept.lsn, lsnMin)))
+    const place = await parts.archiver.storeClosed(
+      { id, incarnation: name.incarnation },
+      await closedAt(parts.context, path, name),
+    )
     ledger.forget(name.incarnation)
     await ledger.settled()
-    if (!(await catalog.snapshots.restored(id, name, old.file)))
+    if (!(await catalog.snapshots.restored(id, name, { replaced: old.file, place })))
       throw new TenaxError('tenant_in_transition', `tenant "${id}" is ${old.state}`, { hint: 'retry' })
     replaced = kept
     removeOld(parts.context, old)
@@ -229,18 +226,32 @@ async function storeClosed({ context, archiver, opening }: RestoreParts, record:
   throw held()
 }
 
+/** What has just been closed. */
+async function closedAt(context: VerbContext, path: string, { incarnation }: TenantFileName): Promise<ClosedFile> {
+  const { lineage, lsn } = await onFile(context, path, async (file) => readIdentity(file, incarnation))
+  if (lineage === undefined) throw new InvariantError('a restored file has a history')
+  return { path, lineage, lsn }
+}
+
 function held(): TenaxError {
   return new TenaxError('unavailable', 'another process holds a lock on the database file, or writes to it', {
     hint: 'close it there, then try again; nothing was changed',
   })
 }
 
-/** The commit n+1: the file is the tenant's from here on, under a history of its own, and says its checksum. */
-async function beginHistory({ components, ledger }: VerbContext, file: SqliteFile, lsn: bigint): Promise<void> {
+/** The commit n+1: its workflows are held, and the file is the tenant's from here on, under a history of its own, and says its checksum. */
+async function beginHistory(
+  { components, ledger, settings }: VerbContext,
+  file: SqliteFile,
+  lsn: bigint,
+): Promise<void> {
   const update = file.engine(
     'UPDATE tenax_meta SET lineage = ?, epoch = ?, lsn = max(lsn, ?) + 1, checksum_lsn = NULL, checksum = NULL WHERE id = 1',
   )
-  file.transaction(() => update.get([newLineage(components.randomId), BigInt(ledger.epoch), lsn]))
+  file.transaction(() => {
+    holdWorkflows(file, settings.tables)
+    update.get([newLineage(components.randomId), BigInt(ledger.epoch), lsn])
+  })
   await file.checkpoint()
   await stampWhole(file)
   await file.checkpoint()
