@@ -200,5 +200,8 @@ export const CLEAN_ROWS = 100
 export const RECOVERY_FILES_MAX = 64
 export const RECOVERY_WRITE_PAGES = 256
 
+/** Stored objects that are fetched before a recovery comes to them: at 4 MiB each, 64 MiB of memory. */
+export const RECOVERY_READS_AHEAD = 15
+
 /** Rows of a catalog that are read or changed in one turn by a recovery. */
 export const RECOVERY_ROWS = 500
