@@ -21,6 +21,7 @@ import {
   type SqliteFile,
   WalReader,
 } from '@tenax/sqlite'
+import { CATALOG_NAME } from '../catalog.ts'
 import type { DiskGuard } from '../files/disk-guard.ts'
 import { CarriedChecksum } from './carried-checksum.ts'
 import { checksumFields } from './entry-flags.ts'
@@ -57,7 +58,7 @@ export class Journal implements FileJournal {
   readonly #pending = new Map<number, LedgerPage>()
   readonly #waiting: WaitingCommits
   readonly #waitingForStore: WaitingCommits
-  /** What was in the ledger when the file was opened: what it shows is in there, or before. */
+  /** The ledger when the file was opened: what that shows is in there, or before. */
   readonly #seqAtOpening: number
   #lineage: Lineage
   #parentLineage: Lineage
@@ -154,15 +155,16 @@ export class Journal implements FileJournal {
   }
 
   get isStored(): boolean {
-    return this.#ledger.shipping !== undefined && this.#seqToStore <= this.#ledger.storedSeq
+    return this.#ledger.isStored(this.#seqToStore, this.#incarnation)
   }
 
   get storedLsn(): bigint {
-    return this.#ledger.shipping === undefined ? 0n : this.#waitingForStore.durableLsn(this.#ledger.storedSeq)
+    const { shipping, storedSeq } = this.#ledger
+    return shipping?.owed.has(this.#incarnation) === false ? this.#waitingForStore.durableLsn(storedSeq) : 0n
   }
 
   stored(): Promise<void> {
-    return this.#ledger.stored(this.#seqToStore, this)
+    return this.#ledger.stored(this.#seqToStore, this, this.#incarnation)
   }
 
   get #seqToStore(): number {
@@ -177,7 +179,8 @@ export class Journal implements FileJournal {
   /** Asks whether the disk and the ledger can take what is about to be committed; a stamp, which a checkpoint needs, only the ledger. */
   #beforeCommit({ isNumbered, isEngine = false }: CommitKind): void {
     if (isNumbered && !this.#isStamp) this.#disk?.assertRoom({ isEngine })
-    if (isNumbered) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
+    const isOwn = this.#incarnation.startsWith(CATALOG_NAME) || this.#lineage !== this.#parentLineage
+    if (isNumbered) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size, { isOwn })
   }
 
   #afterCommit({ isNumbered }: CommitKind): void {
