@@ -15,7 +15,6 @@ import {
   type DurabilityReport,
   type DurabilityWait,
   Gate,
-  promisedClass,
   reportDurability,
   systemRandomId,
   Tenancy,
@@ -216,7 +215,7 @@ function embeddedTenant(parts: HostParts, text: string): EmbeddedTenant {
     durability: (wait) => whileServing(() => reportDurability({ tenancy, clock: settings.clock }, id, wait)),
     query: (sql, args = [], { durability = 'relaxed' } = {}) =>
       whileServing(() => {
-        const gate = new Gate(promisedClass(durability))
+        const gate = new Gate(tenancy.classes.promised(durability))
         return tenancy.use(id, (handle) => handle.execute(sql, bindingsOf(naturally(args)), gate))
       }),
     ...embeddedWorkflows(parts.workflows, id, whileServing),

@@ -80,13 +80,15 @@ export class CatalogSnapshots {
   }
 
   /** Says which snapshot is the last one: its manifest was read back and verified. */
-  set(incarnation: Incarnation, { number, lineage, lsn }: SnapshotPlace): Promise<void> {
-    return this.#change(() => {
-      this.#file
-        .engine('INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)')
-        .get([incarnation, BigInt(number), lineage, lsn])
-      this.#file.engine(FORGET_DAMAGE_SQL).get([incarnation, BigInt(number)])
-    })
+  set(incarnation: Incarnation, place: SnapshotPlace): Promise<void> {
+    return this.#change(() => this.#set(incarnation, place))
+  }
+
+  #set(incarnation: Incarnation, { number, lineage, lsn }: SnapshotPlace): void {
+    this.#file
+      .engine('INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)')
+      .get([incarnation, BigInt(number), lineage, lsn])
+    this.#file.engine(FORGET_DAMAGE_SQL).get([incarnation, BigInt(number)])
   }
 
   /** From now on the tenant is in its last snapshot only. False when it is stopped: its file stays for whoever mends it. */
@@ -120,20 +122,26 @@ export class CatalogSnapshots {
     })
   }
 
-  /** From now on the tenant is in this file instead of `replaced`, and nothing is held against it. False when it is not in that any more. */
-  async restored(id: TenantId, { incarnation, file }: TenantFileName, replaced: string): Promise<boolean> {
+  /** From now on the tenant is in this file instead of `replaced`, `place` is its last snapshot, and nothing is held against it. False when it is not in that any more. */
+  async restored(
+    id: TenantId,
+    { incarnation, file }: TenantFileName,
+    { replaced, place }: { readonly replaced: string; readonly place: SnapshotPlace },
+  ): Promise<boolean> {
     return this.#changeOne(
       `UPDATE tenant SET state = 'warm', file = ?, quarantine_reason = NULL
         WHERE id = ? AND incarnation = ? AND file = ? AND state IN ('warm', 'archived') RETURNING id`,
       [file, id, incarnation, replaced],
+      () => this.#set(incarnation, place),
     )
   }
 
   /** Whether there was a row to change. */
-  async #changeOne(sql: string, args: readonly string[]): Promise<boolean> {
+  async #changeOne(sql: string, args: readonly string[], andThen: () => void = () => undefined): Promise<boolean> {
     let isDone = false
     await this.#change(() => {
       isDone = this.#file.engine(sql).get(args) !== undefined
+      if (isDone) andThen()
     })
     return isDone
   }

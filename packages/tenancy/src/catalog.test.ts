@@ -25,6 +25,7 @@ function newCatalog(driver: EngineDriver = libsqlDriver, durable: () => Promise<
   const journal: CatalogJournal = {
     settled: durable,
     checkpoint: async (run) => run(),
+    includeAllPages: () => true,
     rest: () => undefined,
     close: () => undefined,
   }

@@ -12,18 +12,21 @@ import {
   parseIncarnation,
   parseTenantId,
   type TenantId,
+  TenaxError,
 } from '@tenax/kernel'
 import { abandonFile, EngineError, type SqliteFile } from '@tenax/sqlite'
 import { CatalogProofs } from './catalog-proofs.ts'
 import { COLUMNS, type Intent, readIntent, readRecord, TENANT_ROWS, type TenantRecord } from './catalog-rows.ts'
 import { CATALOG_UPGRADES } from './catalog-schema.ts'
 import { CatalogSnapshots } from './catalog-snapshots.ts'
-import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX } from './limits.ts'
+import { CHECKPOINT_WAL_BYTES, REASON_CHARS_MAX, WHOLE_TRIES_MAX } from './limits.ts'
 
 /** What a catalog needs of the way its changes become durable. */
 export interface CatalogJournal {
   settled(): Promise<void>
   checkpoint(run: () => boolean): Promise<boolean>
+  /** Lets the next change take all pages along. False when there are changes that no checkpoint has moved. */
+  includeAllPages(): boolean
   /** Lets go, until the next change, of what a change needs: all catalogs are open all the time. */
   rest(): void
   close(): void
@@ -164,11 +167,15 @@ export class Catalog {
     })
   }
 
-  /** Takes a creation back: the row and its intent go. */
+  /** Takes a creation back: the row and its intent go. What was stored of it leaves a tombstone. */
   undoNew({ tenantId, incarnation }: Intent): Promise<void> {
     return this.#change(() => {
+      const [begunAtMs] =
+        this.#file.engine('SELECT created_at_ms FROM intent WHERE tenant_id = ?').get([tenantId]) ?? []
       this.#deleteIntent(tenantId)
       this.#file.engine('DELETE FROM tenant WHERE id = ? AND incarnation = ?').get([tenantId, incarnation])
+      if (this.snapshots.attempt(incarnation) !== undefined)
+        this.#leaveTombstone(incarnation, { tenantId, nowMs: Number(begunAtMs) })
     })
   }
 
@@ -191,12 +198,19 @@ export class Catalog {
   #entomb(id: TenantId, { unless, nowMs }: { readonly unless: string; readonly nowMs: number }): void {
     const [gone] =
       this.#file.engine('SELECT incarnation FROM tenant WHERE id = ? AND incarnation <> ?').get([id, unless]) ?? []
-    if (gone === undefined) return
+    if (gone !== undefined) this.#leaveTombstone(String(gone), { tenantId: id, nowMs })
+  }
+
+  /** What an incarnation has left in object storage is removed by whoever sees this. */
+  #leaveTombstone(
+    incarnation: string,
+    { tenantId, nowMs }: { readonly tenantId: TenantId; readonly nowMs: number },
+  ): void {
     this.#file
       .engine('INSERT OR IGNORE INTO tombstone (incarnation, tenant_id, deleted_at_ms) VALUES (?, ?, ?)')
-      .get([String(gone), id, BigInt(nowMs)])
+      .get([incarnation, tenantId, BigInt(nowMs)])
     for (const table of ['snapshot', 'snapshot_attempt', 'snapshot_proof']) {
-      this.#file.engine(`DELETE FROM ${table} WHERE incarnation = ?`).get([String(gone)])
+      this.#file.engine(`DELETE FROM ${table} WHERE incarnation = ?`).get([incarnation])
     }
   }
 
@@ -320,6 +334,22 @@ export class Catalog {
         this.#checkpoint = undefined
       })
     return this.#checkpoint
+  }
+
+  /** Puts the whole catalog into the ledger, so that whoever has that from here on needs nothing else. Resolves when durable. */
+  async appendWhole(): Promise<void> {
+    for (let tries = 0; tries < WHOLE_TRIES_MAX; tries += 1) {
+      await this.checkpointSoon()
+      if (!this.#journal.includeAllPages()) continue
+      return this.#change(() => undefined)
+    }
+    throw new TenaxError(
+      'unavailable',
+      `the catalog of shard ${this.shard} is changed all the time, or read by another process`,
+      {
+        hint: 'close what else has it open',
+      },
+    )
   }
 
   /** One change, and a checkpoint when the WAL has grown: nobody else looks after a catalog's. Resolves when durable. */

@@ -109,9 +109,15 @@ export class Handle implements Poolable {
     return async () => (gate.isShut ? gate.leave() : undefined)
   }
 
-  /** How far the commits of this file are: numbers of the last one, and of the last one that is durable. */
-  progress(): { readonly committedLsn: bigint; readonly durableLsn: bigint } {
-    return { committedLsn: this.#journal.lsn, durableLsn: this.#journal.durableLsn }
+  /** How far the commits of this file are: numbers of the last one, of the last one that is durable, and of one that is stored. */
+  progress(): { readonly committedLsn: bigint; readonly durableLsn: bigint; readonly storedLsn: bigint } {
+    const { lsn: committedLsn, durableLsn, storedLsn } = this.#journal
+    return { committedLsn, durableLsn, storedLsn }
+  }
+
+  /** Resolves when everything seen so far is in object storage. Throws TenaxError `outcome_unknown`, `remote_not_configured`. */
+  stored(): Promise<void> {
+    return this.#journal.stored()
   }
 
   /** Resolves when everything committed so far is durable. Throws TenaxError `outcome_unknown` when that cannot be. */

@@ -141,9 +141,33 @@ export const STORE_TRIAL_MS = 5_000
 /** Longest call of object storage, whatever its driver promises: a chunk at 20 KB/s. */
 export const STORE_CALL_MS_MAX = 60_000
 
+/** Tries to put a whole catalog into the ledger between two changes of it. */
+export const WHOLE_TRIES_MAX = 20
+
+/** How long the removal of old snapshots waits until what names the new one is stored; else the next snapshot removes them. */
+export const STORED_SOON_MS = 1_000
+
 /** Ledgers that a directory remembers as its own: so many starts while the store is away, and the newest count. */
 export const OWN_LEDGERS_MAX = 1_000
 
+/** How long a start waits for the store to say how far the last ledger is stored: some thousand objects, or the time-out of a dead one. */
+export const SHIP_APPROACH_MS = 5_000
+
+/** Pauses between tries to begin storing a ledger while object storage is away. */
+export const SHIP_RETRY_MS_MIN = 100
+export const SHIP_RETRY_MS_MAX = 10_000
+
+/** How long a stop waits until what is left is stored, by a store that has not failed. */
+export const SHIP_CLOSE_MS = 5_000
+
+/** Objects between two notes of how far the ledger is stored: each costs two syncs of a small file, and a start reads so many at most. */
+export const POSITION_EVERY_COUNT = 64
+
+/** Commits of one file that wait, and whose numbers are remembered one by one: some 16 KiB while object storage is away. */
+export const WAITING_COMMITS_MAX = 256
+
+/** How long a reply waits at most until what it has seen is in object storage. */
+export const REMOTE_GATE_MS_MAX = 30_000
 /** Longest proof of one snapshot but for the check inside SQLite, and longest such check: what is slower is found out by nobody. */
 export const PROOF_MS_MAX = 1_800_000
 export const PROOF_CHECK_MS_MAX = 120_000
@@ -165,6 +189,9 @@ export const CLEAN_ROWS = 100
 /** Files that are open at a time while stored ledgers are laid into files, and pages that are written at once. */
 export const RECOVERY_FILES_MAX = 64
 export const RECOVERY_WRITE_PAGES = 256
+
+/** Stored objects that are fetched before a recovery comes to them: at 4 MiB each, 64 MiB of memory. */
+export const RECOVERY_READS_AHEAD = 15
 
 /** Rows of a catalog that are read or changed in one turn by a recovery. */
 export const RECOVERY_ROWS = 500

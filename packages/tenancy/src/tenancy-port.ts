@@ -4,7 +4,9 @@ import type { Clock, DurabilityClass, RandomId, TenantId } from '@tenax/kernel'
 import type { LedgerSettings, SegmentFiles } from '@tenax/ledger'
 import type { EngineDriver, SqliteFileSettings } from '@tenax/sqlite'
 import type { ArchiveEvent } from './archive/archive-event.ts'
+import type { StoredTenant } from './archive/keys.ts'
 import type { ScrubEvent } from './archive/scrubber.ts'
+import type { ClosedFile } from './archive/snapshot.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
@@ -15,6 +17,7 @@ import type { Migration } from './migrations.ts'
 import type { HandlePool } from './pool.ts'
 import type { PoolSettings } from './pool-port.ts'
 import type { QuarantineEvent } from './quarantine.ts'
+import type { ShippingEvent } from './remote/shipping.ts'
 import type { EngineTables } from './tenant-schema.ts'
 import type { Transfers } from './transfers.ts'
 
@@ -50,7 +53,7 @@ export interface TenancyComponents {
   readonly onTenant?: (tenant: TenantId) => void
   /** The ledger has failed: nothing may be acknowledged, and no file closed, from now on (LEDGER F2). */
   readonly onFatal: (error: unknown) => void
-  /** Object storage; without it no tenant is archived. The caller closes it after the tenancy. */
+  /** Object storage: archived tenants go there, and the ledger; without it neither does. The caller closes it after the tenancy. */
   readonly store?: BlobStore
   /** The disk under the ledger, when it is not the file system. */
   readonly ledgerFiles?: SegmentFiles
@@ -64,6 +67,7 @@ export type TenancyEvent =
   | ({ readonly type: 'recovered_from_store' } & StoreRecovery)
   /** The file of a lent tenant could not be taken back; nobody is served of it until a start does. */
   | { readonly type: 'take_back_failed'; readonly tenantId: TenantId; readonly reason: string }
+  | ShippingEvent
   | QuarantineEvent
   | ArchiveEvent
   | ScrubEvent
@@ -89,6 +93,12 @@ export interface VerbContext {
   readonly components: TenancyComponents
   readonly template: Uint8Array
   readonly ledger: HostLedger
+  /**
+   * Puts a file that is about to become a tenant's into object storage: it was in no ledger (LEDGER D3). Undefined without a store.
+   *
+   * @throws TenaxError `unavailable` when the store is away; nothing has changed then
+   */
+  readonly storeBase?: ((tenant: StoredTenant, file: ClosedFile) => Promise<void> | undefined) | undefined
   readonly transfers: Transfers
   readonly files: ScratchFiles
 }

@@ -10,18 +10,15 @@ import type { Manifest } from './archive/manifest.ts'
 import type { Scrubber } from './archive/scrubber.ts'
 import type { TenantRecord } from './catalog-rows.ts'
 import { checkpointAll } from './durability/checkpoint-all.ts'
-import { Gate, promisedClass } from './durability/gate.ts'
+import { Gate, remoteNotConfigured } from './durability/gate.ts'
 import type { LedgerStats } from './durability/host-ledger.ts'
-import { startDataDirectory } from './durability/start.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
-import { type Measured, type SyncTimes, timedFiles } from './durability/timed-files.ts'
+import type { Measured } from './durability/timed-files.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
 import type { TenantExport } from './files/export.ts'
-import { openData } from './files/recover/open-or-recover.ts'
-import { type ScratchFile, ScratchFiles } from './files/scratch-files.ts'
+import type { ScratchFile, ScratchFiles } from './files/scratch-files.ts'
 import type { ByteStream } from './files/upload.ts'
 import type { Handle } from './handle.ts'
-import { takeBackAll } from './lent/lend.ts'
 import { Lending } from './lent/lending.ts'
 import { type CreateOptions, createTenant } from './lifecycle/create.ts'
 import { Exports } from './lifecycle/exports.ts'
@@ -31,19 +28,21 @@ import { moveTenant } from './lifecycle/move.ts'
 import { type DeleteReceipt, removeTenant } from './lifecycle/remove.ts'
 import { type RestoredTenant, restoreTenant } from './lifecycle/restore.ts'
 import { resumeTenant, suspendTenant } from './lifecycle/suspend.ts'
-import { EXPORT_DRAIN_MS } from './limits.ts'
+import { EXPORT_DRAIN_MS, STORE_TRIAL_MS } from './limits.ts'
 import { checkMigrations } from './migrations.ts'
 import { type OpeningContext, openHandle } from './open-handle.ts'
 import { type OpenedSession, openSession } from './open-session.ts'
+import { waitAtMost } from './patience.ts'
 import { HandlePool } from './pool.ts'
 import type { PoolStats } from './pool-port.ts'
 import { Quarantine } from './quarantine.ts'
-import { tellRecovery } from './recovery.ts'
+import { Bases } from './remote/bases.ts'
 import { archived, refuseUnlessServing, storeless } from './serving.ts'
+import { startTenancy } from './start-tenancy.ts'
 import type { TenancyComponents, TenancySettings, TenantStats, VerbContext } from './tenancy-port.ts'
 import { TENANT_SCHEMA } from './tenant-schema.ts'
 import { statsOf } from './tenant-stats.ts'
-import { metered, Transfers } from './transfers.ts'
+import { metered, type Transfers } from './transfers.ts'
 
 /** The tenants of one data directory, owned by this process until {@link Tenancy.close}. */
 export class Tenancy {
@@ -59,22 +58,31 @@ export class Tenancy {
   readonly #transitions = new Set<TenantId>()
   readonly #lending: Lending
   readonly #archiver: Archiver | undefined
+  readonly #bases: Bases | undefined
   readonly #exports = new Exports()
 
   private constructor(base: Omit<VerbContext, 'pool' | 'template'>, measured: Measured) {
     this.#measured = measured
-    const { data, settings, ledger, directory } = base
+    const { data, settings, ledger } = base
     this.transfers = base.transfers
     this.files = base.files
-    this.classes = new TenantClasses(directory, settings.durability)
+    this.classes = new TenantClasses(base, settings.durability)
     const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
     const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
-    this.#context = { ...base, pool, template }
+    this.#context = {
+      ...base,
+      pool,
+      template,
+      storeBase: base.components.store && ((tenant, file) => this.#bases?.storeNew(tenant, file)),
+    }
     const { randomId, onEvent, ledgerFiles = fsSegmentFiles } = base.components
     this.#lending = new Lending(this.#context)
     this.#quarantine = new Quarantine({ ...base, pool, randomId, onEvent, ledgerFiles })
-    this.#archiver = this.#makeArchiver()
+    const archiver = this.#makeArchiver()
+    this.#archiver = archiver
+    const transition = <T>(id: TenantId, verb: () => Promise<T>) => this.#transition(id, verb)
+    this.#bases = archiver && new Bases({ context: this.#context, archiver, transition })
     ledger.onPressure((incarnations) => checkpointAll(this.#context, new Set(incarnations)))
   }
 
@@ -85,44 +93,17 @@ export class Tenancy {
    */
   static async open(settings: TenancySettings, components: TenancyComponents): Promise<Tenancy> {
     checkMigrations(settings.migrations)
-    promisedClass(settings.durability ?? 'local')
-    const { driver, clock, randomId } = components
-    const data = await openData(settings, components)
+    if (settings.durability === 'remote' && components.store === undefined) throw remoteNotConfigured()
+    const { base, measured, left, stopped, hadLedger } = await startTenancy(settings, components)
     try {
-      const { onFatal, ledgerFiles = fsSegmentFiles } = components
-      const syncs: SyncTimes = { count: 0, durationMs: 0 }
-      const startedMs = clock.monotonicMs()
-      const left = await takeBackAll(data.layout, settings, components)
-      await allCollected() // connections of a start that failed in this process
-      const { ledger, directory, shards, redoneCount, stopped } = await startDataDirectory({
-        ...{ data, driver, clock, randomId, onFatal },
-        fileSettings: settings.file,
-        settings: settings.ledger,
-        ledgerBytesMax: settings.ledgerBytesMax,
-        files: timedFiles(ledgerFiles, clock, syncs),
-      })
-      const recoveryMs = clock.monotonicMs() - startedMs
-      tellRecovery(components, shards, redoneCount)
-      const tenancy = new Tenancy(
-        {
-          data,
-          directory,
-          settings,
-          components,
-          ledger,
-          transfers: new Transfers(),
-          files: new ScratchFiles(data.layout, randomId),
-        },
-        { syncs, recoveryMs },
-      )
+      const tenancy = new Tenancy(base, measured)
       tenancy.#quarantine.takeOver(stopped)
       tenancy.#lending.miss(left)
-      await tenancy.#beginArchiving()
+      await tenancy.#beginStoring({ hadLedger })
       void collectClosed() // making catalogs and the template has left descriptors
       return tenancy
     } catch (error) {
-      data.release()
-      void collectClosed() // descriptors of catalogs that were opened before the failure
+      base.data.release()
       throw hostFailure(error)
     }
   }
@@ -141,13 +122,17 @@ export class Tenancy {
   }
 
   /** A store that is unfit ends the start, which has opened everything by then. */
-  async #beginArchiving(): Promise<void> {
+  async #beginStoring({ hadLedger }: { readonly hadLedger: boolean }): Promise<void> {
     try {
       await this.#archiver?.prove()
     } catch (error) {
       await this.close()
       throw error
     }
+    const { ledger, components } = this.#context
+    const prepare = async () => (hadLedger ? this.#bases?.storeAll() : undefined)
+    if (ledger.shipping !== undefined)
+      await waitAtMost(components.clock, STORE_TRIAL_MS, ledger.shipping.begin(prepare))
     this.#archiver?.start()
   }
 
@@ -186,6 +171,11 @@ export class Tenancy {
     const { file: fileSettings, migrations } = settings
     const durability = this.classes.follow(record)
     return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations, durability }
+  }
+
+  /** Whether commits go to object storage. */
+  get isStored(): boolean {
+    return this.#context.ledger.shipping !== undefined
   }
 
   /** Resolves when everything that was committed so far, in any file, is durable. */
@@ -244,9 +234,12 @@ export class Tenancy {
     return { ...this.#context.ledger.stats(), syncCount: syncs.count, syncMs: syncs.durationMs, recoveryMs }
   }
 
-  /** @throws TenaxError `tenant_exists`; `tenant_quarantined` when a migration failed on it */
+  /** @throws TenaxError `tenant_exists`, `remote_not_configured`; `tenant_quarantined` when a migration failed on it */
   create(id: TenantId, options: CreateOptions = {}): Promise<TenantRecord> {
-    return this.#transition(id, () => createTenant(this.#context, id, options))
+    return this.#transition(id, () => {
+      if (options.durability !== undefined) this.classes.promised(options.durability)
+      return createTenant(this.#context, id, options)
+    })
   }
 
   async delete(id: TenantId): Promise<DeleteReceipt> {
@@ -322,7 +315,12 @@ export class Tenancy {
 
   /** Lifts suspension and quarantine. Safe to repeat. */
   resume(id: TenantId): Promise<TenantRecord> {
-    return this.#transition(id, () => resumeTenant({ ...this.#parts, quarantine: this.#quarantine }, id))
+    return this.#transition(id, async () => {
+      const { quarantineReason } = this.get(id)
+      const record = await resumeTenant({ ...this.#parts, quarantine: this.#quarantine }, id)
+      if (quarantineReason !== undefined) await this.#bases?.storeAgain(id)
+      return record
+    })
   }
 
   /** Lends a consistent copy of the tenant's file while writes go on. `take` must read it before it resolves. */
@@ -342,7 +340,7 @@ export class Tenancy {
    * @throws TenaxError `unavailable` when the file could not be closed: nothing has changed; what `work` throws
    */
   lend<T>(id: TenantId, work: (directory: string) => Promise<T>): Promise<T> {
-    return this.#transition(id, () => this.#lending.lend(id, work))
+    return this.#transition(id, () => this.#lending.lend(id, work).finally(() => this.#bases?.storeAgain(id)))
   }
 
   /** @throws TenaxError `tenant_archived`: to look at a tenant does not bring it back */

@@ -3,7 +3,7 @@
  * given. Errors and reads included.
  */
 import { type DurabilityClass, parseDurabilityClass, TenaxError } from '@tenax/kernel'
-import { Gate, promisedClass } from '@tenax/tenancy'
+import { Gate, type Tenancy } from '@tenax/tenancy'
 import type { MiddlewareHandler } from 'hono'
 import type { AppContext, AppEnvironment, HostParts } from './environment.ts'
 
@@ -16,7 +16,7 @@ export const LSN_HEADER = 'Tenax-LSN'
 /** For the routes of one tenant: the reply leaves when all that it saw has its class, and says so. */
 export function tenantGate({ tenancy }: HostParts): MiddlewareHandler<AppEnvironment> {
   return async (context, next) => {
-    const gate = new Gate(askedClass(context))
+    const gate = new Gate(askedClass(context, tenancy))
     context.set('gate', gate)
     await next()
     await gate.leave()
@@ -37,11 +37,11 @@ export function catalogGate({ tenancy }: HostParts): MiddlewareHandler<AppEnviro
 }
 
 /** @throws TenaxError `argument_invalid`, `remote_not_configured` */
-function askedClass(context: AppContext): DurabilityClass | undefined {
+function askedClass(context: AppContext, tenancy: Tenancy): DurabilityClass | undefined {
   const text = context.req.header(DURABILITY_HEADER)
   if (text === undefined) return undefined
   const asked = parseDurabilityClass(text)
-  if (asked !== undefined) return promisedClass(asked)
+  if (asked !== undefined) return tenancy.classes.promised(asked)
   throw new TenaxError('argument_invalid', `${DURABILITY_HEADER} is none of relaxed, local, remote`, {
     hint: 'leave it out for the class of the tenant',
   })

@@ -114,8 +114,9 @@ async function durabilityOf({ tenancy, settings }: HostParts, context: AppContex
   const { class: durability, timeout_ms: timeoutMs, wait_lsn: token } = query
   const wait = token === undefined ? undefined : { ...positionOf(token), durability, timeoutMs }
   const report = await reportDurability({ tenancy, clock: settings.clock }, idOf(context), wait)
-  const { lineage, committed, local, waited } = report
-  return { lineage, committed: String(committed), local: String(local), remote: null, waited: waited ?? null }
+  const { lineage, committed, local, remote, waited } = report
+  const [stored, ended] = [remote === undefined ? null : String(remote), waited ?? null]
+  return { lineage, committed: String(committed), local: String(local), remote: stored, waited: ended }
 }
 
 function positionOf(token: string): { readonly lineage: string; readonly lsn: bigint } {

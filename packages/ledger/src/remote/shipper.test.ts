@@ -152,3 +152,15 @@ test('a walk that begins where the writer says that the next object stands finds
   }
   expect([lsns, step.value]).toEqual([[5, 6], expect.objectContaining({ isMine: true, sealId: 6, lastSeq: 6 })])
 })
+
+test('a flush stores what is left, and does not wait for a store that fails', async () => {
+  const { sink, shipper, commit } = await openShipping(() => 0)
+  await commit()
+  await shipper.flush()
+  expect(shipper.storedSeq).toBe(1)
+  sink.isDown = true
+  await commit()
+  await shipper.flush()
+  await shipper.flush()
+  expect(shipper.storedSeq).toBe(1)
+})

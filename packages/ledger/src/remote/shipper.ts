@@ -115,6 +115,8 @@ export class Shipper {
   #backlogBytes = 0
   #timer: Timer | undefined
   #isBegun = false
+  #isFailing = false
+  #failed: PromiseWithResolvers<void> | undefined
   #isPumping = false
   /** The segment that begins what was taken out of the queue and is packed now. */
   #packingFrom: number | undefined
@@ -146,6 +148,21 @@ export class Shipper {
   /** False when too much waits for the store: whoever commits should be refused before it. */
   get hasRoom(): boolean {
     return this.#backlogBytes <= this.#settings.backlogBytesMax
+  }
+
+  /**
+   * Stores what is left, if the store takes it at the first try: resolves when all is stored, when a call has failed, or had failed
+   * last, or when this writer has ended.
+   */
+  async flush(): Promise<void> {
+    if (this.#isFailing || this.#taken.seq <= this.#storedSeq) return
+    this.#failed = Promise.withResolvers<void>()
+    await Promise.race([this.stored(this.#taken.seq), this.#failed.promise]).catch(() => undefined)
+  }
+
+  /** True when the last call of the store has failed: it may take a while until the next goes well. */
+  get isFailing(): boolean {
+    return this.#isFailing
   }
 
   /** The first segment that holds something which is not stored; undefined when all is. */
@@ -272,6 +289,8 @@ export class Shipper {
       isGivenUp: () => this.#ended !== undefined,
       onFailure: () => {
         this.#counts.failureCount += 1
+        this.#isFailing = true
+        this.#failed?.resolve()
       },
     })
     if (end === 'given up' || this.#ended !== undefined) return
@@ -280,6 +299,7 @@ export class Shipper {
       return
     }
     sent.isStored = true
+    this.#isFailing = false
     this.#counts.putCount += 1
     this.#counts.putBytes += bytes.length
     this.#acknowledge()

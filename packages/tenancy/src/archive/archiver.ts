@@ -13,31 +13,27 @@ import { isTenaxError, messageOf, type TenantId, TenaxError, type Timer } from '
 import { collectClosed, hostFailure } from '@tenax/sqlite'
 import PQueue from 'p-queue'
 import type { TenantRecord } from '../catalog-rows.ts'
-import type { CatalogSnapshots, SnapshotPlace } from '../catalog-snapshots.ts'
+import type { SnapshotPlace } from '../catalog-snapshots.ts'
 import { removeRestored } from '../files/restored-file.ts'
 import { removeArchivedFile } from '../files/tenant-files.ts'
 import type { Handle } from '../handle.ts'
-import {
-  ARCHIVE_LOOK_MS_MAX,
-  ARCHIVE_TRIES_MAX,
-  CLEAN_ROWS,
-  CLEAN_WAIT_MS,
-  STORE_TRIAL_MS,
-  TRANSFERS_MAX,
-} from '../limits.ts'
+import { ARCHIVE_LOOK_MS_MAX, ARCHIVE_TRIES_MAX, STORE_TRIAL_MS, TRANSFERS_MAX } from '../limits.ts'
 import { quarantined } from '../open-handle.ts'
+import { waitAtMost } from '../patience.ts'
 import { refuseUnlessServing } from '../serving.ts'
 import type { VerbContext } from '../tenancy-port.ts'
 import { boundedStore } from './bounded-store.ts'
-import { collectTenant, collectTombstone } from './collect.ts'
+import { Cleaner } from './cleaner.ts'
+import { collectTenant } from './collect.ts'
 import { SnapshotDamage } from './damage.ts'
 import { restoreFile } from './hydrate.ts'
 import { idleTenants } from './idle-tenants.ts'
 import { inParallel } from './in-parallel.ts'
+import type { StoredTenant } from './keys.ts'
 import type { Manifest, ManifestWriter } from './manifest.ts'
 import { readManifest, type SnapshotReader } from './read-manifest.ts'
 import { Scrubber } from './scrubber.ts'
-import { type SnapshotContext, takeSnapshot } from './snapshot.ts'
+import { type ClosedFile, type SnapshotContext, storeClosed, takeSnapshot } from './snapshot.ts'
 import { expectMark, leaveMark, type MarkedStore } from './store-mark.ts'
 import { asAnswer, listSnapshots, readNumbered, snapshotBytes } from './stored-snapshots.ts'
 
@@ -66,16 +62,19 @@ export class Archiver {
   #proven: Promise<void> | undefined
   #look: Timer | undefined
   #looking: Promise<void> | undefined
-  #cleaning: Promise<void> | undefined
-  /** Set when more was deleted while objects were removed. */
-  #isMoreToClean = false
-  #cleanTimer: Timer | undefined
+  readonly #cleaner: Cleaner
 
   constructor(options: ArchiverOptions) {
     this.#options = options
     this.#store = boundedStore(options.store, { clock: options.context.components.clock, signal: this.#ended.signal })
     const { context, stop } = options
+    const { clock } = context.components
     this.scrubber = new Scrubber({ context, stop, source: this.#source(), expectStore: () => this.#expectStore() })
+    const ready = async () => {
+      await this.#expectStore()
+      await this.#catalogsStored()
+    }
+    this.#cleaner = new Cleaner({ source: this.#source(), clock, ready, catalogs: () => context.directory.catalogs })
   }
 
   /**
@@ -86,15 +85,11 @@ export class Archiver {
    */
   async prove(): Promise<void> {
     const { clock } = this.#options.context.components
-    const patience = Promise.withResolvers<void>()
-    const timer = clock.after(STORE_TRIAL_MS, () => patience.resolve())
     try {
-      await Promise.race([this.#proveOnce(), patience.promise])
+      await waitAtMost(clock, STORE_TRIAL_MS, this.#proveOnce())
     } catch (error) {
       if (isTenaxError(error, 'store_unfit')) throw error
       this.#options.context.components.onEvent({ type: 'store_untried', reason: messageOf(error) })
-    } finally {
-      timer.cancel()
     }
   }
 
@@ -134,14 +129,14 @@ export class Archiver {
   /** Ends what is under way; what a tenant has is where it was, or where it was to be. */
   async stop(): Promise<void> {
     this.#look?.cancel()
-    this.#cleanTimer?.cancel()
+    this.#cleaner.stop()
     this.#ended.abort(new TenaxError('unavailable', 'the host is shutting down'))
     await Promise.all([
       this.scrubber.stop(),
       this.#looking,
       this.#leaving.onIdle(),
       this.#coming.onIdle(),
-      this.#cleaning,
+      this.#cleaner.idle(),
     ])
   }
 
@@ -151,9 +146,7 @@ export class Archiver {
    * @throws TenaxError `tenant_busy` when it was written to all the while: it is as it was, and its last snapshot is newer
    */
   archive(id: TenantId): Promise<void> {
-    return this.#leaving.add(async () => {
-      this.#ended.signal.throwIfAborted()
-      await this.#expectStore()
+    return this.#storing(async () => {
       for (let tries = 0; tries < ARCHIVE_TRIES_MAX; tries += 1) if (await this.#tryArchive(id)) return
       throw new TenaxError('tenant_busy', `tenant "${id}" is written to all the time`, {
         hint: 'archive it when nobody uses it',
@@ -182,8 +175,20 @@ export class Archiver {
     const before = this.#snapshots(id).get(incarnation)
     const place = await takeSnapshot(this.#snapshotContext(id), handle)
     // What is not removed now is removed behind the next snapshot: it costs room, and is no reason to fail.
-    if (place.number !== before?.number) await collectTenant(this.#source(), { id, incarnation }, place).catch(() => 0)
+    if (place.number !== before?.number) await this.#collect({ id, incarnation }, place).catch(() => 0)
     return place
+  }
+
+  async #collect(tenant: StoredTenant, place: SnapshotPlace): Promise<void> {
+    await this.#catalogsStored()
+    await collectTenant(this.#source(), tenant, place)
+  }
+
+  /** What recovery from the store finds named must not be removed: first that has to be stored which names it no more. */
+  async #catalogsStored(): Promise<void> {
+    const { ledger } = this.#options.context
+    if (await ledger.isStoredSoon()) return
+    throw new TenaxError('unavailable', 'object storage is behind with the ledger')
   }
 
   #snapshots(id: TenantId) {
@@ -293,10 +298,19 @@ export class Archiver {
 
   /** Stores the last commit of `handle`, which the caller keeps in use, and removes nothing that is stored already. */
   store(handle: Handle): Promise<SnapshotPlace> {
+    return this.#storing(() => takeSnapshot(this.#snapshotContext(handle.record.id), handle))
+  }
+
+  /** Stores a file that is about to become the tenant's. The snapshot is not the tenant's last one before the catalog says so. */
+  storeClosed(tenant: StoredTenant, file: ClosedFile): Promise<SnapshotPlace> {
+    return this.#storing(() => storeClosed(this.#snapshotContext(tenant.id), tenant, file))
+  }
+
+  #storing<T>(work: () => Promise<T>): Promise<T> {
     return this.#leaving.add(async () => {
       this.#ended.signal.throwIfAborted()
       await this.#expectStore()
-      return takeSnapshot(this.#snapshotContext(handle.record.id), handle)
+      return work()
     })
   }
 
@@ -348,36 +362,7 @@ export class Archiver {
 
   /** Removes the objects of tenants that are no more, now or when the store is back. */
   cleanSoon(): void {
-    if (this.#ended.signal.aborted) return
-    this.#cleanTimer?.cancel()
-    this.#isMoreToClean = true
-    this.#cleaning ??= this.#clean()
-      .catch(() => {
-        this.#cleanTimer = this.#options.context.components.clock.after(CLEAN_WAIT_MS, () => this.cleanSoon())
-      })
-      .finally(() => {
-        this.#cleaning = undefined
-      })
-  }
-
-  async #clean(): Promise<void> {
-    const { directory } = this.#options.context
-    while (this.#isMoreToClean) {
-      this.#isMoreToClean = false
-      if (!directory.catalogs.some(({ snapshots }) => snapshots.garbage(1).length > 0)) continue
-      await this.#expectStore()
-      for (const { snapshots } of directory.catalogs) await this.#cleanShard(snapshots)
-    }
-  }
-
-  async #cleanShard(snapshots: CatalogSnapshots): Promise<void> {
-    const { context } = this.#options
-    for (let rows = snapshots.garbage(CLEAN_ROWS); rows.length > 0; rows = snapshots.garbage(CLEAN_ROWS)) {
-      for (const tombstone of rows) {
-        await collectTombstone(this.#source(), tombstone)
-        await snapshots.cleaned(tombstone.incarnation, context.components.clock.nowMs())
-      }
-    }
+    this.#cleaner.soon()
   }
 }
 

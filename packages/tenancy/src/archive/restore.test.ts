@@ -2,11 +2,19 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { MemoryStore } from '@tenax/blobstore'
+import { type BlobStore, MemoryStore } from '@tenax/blobstore'
 import { systemClock, TenaxError } from '@tenax/kernel'
 import { describe, expect, it } from 'vitest'
 import { reportDurability } from '../durability/report.ts'
-import { ACME, altered, keysOf, type StoredTenancy, tenancyWithRows, tenantFiles } from '../fixtures/archived-tenant.ts'
+import {
+  ACME,
+  altered,
+  keysOf,
+  type StoredTenancy,
+  storeImage,
+  tenancyWithRows,
+  tenantFiles,
+} from '../fixtures/archived-tenant.ts'
 import { codeOf, directoryMaker, tenancyMaker } from '../fixtures/test-bed.ts'
 
 const newDirectory = directoryMaker() // before the tenancies: what is made first goes last
@@ -122,31 +130,31 @@ describe('restore', () => {
 })
 
 /** What a crash at this moment would leave: made by another process, because a live file is opened by nobody else in this one. */
-function crashImage({ dataPath }: StoredTenancy): string {
-  const image = join(newDirectory(), 'image')
-  execFileSync('cp', ['-r', dataPath, image])
+async function crashImage({ dataPath, store }: StoredTenancy): Promise<{ dataPath: string; store: BlobStore }> {
+  const image = { dataPath: join(newDirectory(), 'image'), store: await storeImage(store) }
+  execFileSync('cp', ['-r', dataPath, image.dataPath]) // behind the other: nothing is stored that is not here
   return image
 }
 
 describe('a crash', () => {
   it('before the catalog has changed leaves what was, and behind it what was restored and written since', async () => {
-    let during: string | undefined
+    const images: { dataPath: string; store: BlobStore }[] = []
     const opened: StoredTenancy = await withHistory(
       altered({
         async create(store, key, bytes) {
           await store.create(key, bytes)
-          if (key.endsWith('00000003.json')) during = crashImage(opened)
+          if (key.endsWith('00000003.json')) images.push(await crashImage(opened))
         },
       }),
     )
     await opened.tenancy.restore(ACME, 1)
-    const behind = crashImage(opened)
+    images.push(await crashImage(opened))
     await add(opened, 'v7')
     await add(opened, 'v8')
-    const later = crashImage(opened)
+    images.push(await crashImage(opened))
     const contents = await Promise.all(
-      [during ?? '', behind, later].map(async (dataPath) => {
-        const after = { ...(await open({ dataPath, store: opened.store })), store: opened.store }
+      images.map(async (image) => {
+        const after = { ...(await open(image)), store: image.store }
         expect(mainFiles(after)).toHaveLength(1)
         return texts(after)
       }),

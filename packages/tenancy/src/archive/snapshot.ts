@@ -9,7 +9,7 @@ import { type Clock, isTenaxError, type RandomId, TenaxError } from '@tenax/kern
 import { checksumOfPages, PAGE_BYTES } from '@tenax/sqlite'
 import type { Catalog } from '../catalog.ts'
 import type { SnapshotPlace } from '../catalog-snapshots.ts'
-import { type FrozenFile, freezeFile, movedByOther } from '../files/frozen-file.ts'
+import { closedFile, type FrozenFile, freezeFile, movedByOther } from '../files/frozen-file.ts'
 import type { Handle } from '../handle.ts'
 import { CHUNK_BYTES, CHUNKS_IN_FLIGHT, MANIFEST_NUMBER_MAX } from '../limits.ts'
 import type { Meter } from '../transfers.ts'
@@ -44,16 +44,55 @@ export async function takeSnapshot(context: SnapshotContext, handle: Handle): Pr
   const { id, incarnation } = handle.record
   const tenant = { id, incarnation }
   const last = context.catalog.snapshots.get(incarnation)
-  const isDamaged = last !== undefined && last.number === context.catalog.proofs.get(incarnation)?.damaged?.number
+  const isDamaged = isKnownDamaged(context, tenant, last)
   const isCurrent = !isDamaged && last?.lineage === handle.meta.lineage && last.lsn === handle.progress().committedLsn
   if (isCurrent && (await isWhole(context, { ...tenant, place: last }))) return last
   await refuseIfFenced(context, tenant, last)
   const file = await freezeFile(handle)
+  const place = await storeFrozen(context, { tenant, file, last, isDamaged, lineage: handle.meta.lineage })
+  await context.catalog.snapshots.set(incarnation, place)
+  return place
+}
+
+/** A file that nobody has open and nobody writes, and where it is in its history. */
+export interface ClosedFile {
+  readonly path: string
+  readonly lineage: Manifest['lineage']
+  readonly lsn: bigint
+}
+
+/**
+ * Makes sure that a file which is about to become the tenant's is in object storage, whole, and gives its place there. Whoever names
+ * the file in the catalog names the place with it.
+ *
+ * @throws TenaxError `snapshot_fenced`; what the store fails with
+ */
+export async function storeClosed(
+  context: SnapshotContext,
+  tenant: StoredTenant,
+  { path, lineage, lsn }: ClosedFile,
+): Promise<SnapshotPlace> {
+  const last = context.catalog.snapshots.get(tenant.incarnation)
+  const isDamaged = isKnownDamaged(context, tenant, last)
+  await refuseIfFenced(context, tenant, last)
+  return storeFrozen(context, { tenant, file: await closedFile(path, lsn), last, isDamaged, lineage })
+}
+
+function isKnownDamaged(
+  { catalog }: SnapshotContext,
+  { incarnation }: StoredTenant,
+  last: SnapshotPlace | undefined,
+): boolean {
+  return last !== undefined && last.number === catalog.proofs.get(incarnation)?.damaged?.number
+}
+
+async function storeFrozen(context: SnapshotContext, subject: Subject): Promise<SnapshotPlace> {
+  const { file } = subject
   const interrupted = new AbortController()
   void file.interrupted.then((error) => interrupted.abort(error))
   try {
     const signal = AbortSignal.any([context.signal, interrupted.signal])
-    return await store({ ...context, signal }, { tenant, file, last, isDamaged, lineage: handle.meta.lineage })
+    return await store({ ...context, signal }, subject)
   } finally {
     file.thaw()
   }
@@ -74,10 +113,7 @@ async function store(context: SnapshotContext, subject: Subject): Promise<Snapsh
   const reused = isDamaged ? new Map<string, ChunkRef>() : await knownChunks(context, tenant, last)
   for (const known of [reused, new Map<string, ChunkRef>()]) {
     const place = await storeOnce(context, subject, known)
-    if (await isWhole(context, { ...tenant, place })) {
-      await context.catalog.snapshots.set(tenant.incarnation, place)
-      return place
-    }
+    if (await isWhole(context, { ...tenant, place })) return place
     if (known.size === 0) break
   }
   throw new TenaxError('unavailable', 'object storage does not give back what it was given', {

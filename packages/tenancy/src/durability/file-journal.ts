@@ -1,5 +1,6 @@
 /** What a handle needs to know of the way its commits become durable. */
 import type { SqliteFile } from '@tenax/sqlite'
+import { remoteNotConfigured } from './gate.ts'
 
 /** How the commits of one open file become durable. */
 export interface FileJournal {
@@ -13,6 +14,12 @@ export interface FileJournal {
   readonly durableLsn: bigint
   /** Resolves when everything committed so far is durable. Throws TenaxError `outcome_unknown` when that cannot be. */
   settled(): Promise<void>
+  /** True when everything that the file has seen so far is in object storage. */
+  readonly isStored: boolean
+  /** Number of the last commit that is in object storage, and all before it, or of an earlier one; 0 when none is known to be. */
+  readonly storedLsn: bigint
+  /** Resolves when everything that the file has seen so far is in object storage. Throws TenaxError `outcome_unknown`, `remote_not_configured`. */
+  stored(): Promise<void>
   /**
    * Moves the file's log into the main file once all of it is durable; false when another process is in the way. Nothing
    * else runs on the file meanwhile.
@@ -42,6 +49,9 @@ export function unlogged(file: SqliteFile): FileJournal {
     lsn: 0n,
     durableLsn: 0n,
     settled: () => Promise.resolve(),
+    isStored: false,
+    storedLsn: 0n,
+    stored: () => Promise.reject(remoteNotConfigured()),
     checkpoint: () => file.checkpoint(),
     verifyMain: () => Promise.resolve(undefined),
     close: () => undefined,

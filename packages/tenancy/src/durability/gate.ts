@@ -23,7 +23,7 @@ export interface Watched {
 /** One reply's way out. */
 export class Gate {
   readonly #asked: DurabilityClass
-  #unsettled: FileJournal[] = []
+  #unsettled: { readonly journal: FileJournal; readonly isRemote: boolean }[] = []
   #seen: SeenPosition | undefined
 
   /** A request may ask for a stronger class than its tenant has; a weaker one changes nothing. */
@@ -40,7 +40,8 @@ export class Gate {
   see({ journal, lineage, durability }: Watched): void {
     const used = strongerClass(durability, this.#asked)
     this.#seen = { lineage, lsn: journal.lsn, durability: used }
-    if (used !== 'relaxed' && !journal.isSettled) this.#unsettled.push(journal)
+    const isRemote = used === 'remote'
+    if (used !== 'relaxed' && !hasClass({ journal, isRemote })) this.#unsettled.push({ journal, isRemote })
   }
 
   /** Whether something was seen that has not its class yet. */
@@ -55,7 +56,9 @@ export class Gate {
    */
   async leave(): Promise<void> {
     try {
-      for (const journal of this.#unsettled) if (!journal.isSettled) await journal.settled()
+      for (const one of this.#unsettled) {
+        if (!hasClass(one)) await (one.isRemote ? one.journal.stored() : one.journal.settled())
+      }
     } catch (error) {
       this.#seen = undefined // nothing can be promised for it
       throw error
@@ -64,14 +67,17 @@ export class Gate {
   }
 }
 
-/**
- * `durability`, if this host can promise it.
- *
- * @throws TenaxError `remote_not_configured`
- */
-export function promisedClass(durability: DurabilityClass): DurabilityClass {
-  if (durability !== 'remote') return durability
-  throw new TenaxError('remote_not_configured', 'durability "remote" needs object storage, which this server has not', {
-    hint: 'ask for "local"',
-  })
+function hasClass({ journal, isRemote }: { readonly journal: FileJournal; readonly isRemote: boolean }): boolean {
+  return isRemote ? journal.isStored : journal.isSettled
+}
+
+/** What a request for `remote` hears of a host without object storage. */
+export function remoteNotConfigured(): TenaxError {
+  return new TenaxError(
+    'remote_not_configured',
+    'durability "remote" needs object storage, which this server has not',
+    {
+      hint: 'ask for "local", or start the server with a store',
+    },
+  )
 }

@@ -13,7 +13,10 @@ import {
   type LedgerSource,
   readLedger,
 } from '@tenax/ledger'
-import { GATE_MS_MAX } from '../limits.ts'
+import { GATE_MS_MAX, REMOTE_GATE_MS_MAX, STORED_SOON_MS } from '../limits.ts'
+import { waitAtMost } from '../patience.ts'
+import type { Shipping, ShippingStats } from '../remote/shipping.ts'
+import { remoteNotConfigured } from './gate.ts'
 import { GateQueue } from './gate-queue.ts'
 
 /** Where recovery has brought a file. */
@@ -28,6 +31,8 @@ export interface HostLedgerOptions {
   readonly ledger: Ledger
   /** Where it lies. */
   readonly source: LedgerSource
+  /** Its way to object storage; undefined when there is none. */
+  readonly shipping?: Shipping | undefined
   readonly epoch: number
   /** The last epoch that ended without a seal; 0 when there was none. */
   readonly uncleanEpoch: number
@@ -53,6 +58,8 @@ export interface LedgerStats {
   readonly syncMs: number
   /** What it took at the start until every file was as the ledgers have it. */
   readonly recoveryMs: number
+  /** Of its way to object storage; undefined when there is none. */
+  readonly shipping: ShippingStats | undefined
 }
 
 /** Asks for a checkpoint of the files of these incarnations: they hold the oldest segment. */
@@ -68,19 +75,23 @@ const COMMITTED: LedgerRoom = { bytes: Number.POSITIVE_INFINITY, release: () => 
 export class HostLedger {
   readonly epoch: number
   readonly uncleanEpoch: number
+  /** Its way to object storage. */
+  readonly shipping: Shipping | undefined
   readonly #ledger: Ledger
   readonly #source: LedgerSource
   readonly #redone: Map<Incarnation, RedoneFile>
   readonly clock: Clock
   readonly #diskBytesMax: number
   readonly #gate: GateQueue
+  readonly #remoteGate: GateQueue
   #requestCheckpoints: CheckpointRequest = async () => undefined
   #tending: Promise<void> | undefined
   /** Who reads the ledger now: nothing is removed meanwhile. */
   #readers = 0
   #entryCount = 0
 
-  constructor({ ledger, source, epoch, uncleanEpoch, redone, clock, diskBytesMax }: HostLedgerOptions) {
+  constructor({ ledger, source, shipping, epoch, uncleanEpoch, redone, clock, diskBytesMax }: HostLedgerOptions) {
+    this.shipping = shipping
     this.#ledger = ledger
     this.#source = source
     this.epoch = epoch
@@ -89,6 +100,7 @@ export class HostLedger {
     this.clock = clock
     this.#diskBytesMax = diskBytesMax
     this.#gate = new GateQueue({ clock, waitMsMax: GATE_MS_MAX, late: notDurableYet })
+    this.#remoteGate = new GateQueue({ clock, waitMsMax: REMOTE_GATE_MS_MAX, late: notStoredYet })
   }
 
   /** Who is asked when the ledger has grown beyond its bound. */
@@ -111,14 +123,20 @@ export class HostLedger {
     return this.#ledger.durableSeq
   }
 
+  /** Every record up to this number is in object storage; 0 without one. */
+  get storedSeq(): number {
+    return this.shipping?.shipper.storedSeq ?? 0
+  }
+
   get appendedSeq(): number {
     return this.#ledger.appendedSeq
   }
 
   /** The ledger's own part of its figures. */
-  stats(): Pick<LedgerStats, 'diskBytes' | 'bufferedBytes' | 'entryCount' | 'lagCount'> {
+  stats(): Pick<LedgerStats, 'diskBytes' | 'bufferedBytes' | 'entryCount' | 'lagCount' | 'shipping'> {
     const { bytes: diskBytes, bufferedBytes, appendedSeq, durableSeq } = this.#ledger
-    return { diskBytes, bufferedBytes, entryCount: this.#entryCount, lagCount: appendedSeq - durableSeq }
+    const [lagCount, shipping] = [appendedSeq - durableSeq, this.shipping?.stats]
+    return { diskBytes, bufferedBytes, entryCount: this.#entryCount, lagCount, shipping }
   }
 
   /**
@@ -129,6 +147,27 @@ export class HostLedger {
   durable(seq: number, whose: object = this): Promise<void> {
     if (seq <= this.#ledger.durableSeq) return Promise.resolve()
     return this.#gate.wait(this.#ledger.durable(seq), whose)
+  }
+
+  /**
+   * Resolves when record `seq` and all before it are in object storage. Throws as {@link HostLedger.durable}; `outcome_unknown` also
+   * when the store is away for long, and `remote_not_configured`.
+   */
+  async stored(seq: number, whose: object = this): Promise<void> {
+    const { shipping } = this
+    if (shipping === undefined) throw remoteNotConfigured()
+    await this.durable(seq, whose)
+    if (seq > shipping.shipper.storedSeq) await this.#remoteGate.wait(shipping.shipper.stored(seq), whose)
+  }
+
+  /** Whether all that was appended so far is in object storage, if there is one, now or after a short wait. */
+  async isStoredSoon(): Promise<boolean> {
+    const { shipping } = this
+    if (shipping === undefined) return true
+    if (shipping.stats.state !== 'shipping' || shipping.shipper.isFailing) return false
+    const seq = this.#ledger.appendedSeq
+    await waitAtMost(this.clock, STORED_SOON_MS, this.stored(seq)).catch(() => undefined)
+    return seq <= this.storedSeq
   }
 
   /** Resolves when all that was appended so far is fsynced. Throws as {@link HostLedger.durable}. */
@@ -142,6 +181,11 @@ export class HostLedger {
    * @throws TenaxError `overloaded` when the disk is behind, `storage_full` when it is full, `unavailable` after a failure
    */
   assertRoom(pageCount: number): void {
+    if (this.shipping?.shipper.hasRoom === false) {
+      throw new TenaxError('overloaded', 'too many commits wait for object storage, which is away or slow', {
+        hint: 'retry when it is back; nothing that was acknowledged is lost',
+      })
+    }
     if (this.#ledger.hasRoom(this.#ledger.entryBytes(pageCount))) return
     if (this.#ledger.state === 'full') {
       throw new TenaxError('storage_full', 'the disk is full, and so is the memory for what waits for it', {
@@ -224,10 +268,17 @@ export class HostLedger {
     }
   }
 
-  /** Flushes and seals. What was redone at the start and never opened since stays in the ledger for the next start. */
+  /** Flushes and seals, and stores what is left if the store takes it soon. What was redone at the start and never opened since stays in the ledger for the next start. */
   async close(): Promise<void> {
     await this.#ledger.close()
+    await this.shipping?.end()
   }
+}
+
+function notStoredYet(): TenaxError {
+  return new TenaxError('outcome_unknown', 'committed here, and not in object storage yet: that does not answer', {
+    hint: 'read back whether it is there before repeating it; it is stored when the store is back',
+  })
 }
 
 function notDurableYet(): TenaxError {

@@ -51,6 +51,9 @@ export class Journal implements FileJournal {
   /** Pages of commits that have no LSN of their own yet. */
   readonly #pending = new Map<number, LedgerPage>()
   readonly #waiting: WaitingCommits
+  readonly #waitingForStore: WaitingCommits
+  /** What was in the ledger when the file was opened: what it shows is in there, or before. */
+  readonly #seqAtOpening: number
   #lineage: Lineage
   #parentLineage: Lineage
   #lsn: bigint
@@ -75,6 +78,9 @@ export class Journal implements FileJournal {
     this.#lsn = position.lsn
     this.#metaPage = this.#findMetaPage()
     this.#waiting = new WaitingCommits(position.lsn)
+    this.#waitingForStore = new WaitingCommits(0n)
+    this.#seqAtOpening = ledger.appendedSeq
+    this.#waitingForStore.add({ lsn: position.lsn, seq: this.#seqAtOpening }, ledger.storedSeq)
     this.#includesAllPages = isNew
     this.#reader = WalReader.open(file.path, file.sizes().pageCount)
     try {
@@ -134,6 +140,22 @@ export class Journal implements FileJournal {
 
   settled(): Promise<void> {
     return this.#ledger.durable(this.#seq, this)
+  }
+
+  get isStored(): boolean {
+    return this.#ledger.shipping !== undefined && this.#seqToStore <= this.#ledger.storedSeq
+  }
+
+  get storedLsn(): bigint {
+    return this.#ledger.shipping === undefined ? 0n : this.#waitingForStore.durableLsn(this.#ledger.storedSeq)
+  }
+
+  stored(): Promise<void> {
+    return this.#ledger.stored(this.#seqToStore, this)
+  }
+
+  get #seqToStore(): number {
+    return Math.max(this.#seq, this.#seqAtOpening)
   }
 
   /** Bytes of the log up to the last commit. */
@@ -198,6 +220,7 @@ export class Journal implements FileJournal {
     this.#lsn = lsn
     this.#parentLineage = this.#lineage
     this.#waiting.add({ lsn, seq: this.#seq }, this.#ledger.durableSeq)
+    if (this.#ledger.shipping !== undefined) this.#waitingForStore.add({ lsn, seq: this.#seq }, this.#ledger.storedSeq)
   }
 
   #plainEntry() {
@@ -286,6 +309,13 @@ export class Journal implements FileJournal {
     if (this.#lsn !== this.#checkpointedLsn || this.#file.walBytes() > 0) return false
     this.#takeStrangers()
     return this.#pending.size === 0 && !this.#checksum.needsStamp(this.#lsn)
+  }
+
+  /** Lets the next commit take all pages along, as a new file's does. False when that is not possible before a checkpoint. */
+  includeAllPages(): boolean {
+    if (!this.#isAtRest()) return false
+    this.#includesAllPages = true
+    return true
   }
 
   /** As {@link FileJournal.checkpoint}. `run` moves the log; off the event loop if unsaid. */

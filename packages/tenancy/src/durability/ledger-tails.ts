@@ -2,6 +2,8 @@
  * What the ledgers of a data directory say about each file beyond its last checkpoint: the last image of every page, to be
  * laid down as one log (LEDGER, "The idea"). Fed with all records of all ledgers, oldest ledger first, in their order.
  *
+ * Where ledgers are stored as well, an image stays until it is both: the next ledger brings to the store what this one did not.
+ *
  * Memory: at most the ledgers' bound on disk, since pages behind a checkpoint are dropped as soon as it is read.
  */
 import type { Incarnation, Lineage } from '@tenax/kernel'
@@ -19,14 +21,28 @@ export interface FileTail {
   readonly pages: readonly LedgerPage[]
 }
 
+/** How far the ledgers are in object storage: the record `seq` of that epoch, and all before it. */
+export interface StoredSoFar {
+  readonly epoch: number
+  readonly seq: number
+}
+
+interface Image {
+  readonly page: LedgerPage
+  /** The commit that it is of, and where that stands. */
+  readonly lsn: number
+  readonly epoch: number
+  readonly seq: number
+}
+
 interface Gathered {
   epoch: number
   lineage: Lineage
   lsn: number
   databasePages: number
   checksum: bigint | undefined
-  /** The last image of each page, and the commit that it is of. */
-  readonly pages: Map<number, { readonly page: LedgerPage; readonly lsn: number }>
+  /** The last image of each page. */
+  readonly pages: Map<number, Image>
 }
 
 /** Tails of all files, gathered from ledgers. */
@@ -34,10 +50,16 @@ export class LedgerTails {
   readonly #files = new Map<Incarnation, Gathered>()
   /** Files whose entries do not follow one another, with the reason. */
   readonly gaps = new Map<Incarnation, string>()
+  readonly #stored: StoredSoFar | undefined
 
-  /** Takes one record of the ledger `epoch`. */
-  take(epoch: number, record: LedgerRecord): void {
-    if (record.kind === 'entry') this.#takeEntry(epoch, record)
+  /** `stored` is undefined where ledgers are not stored. */
+  constructor(stored?: StoredSoFar) {
+    this.#stored = stored
+  }
+
+  /** Takes the record `seq` of the ledger `epoch`. */
+  take({ epoch, seq }: { readonly epoch: number; readonly seq: number }, record: LedgerRecord): void {
+    if (record.kind === 'entry') this.#takeEntry({ epoch, seq }, record)
     else if (record.kind === 'checkpoint') this.#takeCheckpoint(record)
     else if (record.kind === 'forget') this.#forget(record.incarnation)
   }
@@ -48,12 +70,12 @@ export class LedgerTails {
     this.gaps.delete(incarnation)
   }
 
-  #takeEntry(epoch: number, entry: EntryRecord): void {
+  #takeEntry({ epoch, seq }: { epoch: number; seq: number }, entry: EntryRecord): void {
     const { incarnation, lineage, lsn, databasePages } = entry
     const checksum = checksumOf(entry)
     const known = this.#files.get(incarnation)
     if (known === undefined) {
-      const pages = new Map(entry.pages.map((page) => [page.number, { page, lsn }]))
+      const pages = new Map(entry.pages.map((page) => [page.number, { page, lsn, epoch, seq }]))
       this.#files.set(incarnation, { epoch, lineage, lsn, databasePages, checksum, pages })
       return
     }
@@ -64,16 +86,24 @@ export class LedgerTails {
       return
     }
     Object.assign(known, { epoch, lineage, lsn, databasePages, checksum })
-    for (const page of entry.pages) known.pages.set(page.number, { page, lsn })
+    for (const page of entry.pages) known.pages.set(page.number, { page, lsn, epoch, seq })
     for (const number of known.pages.keys()) if (number > databasePages) known.pages.delete(number)
   }
 
   #takeCheckpoint({ incarnation, lsn }: CheckpointRecord): void {
     const known = this.#files.get(incarnation)
-    for (const [number, image] of known?.pages ?? []) if (image.lsn <= lsn) known?.pages.delete(number)
+    for (const [number, image] of known?.pages ?? []) {
+      if (image.lsn <= lsn && this.#isStored(image)) known?.pages.delete(number)
+    }
   }
 
-  /** The files that have commits beyond their last checkpoint. */
+  /** What an older ledger has of a stored one's copies may be more than what is stored of those. */
+  #isStored({ epoch, seq }: Image): boolean {
+    if (this.#stored === undefined) return true
+    return epoch === this.#stored.epoch && seq <= this.#stored.seq
+  }
+
+  /** The files that have commits beyond their last checkpoint, or that are not stored. */
   *files(): Generator<FileTail, void, void> {
     for (const [incarnation, { lineage, lsn, databasePages, checksum, pages }] of this.#files) {
       if (pages.size === 0) continue

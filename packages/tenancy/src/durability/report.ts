@@ -2,7 +2,6 @@
 import { type Clock, type DurabilityClass, type Lineage, sleep, type TenantId } from '@tenax/kernel'
 import { DURABILITY_LOOK_MS } from '../limits.ts'
 import type { Tenancy } from '../tenancy.ts'
-import { promisedClass } from './gate.ts'
 
 /** The commit to wait for, and the class that it shall have. */
 export interface DurabilityWait {
@@ -19,6 +18,8 @@ export interface DurabilityReport {
   readonly committed: bigint
   /** Number of the last commit that is fsynced in the ledger. */
   readonly local: bigint
+  /** As `local`, in object storage; undefined without one. It may be an earlier one while many wait. */
+  readonly remote: bigint | undefined
   /** How the wait ended: `lost` when that history has ended. Undefined when nothing was waited for. */
   readonly waited: 'reached' | 'timeout' | 'lost' | undefined
 }
@@ -39,11 +40,11 @@ export async function reportDurability(
   id: TenantId,
   wait?: DurabilityWait,
 ): Promise<DurabilityReport> {
-  if (wait === undefined) return (await look(tenancy, id)).report
-  promisedClass(wait.durability)
+  if (wait === undefined) return (await look(tenancy, id, 'local')).report
+  tenancy.classes.promised(wait.durability)
   const untilMs = clock.monotonicMs() + wait.timeoutMs
   for (;;) {
-    const { report, settled } = await look(tenancy, id)
+    const { report, settled } = await look(tenancy, id, wait.durability)
     const ended = endOf(wait, report)
     if (ended !== undefined) return { ...report, waited: ended }
     const leftMs = untilMs - clock.monotonicMs()
@@ -54,18 +55,20 @@ export async function reportDurability(
   }
 }
 
-function look(tenancy: Tenancy, id: TenantId): Promise<Look> {
+function look(tenancy: Tenancy, id: TenantId, durability: DurabilityClass): Promise<Look> {
   return tenancy.use(id, async (handle) => {
-    const { committedLsn: committed, durableLsn: local } = handle.progress()
-    const settled = handle.settled()
+    const { committedLsn: committed, durableLsn: local, storedLsn } = handle.progress()
+    const remote = tenancy.isStored ? storedLsn : undefined
+    const settled = durability === 'remote' ? handle.stored() : handle.settled()
     settled.catch(() => undefined) // told to whoever waits for it
-    return { report: { lineage: handle.meta.lineage, committed, local, waited: undefined }, settled }
+    return { report: { lineage: handle.meta.lineage, committed, local, remote, waited: undefined }, settled }
   })
 }
 
 function endOf({ lineage, lsn, durability }: DurabilityWait, report: DurabilityReport): 'reached' | 'lost' | undefined {
   if (report.lineage !== lineage) return 'lost'
-  return (durability === 'relaxed' ? report.committed : report.local) >= lsn ? 'reached' : undefined
+  const { committed, local, remote = -1n } = report
+  return { relaxed: committed, local, remote }[durability] >= lsn ? 'reached' : undefined
 }
 
 /** Waits for `settled`, at most `timeoutMs`. */

@@ -34,6 +34,8 @@ export interface Started {
   readonly redoneCount: number
   /** Tenants that this start has stopped. */
   readonly stopped: readonly StoppedAtStart[]
+  /** Whether there was a ledger before. */
+  readonly hadLedger: boolean
 }
 
 /** A tenant that a start has stopped: its row says so, durably. Nobody has been told yet. */
@@ -68,10 +70,12 @@ export async function startDataDirectory(options: StartOptions): Promise<Started
     const { redoneCount, stopped } = await redoTenants(options, { ...recovered, tenancyLedger: ledger, directory })
     await ledger.settled()
     const withGaps = gaps.map((one) => ({ ...one, entryCount: counts.get(one.record.incarnation) ?? 0 }))
-    return { ledger, directory, shards, redoneCount, stopped: [...unrecovered, ...withGaps, ...stopped] }
+    const { hadLedger } = recovered
+    return { ledger, directory, shards, redoneCount, hadLedger, stopped: [...unrecovered, ...withGaps, ...stopped] }
   } catch (error) {
     directory?.abandon()
     await recovered.ledger.close().catch(() => undefined) // the first failure is the one to tell
+    await recovered.shipping?.end()
     throw error
   }
 }

@@ -1,11 +1,12 @@
-/** Which commits of one file still wait for the disk, under which numbers of the ledger. */
+/** Which commits of one file still wait for the disk, or for object storage, under which numbers of the ledger. */
+import { WAITING_COMMITS_MAX } from '../limits.ts'
 
 interface WaitingCommit {
   readonly lsn: bigint
   readonly seq: number
 }
 
-/** Tells how far a file's commits are durable. It holds no more than the ledger buffers. */
+/** Tells how far a file's commits are durable. When many wait it tells of some of them later than it could, never earlier. */
 export class WaitingCommits {
   readonly #waiting: WaitingCommit[] = []
   #durableLsn: bigint
@@ -17,6 +18,7 @@ export class WaitingCommits {
   /** Notes a commit; those that became durable meanwhile are dropped. */
   add(commit: WaitingCommit, durableSeq: number): void {
     this.durableLsn(durableSeq)
+    if (this.#waiting.length >= WAITING_COMMITS_MAX) this.#waiting.pop()
     this.#waiting.push(commit)
   }
 

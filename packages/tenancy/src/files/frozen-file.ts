@@ -3,6 +3,7 @@
  * snapshots read, through the host's own descriptor. When the WAL grows past its limit the reader gives way.
  */
 import { fstatSync, read } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { InvariantError, TenaxError } from '@tenax/kernel'
 import type { Handle } from '../handle.ts'
@@ -48,6 +49,17 @@ export async function freezeFile(handle: Handle): Promise<FrozenFile> {
     interrupted: interrupted.promise,
     read: (offset, length) => readWhole({ descriptor, check }, offset, length),
     thaw,
+  }
+}
+
+/** A file that nobody has open and nobody writes, as if it were frozen. */
+export async function closedFile(path: string, lsn: bigint): Promise<FrozenFile> {
+  const file = await open(path, 'r')
+  const { size: bytes } = await file.stat()
+  return {
+    ...{ bytes, lsn, checksum: undefined, interrupted: new Promise(() => undefined) },
+    read: (offset, length) => readWhole({ descriptor: file.fd, check: () => undefined }, offset, length),
+    thaw: () => void file.close(),
   }
 }
 

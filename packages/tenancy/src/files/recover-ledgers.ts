@@ -6,6 +6,7 @@
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import type { BlobStore } from '@tenax/blobstore'
 import { type Clock, type Incarnation, isTenaxError, type RandomId, TenaxError } from '@tenax/kernel'
 import {
   BUFFER_BYTES_MAX,
@@ -25,8 +26,10 @@ import {
 import { replaceFile } from '@tenax/sqlite'
 import { catalogIncarnation } from '../catalog.ts'
 import { COALESCED, checksumFields } from '../durability/entry-flags.ts'
-import { type FileTail, LedgerTails } from '../durability/ledger-tails.ts'
+import { type FileTail, LedgerTails, type StoredSoFar } from '../durability/ledger-tails.ts'
+import { Shipping, type ShippingEvent } from '../remote/shipping.ts'
 import type { DataDirectory } from './data-directory.ts'
+import { readStoredPosition } from './stored-position.ts'
 
 /** What recovery needs. */
 export interface LedgerRecoveryOptions {
@@ -37,6 +40,8 @@ export interface LedgerRecoveryOptions {
   readonly onFatal: (error: unknown) => void
   /** The disk; tests put faults here. */
   readonly files?: SegmentFiles
+  /** Where the ledgers are stored besides; its events go to the operator. */
+  readonly stored?: { readonly store: BlobStore; readonly onEvent: (event: ShippingEvent) => void }
 }
 
 /** What recovery has found, with the new ledger that holds all of it. */
@@ -44,6 +49,8 @@ export interface RecoveredLedgers {
   readonly ledger: Ledger
   /** Where the new ledger lies. */
   readonly source: LedgerSource
+  /** Its way to object storage, which has not begun yet. */
+  readonly shipping: Shipping | undefined
   readonly epoch: number
   /** The last epoch that ended without a seal; 0 when there was none. */
   readonly uncleanEpoch: number
@@ -75,26 +82,37 @@ export async function recoverLedgers(options: LedgerRecoveryOptions): Promise<Re
   mkdirSync(data.layout.ledgers, { recursive: true, mode: 0o700 })
   await clearRemoved(data.layout.ledgers, files)
   const found = await listLedgers(data.layout.ledgers, files)
-  const { tails, ends } = await readAll(found, { data, files })
+  const name = { epoch: lastEpoch(found, data) + 1, nonce: randomId() }
+  const source = { directory: join(data.layout.ledgers, ledgerDirectoryName(name)), files }
+  const shipping =
+    options.stored && new Shipping({ ...options, ...options.stored, ...source, name, onFenced: options.onFatal })
+  const stored = await shipping?.approach()
+  const { tails, ends } = await readAll(found, { data, files, stored })
   refuseCatalogGaps(tails, data)
   const unsealed = found.filter((_, index) => ends[index]?.state !== 'sealed').map(({ epoch }) => epoch)
   const uncleanEpoch = keepUncleanEpoch(data.layout.uncleanEpoch, Math.max(0, ...unsealed))
-  const name = { epoch: (found.at(-1)?.epoch ?? 0) + 1, nonce: randomId() }
   const surviving = [...tails.files()]
-  const source = { directory: join(data.layout.ledgers, ledgerDirectoryName(name)), files }
   const ledger = await Ledger.create({
     ...{ ...name, ...source, dataId: data.identity.dataId },
     clock: options.clock,
     settings: { ...options.settings, bufferBytesMax: bufferBytesFor(surviving, options.settings) },
     onFatal: options.onFatal,
+    ...(shipping === undefined ? {} : { shipping: shipping.shipper }),
     cuts: found.flatMap((one, index) => cutOf(one, ends[index])).slice(-CUTS_TOLD),
   })
   await copyTails(ledger, surviving)
   return {
-    ...{ ledger, source, found, uncleanEpoch },
+    ...{ ledger, source, shipping, found, uncleanEpoch },
     ...{ epoch: name.epoch, hadLedger: found.length > 0, tails: surviving, gaps: tails.gaps },
     discard: () => removeLedgers(found, { ledgersPath: data.layout.ledgers, files }),
   }
+}
+
+/** Of all that ledgers here or in the store may have. */
+function lastEpoch(found: readonly FoundLedger[], { layout }: DataDirectory): number {
+  const { open, own = [] } = readStoredPosition(layout.storedPosition) ?? {}
+  const epochs = [...found, ...own, ...(open === undefined ? [] : [open])].map(({ epoch }) => epoch)
+  return Math.max(0, readUncleanEpoch(layout.uncleanEpoch), ...epochs)
 }
 
 /** A tenant with a gap is stopped; without its catalog a shard cannot even do that. */
@@ -122,14 +140,14 @@ async function listLedgers(ledgersPath: string, files: SegmentFiles): Promise<Fo
 
 async function readAll(
   found: readonly FoundLedger[],
-  { data, files }: { data: DataDirectory; files: SegmentFiles },
+  { data, files, stored }: { data: DataDirectory; files: SegmentFiles; stored: StoredSoFar | undefined },
 ): Promise<{ tails: LedgerTails; ends: readonly LedgerEnd[] }> {
-  const tails = new LedgerTails()
+  const tails = new LedgerTails(stored)
   const ends: LedgerEnd[] = []
   for (const { directory, epoch } of found) {
-    const end = await forEachRecord({ directory, files }, ({ record }) => tails.take(epoch, record)).catch(
-      (error: unknown) => Promise.reject(withLedgerName(error, directory)),
-    )
+    const end = await forEachRecord({ directory, files }, ({ record, seq }) =>
+      tails.take({ epoch, seq }, record),
+    ).catch((error: unknown) => Promise.reject(withLedgerName(error, directory)))
     if (end.dataId !== undefined && end.dataId !== data.identity.dataId) throw foreignLedger(directory)
     ends.push(end)
   }

@@ -10,7 +10,7 @@ import {
   TenaxError,
 } from '@tenax/kernel'
 import type { TenantRecord } from '../catalog-rows.ts'
-import { Gate, promisedClass } from '../durability/gate.ts'
+import { Gate } from '../durability/gate.ts'
 import { createTenantFile } from '../files/tenant-files.ts'
 import { undoLeft, undoOrLeave } from '../recovery.ts'
 import type { VerbContext } from '../tenancy-port.ts'
@@ -21,13 +21,12 @@ export interface CreateOptions {
   readonly durability?: DurabilityClass | undefined
 }
 
-/** @throws TenaxError `remote_not_configured`, `tenant_exists`, `tenant_quarantined` (a migration failed; the tenant is there, stopped) */
+/** @throws TenaxError `tenant_exists`, `tenant_quarantined` (a migration failed; the tenant is there, stopped) */
 export async function createTenant(
   context: VerbContext,
   id: TenantId,
   { durability }: CreateOptions = {},
 ): Promise<TenantRecord> {
-  if (durability !== undefined) promisedClass(durability)
   const { directory, data, components, template } = context
   const catalog = directory.catalogOf(id)
   await undoLeft(catalog, data.layout, id)

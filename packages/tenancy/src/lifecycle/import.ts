@@ -12,12 +12,13 @@ import {
   rebuildInto,
   SqliteFile,
 } from '@tenax/sqlite'
+import type { ClosedFile } from '../archive/snapshot.ts'
 import type { Intent, TenantRecord } from '../catalog-rows.ts'
 import { stampWhole } from '../durability/carried-checksum.ts'
 import { ScratchFile } from '../files/scratch-files.ts'
 import { makeTenantDirectory, removeTenantFiles } from '../files/tenant-files.ts'
 import type { ByteStream } from '../files/upload.ts'
-import { newLineage, type TenantMeta } from '../identity.ts'
+import { newLineage, readIdentity, type TenantMeta } from '../identity.ts'
 import { checkImport } from '../import-check.ts'
 import { MigrationError, migrate } from '../migrations.ts'
 import { undoLeft, undoOrLeave } from '../recovery.ts'
@@ -66,7 +67,8 @@ async function takeFile(context: VerbContext, id: TenantId, upload: ScratchFile)
     else await catalog.beginReplace(intent, nowMs)
     await rebuild(context, connection, { intent, isExport, hasTables })
     meter.add(upload.bytes)
-    await migrateRebuilt(context, intent)
+    const closed = await migrateRebuilt(context, intent)
+    await context.storeBase?.({ id, incarnation: name.incarnation }, closed)
     await swap(context, intent, existing)
   } catch (error) {
     await undoOrLeave(catalog, data.layout, intent)
@@ -118,7 +120,10 @@ async function rebuild(
  * Migrates the copy before it replaces anything: one that cannot be migrated is refused, and nothing has changed. Then the copy
  * gets its checksum (LEDGER X1).
  */
-async function migrateRebuilt({ directory, data, components, settings }: VerbContext, intent: Intent): Promise<void> {
+async function migrateRebuilt(
+  { directory, data, components, settings }: VerbContext,
+  intent: Intent,
+): Promise<ClosedFile> {
   const { driver, clock } = components
   const path = data.layout.tenantFile(directory.catalogOf(intent.tenantId).shard, intent)
   const file = SqliteFile.open(path, { driver, settings: settings.file, nowMs: () => clock.monotonicMs() })
@@ -127,6 +132,9 @@ async function migrateRebuilt({ directory, data, components, settings }: VerbCon
     await file.checkpoint()
     await stampWhole(file)
     await file.checkpoint()
+    const { lineage, lsn } = readIdentity(file, intent.incarnation)
+    if (lineage === undefined) throw new InvariantError('an imported file has a history')
+    return { path, lineage, lsn }
   } catch (error) {
     if (!(error instanceof MigrationError)) throw error
     throw new TenaxError('import_invalid', error.message, {

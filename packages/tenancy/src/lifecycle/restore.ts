@@ -4,7 +4,7 @@
  * The order is that of a new base image (LEDGER D3, record 0042):
  *   1. the snapshot goes into a file that no row names, and is verified;
  *   2. the state that is about to be replaced is stored, first while the tenant serves, then, closed, what came since;
- *   3. the new file gets its history and the number n+1, and the ledger forgets the incarnation, durably: no start lays
+ *   3. the new file gets its history and the number n+1, is stored as it is then, and the ledger forgets the incarnation, durably: no start lays
  *      pages of before over it;
  *   4. one catalog commit names the new file, and the old one goes.
  * A crash before 4 leaves the old file, whole, and waste beside it that the start removes; one behind it leaves the new file.
@@ -14,6 +14,7 @@
 import { InvariantError, isTenaxError, type TenantId, TenaxError } from '@tenax/kernel'
 import { collectClosed, SqliteFile } from '@tenax/sqlite'
 import type { Archiver } from '../archive/archiver.ts'
+import type { ClosedFile } from '../archive/snapshot.ts'
 import type { TenantRecord } from '../catalog-rows.ts'
 import type { SnapshotPlace } from '../catalog-snapshots.ts'
 import { stampWhole } from '../durability/carried-checksum.ts'
@@ -22,7 +23,7 @@ import { isLogEmpty } from '../files/lent-files.ts'
 import { removeRestored } from '../files/restored-file.ts'
 import { keepStopped, removeReplacedFile } from '../files/tenant-files.ts'
 import type { Handle } from '../handle.ts'
-import { newLineage } from '../identity.ts'
+import { newLineage, readIdentity } from '../identity.ts'
 import { MigrationError, migrate } from '../migrations.ts'
 import { type OpeningContext, openHandle } from '../open-handle.ts'
 import type { Quarantine } from '../quarantine.ts'
@@ -151,9 +152,13 @@ async function replace(parts: RestoreParts, name: TenantFileName, replacement: R
     const kept = await keep(parts, replacement, closed)
     const old = directory.get(id)
     await onFile(parts.context, path, (file) => beginHistory(parts.context, file, bigger(kept.lsn, lsnMin)))
+    const place = await parts.archiver.storeClosed(
+      { id, incarnation: name.incarnation },
+      await closedAt(parts.context, path, name),
+    )
     ledger.forget(name.incarnation)
     await ledger.settled()
-    if (!(await catalog.snapshots.restored(id, name, old.file)))
+    if (!(await catalog.snapshots.restored(id, name, { replaced: old.file, place })))
       throw new TenaxError('tenant_in_transition', `tenant "${id}" is ${old.state}`, { hint: 'retry' })
     replaced = kept
     removeOld(parts.context, old)
@@ -219,6 +224,13 @@ async function storeClosed({ context, archiver, opening }: RestoreParts, record:
   }
   if (isLogEmpty(path) && handle.progress().committedLsn === place.lsn) return place
   throw held()
+}
+
+/** What has just been closed. */
+async function closedAt(context: VerbContext, path: string, { incarnation }: TenantFileName): Promise<ClosedFile> {
+  const { lineage, lsn } = await onFile(context, path, async (file) => readIdentity(file, incarnation))
+  if (lineage === undefined) throw new InvariantError('a restored file has a history')
+  return { path, lineage, lsn }
 }
 
 function held(): TenaxError {

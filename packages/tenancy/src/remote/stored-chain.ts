@@ -8,7 +8,7 @@
  */
 import type { BlobStore } from '@tenax/blobstore'
 import { TenaxError } from '@tenax/kernel'
-import { type LedgerName, ledgerDirectoryName, type PlacedRecord, walkStored } from '@tenax/ledger'
+import { type LedgerName, ledgerDirectoryName, type PlacedRecord, type StoredAt, walkStored } from '@tenax/ledger'
 import { storeSink } from './store-sink.ts'
 
 /** Which chain, from where, and for whom. */
@@ -17,6 +17,8 @@ export interface ChainWalk {
   readonly dataId: string
   /** The first ledger to walk. */
   readonly from: LedgerName
+  /** Where to begin in it. Default: object 0. */
+  readonly at?: StoredAt | undefined
   /** The ledger that goes on behind the one of that epoch: its own epoch is higher, and its nonce is this walker's alone. */
   readonly successor: (epoch: number) => LedgerName
   /** Whether to go on into a ledger that a seal names. */
@@ -45,10 +47,11 @@ export interface ChainEnd {
  * `unavailable`, `outcome_unknown`
  */
 export async function* walkChain(walk: ChainWalk): AsyncGenerator<ChainRecord, ChainEnd, void> {
-  for (let name = walk.from; ; ) {
+  let [name, from] = [walk.from, walk.at]
+  for (;;) {
     const successor = walk.successor(name.epoch)
     const sink = storeSink(walk.store, { dataId: walk.dataId, epoch: name.epoch })
-    const records = walkStored({ sink, dataId: walk.dataId, ...name, successor })
+    const records = walkStored({ sink, dataId: walk.dataId, ...name, successor, from })
     let step = await records.next()
     for (; !step.done; step = await records.next()) yield { ...step.value, epoch: name.epoch }
     const { value: end } = step
@@ -56,6 +59,7 @@ export async function* walkChain(walk: ChainWalk): AsyncGenerator<ChainRecord, C
     if (end.successor.epoch <= name.epoch) throw backwards(name, end.successor)
     if (!walk.isFollowed(end.successor)) throw fenced(end.successor)
     name = end.successor
+    from = undefined
   }
 }
 

@@ -25,11 +25,12 @@ import type { Layout } from '../layout.ts'
 import { writeStoredPosition } from '../stored-position.ts'
 import { ChainFiles } from './chain-files.ts'
 import { placeCatalogs } from './place-catalogs.ts'
+import { readAhead } from './read-ahead.ts'
 import { beginScratch, commitScratch } from './recovered-directory.ts'
 import { type RecoveredRow, writeRecoveredRows } from './recovered-rows.ts'
 import { settleTenant } from './settle-tenant.ts'
 import type { CatalogedTenant, CatalogReader } from './stored-catalog.ts'
-import { refuseMissing } from './stored-inventory.ts'
+import { refuseMissing, type StoredCounts } from './stored-inventory.ts'
 
 /** What a recovery takes. */
 export interface StoreRecoveryOptions extends CatalogReader {
@@ -76,10 +77,10 @@ export async function recoverFromStore(options: StoreRecoveryOptions): Promise<S
   const read = { objectCount: 0, objectBytes: 0 }
   const store = counting(boundedStore(options.store, { clock, signal: ended.signal }), read)
   const root = await rootOf(store, options.dataId)
-  await refuseMissing(store, { dataId: root.dataId, firstEpoch: root.first.epoch })
+  const found = await refuseMissing(store, { dataId: root.dataId, firstEpoch: root.first.epoch })
   const scratch = beginScratch(layout)
   try {
-    const counts = await build({ ...options, store, onStep }, { root, scratch })
+    const counts = await build({ ...options, store, onStep }, { root, scratch, found })
     commitScratch(layout, onStep)
     const { dataId, shardCount } = root
     return { dataId, shardCount, ...counts, ...read, durationMs: clock.monotonicMs() - startedMs }
@@ -104,6 +105,8 @@ type Building = Required<StoreRecoveryOptions>
 interface Place {
   readonly root: LedgerRoot
   readonly scratch: Layout
+  /** Objects that the chain has. */
+  readonly found: StoredCounts
 }
 
 type Counts = Omit<StoreRecovery, 'dataId' | 'shardCount' | 'objectCount' | 'objectBytes' | 'durationMs'>
@@ -114,7 +117,7 @@ async function build(options: Building, place: Place): Promise<Counts> {
   const images = `${scratch.root}/images`
   await mkdir(images, { mode: 0o700 })
   const files = new ChainFiles(images)
-  const end = await layDown(options, root, files)
+  const end = await layDown(options, place, files)
   onStep('walked')
   const tenants = await placeCatalogs(options, { root, scratch, files })
   onStep('catalogs')
@@ -131,9 +134,9 @@ async function build(options: Building, place: Place): Promise<Counts> {
 }
 
 /** Every record of the chain into the files, and the seal at its end. */
-async function layDown({ store, randomId }: Building, root: LedgerRoot, files: ChainFiles): Promise<ChainEnd> {
+async function layDown({ store, randomId }: Building, { root, found }: Place, files: ChainFiles): Promise<ChainEnd> {
   const chain = walkChain({
-    ...{ store, dataId: root.dataId, from: root.first },
+    ...{ store: readAhead(store, root.dataId, found), dataId: root.dataId, from: root.first },
     successor: (epoch) => ({ epoch: epoch + 1, nonce: randomId() }),
     isFollowed: () => true,
   })

@@ -3,17 +3,28 @@ import { join } from 'node:path'
 import { type BlobStore, MemoryStore } from '@tenax/blobstore'
 import { systemClock, type TenantId } from '@tenax/kernel'
 import type { EntryRecord, LedgerRecord } from '@tenax/ledger'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { catalogIncarnation } from '../../catalog.ts'
 import { ACME, tenantFiles } from '../../fixtures/archived-tenant.ts'
 import { crashCopy } from '../../fixtures/ledger-files.ts'
 import { databaseBytes } from '../../fixtures/odd-files.ts'
-import { idOf, streamOf } from '../../fixtures/settings.ts'
-import { shipNewest } from '../../fixtures/stored-chain-bed.ts'
+import { idOf, streamOf, type TenancyOptions } from '../../fixtures/settings.ts'
+import { shipNewest, withoutLedgers } from '../../fixtures/stored-chain-bed.ts'
 import { codeOf, directoryMaker, type OpenTenancy, tenancyMaker } from '../../fixtures/test-bed.ts'
 
 const newDirectory = directoryMaker() // first, so that it is removed behind the tenancies in it
-const open = tenancyMaker()
+const openOne = tenancyMaker()
+const opened: OpenTenancy[] = []
+afterEach(async () => {
+  for (const { tenancy } of opened.splice(0)) await tenancy.close()
+})
+
+async function open(options: TenancyOptions = {}): Promise<OpenTenancy> {
+  const bed = await openOne(options)
+  opened.push(bed)
+  return bed
+}
+
 const newStore = () => new MemoryStore(systemClock)
 const OTHER = idOf('other')
 
@@ -52,7 +63,7 @@ test('created tenants come back from their entries alone, with their wake-up tim
 
 test('an archived tenant stays archived, and one that was not written to since its snapshot is archived; both come back with their first use', async () => {
   const store = newStore()
-  const before = await open({ store })
+  const before = await open({ store: withoutLedgers(store) })
   for (const id of [ACME, OTHER]) {
     await withNote(before, id, `of ${id}`)
     await before.tenancy.archive(id)
@@ -75,7 +86,7 @@ describe('an imported tenant', () => {
 
   test('is its snapshot with its later commits over it', async () => {
     const store = newStore()
-    const before = await open({ store })
+    const before = await open({ store: withoutLedgers(store) })
     await before.tenancy.import(ACME, streamOf(rows))
     await before.tenancy.archive(ACME)
     await before.sql(ACME, "INSERT INTO note VALUES ('second')")

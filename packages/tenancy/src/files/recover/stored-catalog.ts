@@ -46,6 +46,7 @@ export async function readStoredCatalog(
 const NOBODYS = {
   settled: () => Promise.resolve(),
   checkpoint: () => Promise.resolve(true),
+  includeAllPages: () => true,
   rest: () => undefined,
   close: () => undefined,
 }

@@ -28,8 +28,11 @@ interface Ledger {
 
 const KEY = /^ledgers\/[a-z0-9]{20}\/(\d{8,})\/(\d{8,})\.seg$/
 
-/** @throws TenaxError `ledger_damaged` naming what is missing; nothing was changed then */
-export async function refuseMissing(store: BlobStore, { dataId, firstEpoch }: StoredChainName): Promise<void> {
+/** Objects by epoch, those that follow one another from 0 on. */
+export type StoredCounts = ReadonlyMap<number, number>
+
+/** Gives what is there. Throws TenaxError `ledger_damaged` naming what is missing; nothing was changed then. */
+export async function refuseMissing(store: BlobStore, { dataId, firstEpoch }: StoredChainName): Promise<StoredCounts> {
   const ledgers = [...(await listed(store, dataId)).values()].sort((a, b) => a.epoch - b.epoch)
   let expected: number | undefined = firstEpoch
   for (const [index, ledger] of ledgers.entries()) {
@@ -39,14 +42,27 @@ export async function refuseMissing(store: BlobStore, { dataId, firstEpoch }: St
     if (seal === 'none' && !isLast) throw lost(dataId, ledger.epoch, ledger.missing)
     expected = typeof seal === 'string' ? undefined : seal.epoch
   }
+  return new Map(ledgers.map(({ epoch, missing }) => [epoch, missing]))
+}
+
+/** Where an object of a ledger lies, as in `storeSink`. */
+export function objectKey(dataId: string, { epoch, id }: { readonly epoch: number; readonly id: number }): string {
+  const digits = (value: number) => String(value).padStart(8, '0')
+  return `ledgers/${dataId}/${digits(epoch)}/${digits(id)}.seg`
+}
+
+/** Which object a key is of; undefined when it is of none. */
+export function parseObjectKey(key: string): { readonly epoch: number; readonly id: number } | undefined {
+  const [, epoch, id] = KEY.exec(key) ?? []
+  return epoch === undefined || id === undefined ? undefined : { epoch: Number(epoch), id: Number(id) }
 }
 
 async function listed(store: BlobStore, dataId: string): Promise<Map<number, Ledger>> {
   const ledgers = new Map<number, Ledger>()
   for await (const { key } of store.list(`ledgers/${dataId}/`)) {
-    const [, epochText, idText] = KEY.exec(key) ?? []
-    if (epochText === undefined || idText === undefined) continue
-    const [epoch, id] = [Number(epochText), Number(idText)]
+    const place = parseObjectKey(key)
+    if (place === undefined) continue
+    const { epoch, id } = place
     const ledger = ledgers.get(epoch) ?? { epoch, missing: 0, behind: [] }
     ledgers.set(epoch, ledger)
     if (id === ledger.missing) ledger.missing += 1
@@ -76,8 +92,7 @@ async function sealOf(store: BlobStore, dataId: string, ledger: Ledger): Promise
 }
 
 function lost(dataId: string, epoch: number, id: number): TenaxError {
-  const digits = (value: number) => String(value).padStart(8, '0')
-  const object = `ledgers/${dataId}/${digits(epoch)}/${digits(id)}.seg`
+  const object = objectKey(dataId, { epoch, id })
   return new TenaxError('ledger_damaged', `the stored object ${object} is missing: there is more behind it`, {
     hint: 'restore it from a copy of the bucket; nothing was changed',
     details: { object },
