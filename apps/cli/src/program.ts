@@ -21,6 +21,7 @@ import { addVerifyCommand } from './verify/verify-program.ts'
 const PORT_MAX = 65_535
 const HANDLES_MAX = 1_000_000
 const SECONDS_MAX = 31_536_000
+const DISK_MIB_MAX = 1_073_741_824
 
 /** The whole program. Parsing throws CommanderError for a command line that makes no sense, and for `--help`. */
 export function buildProgram(options: ProgramOptions): Command {
@@ -79,9 +80,10 @@ function addServeCommands(program: Command): void {
         'prove so often that a snapshot can be restored; 0 never',
         wholeNumber(0, SECONDS_MAX),
       )
+      .option('--disk-free-min <mib>', 'MiB of the disk that stay free of writes; 0 none', wholeNumber(0, DISK_MIB_MAX))
       .option('--durability <class>', 'when writes are acknowledged, unless a tenant says: relaxed or local')
       .action(async (_options: ServeOptions, command: Command) => {
-        const { port, host, data, config, handles, durability, json, store, archiveAfter, scrubEvery } =
+        const { port, host, data, config, handles, durability, json, store, archiveAfter, scrubEvery, diskFreeMin } =
           command.optsWithGlobals<ServeOptions>()
         const { serve } = await import('./serve-command.ts')
         await serve(mode, {
@@ -95,6 +97,7 @@ function addServeCommands(program: Command): void {
           ...(store === undefined ? {} : { store }),
           ...(archiveAfter === undefined ? {} : { archiveAfter }),
           ...(scrubEvery === undefined ? {} : { scrubEvery }),
+          ...(diskFreeMin === undefined ? {} : { diskFreeMin }),
         })
       })
   }

@@ -56,6 +56,7 @@ async function openTenax(
     ...(store === undefined ? {} : { store }),
     ...(archiveAfterMs === undefined ? {} : { archiveAfterMs }),
     ...scrubbingOf(settings, mode),
+    ...(settings.diskFreeBytesMin === undefined ? {} : { diskFreeBytesMin: settings.diskFreeBytesMin }),
     migrations: migrationsPath === undefined ? [] : await loadMigrations(migrationsPath),
     workflows,
     events,
@@ -95,6 +96,8 @@ const EVENT_LEVELS: Partial<Record<HostEvent['type'], 'debug' | 'warn' | 'error'
   take_back_failed: 'error',
   snapshot_damaged: 'error',
   proof_failed: 'warn',
+  disk_low: 'error',
+  disk_reserve_released: 'error',
   snapshot_proven: 'debug',
 }
 

@@ -1,6 +1,6 @@
 /** The server's settings: defaults, then environment, then arguments. Nothing else in the server reads the environment. */
 import { resolve } from 'node:path'
-import { DURABILITY_CLASSES, type DurabilityClass, TenaxError } from '@tenax/kernel'
+import { DURABILITY_CLASSES, type DurabilityClass, MIB_BYTES, TenaxError } from '@tenax/kernel'
 import type { LoadModule, RecoverDataOptions, StoreSettings } from 'tenax'
 import { z } from 'zod'
 import { type Project, readProject } from './project.ts'
@@ -19,6 +19,8 @@ export interface ServerArguments {
   readonly store?: string | undefined
   /** Seconds. */
   readonly archiveAfter?: number | undefined
+  /** MiB; 0: none. */
+  readonly diskFreeMin?: number | undefined
   /** Seconds; 0: never. */
   readonly scrubEvery?: number | undefined
 }
@@ -36,6 +38,7 @@ export interface ServerSettings {
   readonly durability: DurabilityClass | undefined
   readonly store: StoreSettings | undefined
   readonly archiveAfterMs: number | undefined
+  readonly diskFreeBytesMin: number | undefined
   /** 0: never. Undefined: as the mode has it. */
   readonly scrubEveryMs: number | undefined
   /** Undefined: a standing event loop is only told. */
@@ -62,6 +65,7 @@ const environmentSchema = z.object({
   TENAX_DURABILITY: durabilitySchema.optional(),
   TENAX_STORE: z.string().min(1).optional(),
   TENAX_ARCHIVE_AFTER_S: countSchema.optional(),
+  TENAX_DISK_FREE_MIN_MIB: z.coerce.number().int().min(0).optional(),
   TENAX_SCRUB_EVERY_S: z.coerce.number().int().min(0).optional(),
   TENAX_S3_ENDPOINT: z.string().min(1).optional(),
   TENAX_S3_REGION: z.string().min(1).optional(),
@@ -93,6 +97,7 @@ export async function readSettings(
   const place = argv.store ?? env.TENAX_STORE
   const archiveAfterS = argv.archiveAfter ?? env.TENAX_ARCHIVE_AFTER_S
   const scrubEveryS = argv.scrubEvery ?? env.TENAX_SCRUB_EVERY_S
+  const diskFreeMin = argv.diskFreeMin ?? env.TENAX_DISK_FREE_MIN_MIB
   const port = parseOrThrow(portSchema, argv.port ?? env.TENAX_PORT ?? DEFAULT_PORT, 'the port')
   return {
     port,
@@ -106,6 +111,7 @@ export async function readSettings(
     store: place === undefined ? undefined : readStore(place, env),
     archiveAfterMs: archiveAfterS === undefined ? undefined : archiveAfterS * 1_000,
     scrubEveryMs: scrubEveryS === undefined ? undefined : scrubEveryS * 1_000,
+    diskFreeBytesMin: diskFreeMin === undefined ? undefined : diskFreeMin * MIB_BYTES,
     stallKillMs: env.TENAX_STALL_KILL_MS,
     json: argv.json === true || port === 0,
     logLevel: env.TENAX_LOG ?? 'info',

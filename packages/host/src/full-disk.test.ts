@@ -10,9 +10,9 @@ import { createTenax, type Tenax } from './index.ts'
 const hindrance = noSmallDisk()
 const FULL = { status: 507, json: { code: 'storage_full' } }
 
-/** Opens a host whose ledger has made its spare segment: on a full disk it would give that one's space back. */
+/** Opens a host that lets the disk get full, and whose ledger has made its spare segment: on a full disk it would give that one's space back. */
 async function openOn({ path }: SmallDisk): Promise<Tenax> {
-  const tenax = await createTenax({ data: join(path, 'data'), shardCount: 1 })
+  const tenax = await createTenax({ data: join(path, 'data'), shardCount: 1, diskFreeBytesMin: 0 })
   const ledgers = join(path, 'data', 'ledgers')
   while (!hasSpare(ledgers)) await new Promise((resolve) => setImmediate(resolve))
   return tenax
@@ -119,7 +119,7 @@ describe.skipIf(hindrance !== undefined)(`a full disk${hindrance === undefined ?
     await first.close()
     disk.fill()
     await expect(openOn(disk)).rejects.toMatchObject({ code: 'storage_full', message: 'the disk is full' })
-    const other = createTenax({ data: join(disk.path, 'other') })
+    const other = createTenax({ data: join(disk.path, 'other'), diskFreeBytesMin: 0 })
     await expect(other).rejects.toMatchObject({ code: 'storage_full', message: 'the disk is full' })
     disk.free()
     const tenax = await openOn(disk)

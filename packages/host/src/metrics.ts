@@ -2,6 +2,7 @@
 import { zombieCount } from '@tenax/sqlite'
 import type { Tenancy } from '@tenax/tenancy'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { addDiskMetrics } from './disk-metrics.ts'
 import { addLedgerMetrics } from './ledger-metrics.ts'
 import { addProofMetrics } from './proof-metrics.ts'
 import type { MeteredStore } from './store-metrics.ts'
@@ -35,6 +36,7 @@ export function createMetrics(tenancy: Tenancy, streams: Streams, store: Metered
   })
   addGauges({ tenancy, streams, registry })
   addLedgerMetrics(tenancy, registry)
+  addDiskMetrics(tenancy, registry)
   if (store !== undefined) {
     store.showOn(registry)
     addProofMetrics(tenancy, registry)

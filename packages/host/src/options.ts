@@ -49,6 +49,8 @@ export interface TenaxOptions {
   readonly archiveAfterMs?: number
   /** Between proofs that a random tenant's snapshot can be restored, in milliseconds. Needs `store`. Default: only who is told to. */
   readonly scrubEveryMs?: number
+  /** Bytes of the disk that stay free of tenants' writes; 0: none. Default: 256 MiB, or 2 % of the disk if that is less. */
+  readonly diskFreeBytesMin?: number
   /** Open tenant files. Default 500. */
   readonly handlesMax?: number
   /** A tenant file that nobody used for so long is closed, in milliseconds. Default 60,000. */
@@ -163,6 +165,7 @@ function readTenancy(options: TenaxOptions): TenancySettings {
     tables: ENGINE_TABLES,
     durability: classOf(options.durability ?? 'local'),
     ...archivingOf(options),
+    ...diskOf(options),
   }
 }
 
@@ -174,6 +177,12 @@ function archivingOf(options: TenaxOptions): Pick<TenancySettings, 'archiveAfter
     throw new TenaxError('config_invalid', `${name} needs a store`, { hint: 'say where archived tenants go' })
   })
   return Object.fromEntries(intervals)
+}
+
+function diskOf({ diskFreeBytesMin }: TenaxOptions): Pick<TenancySettings, 'diskFreeBytesMin'> {
+  if (diskFreeBytesMin === undefined) return {}
+  if (Number.isSafeInteger(diskFreeBytesMin) && diskFreeBytesMin >= 0) return { diskFreeBytesMin }
+  throw new TenaxError('config_invalid', 'diskFreeBytesMin must be a whole number from 0 on')
 }
 
 const YEAR_MS = 365 * 86_400_000

@@ -40,6 +40,8 @@ export interface CommitHooks {
 /** Whether the transaction has raised the file's LSN by one. Its owner says so: to read it back costs every commit 4 µs. */
 export interface CommitKind {
   readonly isNumbered: boolean
+  /** True for the engine's own work, such as a workflow's; absent for a tenant's statements. */
+  readonly isEngine?: boolean
 }
 
 /** What a statement answered, and whether it changed the file (so that the transaction around it is worth a commit). */

@@ -168,6 +168,16 @@ export const WAITING_COMMITS_MAX = 256
 
 /** How long a reply waits at most until what it has seen is in object storage. */
 export const REMOTE_GATE_MS_MAX = 30_000
+/** Free space of the disk below which tenants' commits are refused: this, or this share of a small disk. Room for what a busy second writes. */
+export const DISK_FREE_BYTES_MIN = 256 * MIB_BYTES
+export const DISK_FREE_SHARE_MIN = 0.02
+
+/** How often the free space is looked at, while there are commits. */
+export const DISK_LOOK_MS = 1_000
+
+/** Kept for checkpoints on a full disk: those of four files whose logs are at their bound. */
+export const DISK_RESERVE_BYTES = 16 * MIB_BYTES
+
 /** Longest proof of one snapshot but for the check inside SQLite, and longest such check: what is slower is found out by nobody. */
 export const PROOF_MS_MAX = 1_800_000
 export const PROOF_CHECK_MS_MAX = 120_000

@@ -13,6 +13,7 @@ import type { TenantRecord } from './catalog-rows.ts'
 import { attachJournal } from './durability/attach-journal.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { Journal } from './durability/journal.ts'
+import type { DiskGuard } from './files/disk-guard.ts'
 import { Handle } from './handle.ts'
 import { type Migration, MigrationError, migrate } from './migrations.ts'
 
@@ -22,6 +23,7 @@ export interface OpeningContext {
   readonly clock: Clock
   readonly randomId: RandomId
   readonly ledger: HostLedger
+  readonly disk: DiskGuard
   readonly fileSettings: SqliteFileSettings
   readonly migrations: readonly Migration[]
   /** The tenant's class at the moment. */
@@ -41,6 +43,7 @@ export async function openHandle(context: OpeningContext, record: TenantRecord, 
     file = await openPatiently(context, path)
     journal = attachJournal(context, file, record.incarnation)
     await migrate(file, context.clock, context.migrations)
+    journal.guard(context.disk) // from now on: who reads a tenant on a low disk must be able to open it
     const meta = { incarnation: record.incarnation, lineage: journal.lineage }
     const onDamage = (reason: string) => context.quarantine(record, reason)
     const { clock, durability } = context

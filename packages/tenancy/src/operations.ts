@@ -185,7 +185,7 @@ export async function runEngine<T>(
   await beginPatiently(context, 'immediate')
   try {
     const value = body(file)
-    await commit(file, true)
+    await commit(file, true, { isEngine: true })
     return value
   } catch (error) {
     file.rollback()
@@ -208,12 +208,12 @@ async function inTransaction(context: OperationContext, body: () => Promise<Exec
 }
 
 /** Commits what is open, with its number; a failure (deferred foreign keys, a full disk) leaves it open for the caller to roll back. */
-export async function commit(file: SqliteFile, wrote: boolean): Promise<void> {
+export async function commit(file: SqliteFile, wrote: boolean, { isEngine = false } = {}): Promise<void> {
   if (!file.inTransaction) throw sqlError('the transaction has ended by itself and was rolled back')
   const walBytes = wrote ? 0 : file.walBytes()
   try {
     if (wrote) bumpLsn(file)
-    await file.commit({ isNumbered: wrote })
+    await file.commit({ isNumbered: wrote, isEngine })
     // INSERT OR IGNORE moves the counter of an AUTOINCREMENT table though it changes no row (LEDGER C3).
     if (!wrote && file.walBytes() > walBytes) file.transaction(() => bumpLsn(file))
   } catch (error) {

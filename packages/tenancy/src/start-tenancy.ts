@@ -3,6 +3,7 @@ import { fsSegmentFiles } from '@tenax/ledger'
 import { allCollected, collectClosed, hostFailure } from '@tenax/sqlite'
 import { type StoppedAtStart, startDataDirectory } from './durability/start.ts'
 import { type Measured, type SyncTimes, timedFiles } from './durability/timed-files.ts'
+import { guardDisk } from './files/disk-guard.ts'
 import { openData } from './files/recover/open-or-recover.ts'
 import { ScratchFiles } from './files/scratch-files.ts'
 import { type LeftBehind, takeBackAll } from './lent/lend.ts'
@@ -42,7 +43,8 @@ export async function startTenancy(settings: TenancySettings, components: Tenanc
     const recoveryMs = clock.monotonicMs() - startedMs
     tellRecovery(components, shards, redoneCount)
     const [transfers, files] = [new Transfers(), new ScratchFiles(data.layout, randomId)]
-    const base = { data, directory, settings, components, ledger, transfers, files }
+    const disk = guardDisk({ data, settings, components })
+    const base = { data, directory, settings, components, ledger, transfers, files, disk }
     return { base, measured: { syncs, recoveryMs }, left, stopped, hadLedger }
   } catch (error) {
     data.release()

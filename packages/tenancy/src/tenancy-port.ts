@@ -10,6 +10,7 @@ import type { ClosedFile } from './archive/snapshot.ts'
 import type { HostLedger } from './durability/host-ledger.ts'
 import type { DataDirectory } from './files/data-directory.ts'
 import type { Directory } from './files/directory.ts'
+import type { DiskEvent, DiskGuard, DiskSpace } from './files/disk-guard.ts'
 import type { StoreRecovery } from './files/recover/recover-from-store.ts'
 import type { ScratchFiles } from './files/scratch-files.ts'
 import type { Handle } from './handle.ts'
@@ -40,6 +41,8 @@ export interface TenancySettings {
   readonly archiveAfterMs?: number
   /** Between proofs that a random tenant's snapshot can be restored, in milliseconds. Default: only who is told to. */
   readonly scrubEveryMs?: number
+  /** Bytes of the disk that stay free of tenants' commits; 0: none, and nothing is kept for checkpoints. Default: 256 MiB, or 2 % if that is less. */
+  readonly diskFreeBytesMin?: number
 }
 
 /** The parts that tests and other hosts may replace. `onEvent` hears what an operator would want to read. */
@@ -57,6 +60,8 @@ export interface TenancyComponents {
   readonly store?: BlobStore
   /** The disk under the ledger, when it is not the file system. */
   readonly ledgerFiles?: SegmentFiles
+  /** What the disk of the data directory has, when it is not the file system that says so. */
+  readonly diskSpace?: (root: string) => DiskSpace
 }
 
 /** Something that an operator should know. */
@@ -71,6 +76,7 @@ export type TenancyEvent =
   | QuarantineEvent
   | ArchiveEvent
   | ScrubEvent
+  | DiskEvent
 
 /** Sizes and position of one tenant. */
 export interface TenantStats {
@@ -101,4 +107,5 @@ export interface VerbContext {
   readonly storeBase?: ((tenant: StoredTenant, file: ClosedFile) => Promise<void> | undefined) | undefined
   readonly transfers: Transfers
   readonly files: ScratchFiles
+  readonly disk: DiskGuard
 }

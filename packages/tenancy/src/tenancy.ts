@@ -15,6 +15,7 @@ import type { LedgerStats } from './durability/host-ledger.ts'
 import { TenantClasses } from './durability/tenant-classes.ts'
 import type { Measured } from './durability/timed-files.ts'
 import type { ListQuery, TenantPage } from './files/directory.ts'
+import type { DiskGuard } from './files/disk-guard.ts'
 import type { TenantExport } from './files/export.ts'
 import type { ScratchFile, ScratchFiles } from './files/scratch-files.ts'
 import type { ByteStream } from './files/upload.ts'
@@ -50,6 +51,8 @@ export class Tenancy {
   readonly transfers: Transfers
   /** Files on their way in or out. */
   readonly files: ScratchFiles
+  /** Keeps the disk of the data directory from getting full. */
+  readonly disk: DiskGuard
   /** Durability classes of the tenants. */
   readonly classes: TenantClasses
   readonly #context: VerbContext
@@ -66,16 +69,13 @@ export class Tenancy {
     const { data, settings, ledger } = base
     this.transfers = base.transfers
     this.files = base.files
+    this.disk = base.disk
     this.classes = new TenantClasses(base, settings.durability)
     const { driver, clock } = base.components
     const pool = new HandlePool<TenantId, Handle>({ open: (id) => this.#open(id), settings: settings.pool, clock })
     const template = makeTemplate(driver, data.layout.upload('template'), TENANT_SCHEMA)
-    this.#context = {
-      ...base,
-      pool,
-      template,
-      storeBase: base.components.store && ((tenant, file) => this.#bases?.storeNew(tenant, file)),
-    }
+    const storeNew: VerbContext['storeBase'] = (tenant, file) => this.#bases?.storeNew(tenant, file)
+    this.#context = { ...base, pool, template, storeBase: base.components.store && storeNew }
     const { randomId, onEvent, ledgerFiles = fsSegmentFiles } = base.components
     this.#lending = new Lending(this.#context)
     this.#quarantine = new Quarantine({ ...base, pool, randomId, onEvent, ledgerFiles })
@@ -165,12 +165,12 @@ export class Tenancy {
   }
 
   #opening(record: TenantRecord): OpeningContext {
-    const { settings, components, ledger } = this.#context
+    const { settings, components, ledger, disk } = this.#context
     const { driver, clock, randomId } = components
     const quarantine = (at: TenantRecord, reason: string) => this.#stop(at, reason)
     const { file: fileSettings, migrations } = settings
     const durability = this.classes.follow(record)
-    return { driver, clock, randomId, ledger, quarantine, fileSettings, migrations, durability }
+    return { driver, clock, randomId, ledger, disk, quarantine, fileSettings, migrations, durability }
   }
 
   /** Whether commits go to object storage. */
@@ -374,7 +374,7 @@ export class Tenancy {
    * locked, and this throws TenaxError `unavailable`; it may be called again.
    */
   async close(): Promise<void> {
-    const { pool, directory, data, components, ledger } = this.#context
+    const { pool, directory, data, components, ledger, disk } = this.#context
     const patience = components.clock.after(EXPORT_DRAIN_MS, () => this.#exports.cutOff())
     await this.#archiver?.stop()
     const drained = await pool.drain().then(
@@ -392,6 +392,7 @@ export class Tenancy {
     await this.#quarantine.allEnded()
     await directory.close()
     await ledger.close()
+    await disk.close()
     await allCollected()
     data.release()
   }

@@ -205,6 +205,7 @@ export class Scrubber {
     const signal = AbortSignal.any([source.signal, late.signal])
     try {
       const manifest = await readManifest(source.store, { id, incarnation, place }, signal)
+      context.disk.assertRoom({ bytes: manifest.fileBytes })
       const path = context.data.layout.upload(randomId())
       await proveSnapshot({ store: source.store, signal }, manifest, { driver, path })
       return { fileBytes: manifest.fileBytes }

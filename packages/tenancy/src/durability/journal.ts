@@ -15,11 +15,13 @@ import {
   type CommitKind,
   checksumOfFile,
   isBusy,
+  PAGE_BYTES,
   proveCommits,
   readMainPage,
   type SqliteFile,
   WalReader,
 } from '@tenax/sqlite'
+import type { DiskGuard } from '../files/disk-guard.ts'
 import { CarriedChecksum } from './carried-checksum.ts'
 import { checksumFields } from './entry-flags.ts'
 import type { FileJournal } from './file-journal.ts'
@@ -32,6 +34,9 @@ export interface FilePosition {
   readonly lineage: Lineage
   readonly lsn: bigint
 }
+
+/** The disk that a journal asks and tells. */
+type JournalDisk = Pick<DiskGuard, 'assertRoom' | 'took' | 'full'>
 
 /** What a journal is made of. */
 export interface JournalOptions {
@@ -68,6 +73,7 @@ export class Journal implements FileJournal {
   #checkpointedLsn: bigint | undefined
   #includesAllPages: boolean
   readonly #checksum: CarriedChecksum
+  #disk: JournalDisk | undefined
 
   private constructor({ file, ledger, position, isNew }: JournalOptions, redone: RedoneFile | undefined) {
     this.#file = file
@@ -113,6 +119,11 @@ export class Journal implements FileJournal {
     if (found === undefined) this.#checkpointedLsn = this.#lsn
     else this.#walBytes = found.walBytes
     if (found !== undefined && found.commits.length > knownCommits) this.#keep(found)
+  }
+
+  /** From now on `disk` is asked before each commit, and told when a checkpoint finds no room. */
+  guard(disk: JournalDisk): void {
+    this.#disk = disk
   }
 
   /** The next commit begins `lineage`. */
@@ -163,8 +174,9 @@ export class Journal implements FileJournal {
     return this.#walBytes
   }
 
-  /** Asks whether the ledger can take what is about to be committed. */
-  #beforeCommit({ isNumbered }: CommitKind): void {
+  /** Asks whether the disk and the ledger can take what is about to be committed; a stamp, which a checkpoint needs, only the ledger. */
+  #beforeCommit({ isNumbered, isEngine = false }: CommitKind): void {
+    if (isNumbered && !this.#isStamp) this.#disk?.assertRoom({ isEngine })
     if (isNumbered) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
   }
 
@@ -217,6 +229,7 @@ export class Journal implements FileJournal {
     } catch (error) {
       throw new InvariantError(`commit ${lsn} did not reach the ledger: ${messageOf(error)}`)
     }
+    this.#disk?.took(2 * images.length * PAGE_BYTES) // in its log, and in the ledger
     this.#lsn = lsn
     this.#parentLineage = this.#lineage
     this.#waiting.add({ lsn, seq: this.#seq }, this.#ledger.durableSeq)
@@ -358,6 +371,7 @@ export class Journal implements FileJournal {
       if (isMoved) this.#checksum.checkpointed() // at once: nothing was committed since
       return isMoved
     } catch (error) {
+      if (isTenaxError(error, 'storage_full')) this.#disk?.full()
       if (isBusy(error) || isTenaxError(error, 'storage_full')) throw error
       throw new InvariantError(`the checkpoint failed: ${messageOf(error)}`)
     }

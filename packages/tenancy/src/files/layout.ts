@@ -8,6 +8,7 @@
  *     <data>/ledgers/stored.json                 where the ledgers in object storage go on
  *     <data>/recovering/, <data>/recovered/      a data directory that is made from object storage: until it is whole, and after
  *     <data>/recovered.json                      tenants without a file, for the first start behind that
+ *     <data>/reserve                             zeros: room for checkpoints on a full disk
  *     <data>/uploads/<nonce>.sqlite              files on their way in, removed at start
  *     <data>/lent/07-<incarnation>/<nonce>.db    the file of a tenant that another process has for a while
  *     <data>/shards/07/catalog.db                the shard's tenants
@@ -49,6 +50,10 @@ export class Layout {
 
   get recoveredRows(): string {
     return join(this.root, 'recovered.json')
+  }
+
+  get reserve(): string {
+    return join(this.root, 'reserve')
   }
 
   get uploads(): string {

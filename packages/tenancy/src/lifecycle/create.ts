@@ -32,6 +32,7 @@ export async function createTenant(
   await undoLeft(catalog, data.layout, id)
   if (catalog.get(id) !== undefined)
     throw new TenaxError('tenant_exists', `tenant "${id}" exists`, { hint: 'choose another id' })
+  context.disk.assertRoom({ bytes: template.byteLength })
   const name = newFileName(components.randomId)
   const intent = { tenantId: id, verb: 'create', ...name } as const
   try {

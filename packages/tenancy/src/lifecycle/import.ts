@@ -32,7 +32,8 @@ export async function importTenant(
   id: TenantId,
   body: ByteStream | ScratchFile,
 ): Promise<{ record: TenantRecord; created: boolean }> {
-  const { files, settings } = context
+  const { files, settings, disk } = context
+  disk.assertRoom()
   const upload = body instanceof ScratchFile ? body : await files.receive(body, settings.importBytesMax)
   try {
     const created = await takeFile(context, id, upload)
@@ -47,6 +48,7 @@ async function takeFile(context: VerbContext, id: TenantId, upload: ScratchFile)
   const { directory, data, components } = context
   const meter = context.transfers.of(id)
   meter.expect(2 * upload.bytes) // it is checked, then rebuilt
+  context.disk.assertRoom({ bytes: upload.bytes })
   const catalog = directory.catalogOf(id)
   await undoLeft(catalog, data.layout, id)
   const tables = context.settings.tables?.definitions
