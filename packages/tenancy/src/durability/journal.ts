@@ -85,8 +85,8 @@ export class Journal implements FileJournal {
     this.#lsn = position.lsn
     this.#metaPage = this.#findMetaPage()
     this.#waiting = new WaitingCommits(position.lsn)
-    this.#waitingForStore = new WaitingCommits(0n)
     this.#seqAtOpening = ledger.appendedSeq
+    this.#waitingForStore = new WaitingCommits(0n)
     this.#waitingForStore.add({ lsn: position.lsn, seq: this.#seqAtOpening }, ledger.storedSeq)
     this.#includesAllPages = isNew
     this.#reader = WalReader.open(file.path, file.sizes().pageCount)
@@ -159,8 +159,8 @@ export class Journal implements FileJournal {
   }
 
   get storedLsn(): bigint {
-    const { shipping, storedSeq } = this.#ledger
-    return shipping?.owed.has(this.#incarnation) === false ? this.#waitingForStore.durableLsn(storedSeq) : 0n
+    const isOwed = this.#ledger.shipping?.owed.has(this.#incarnation) ?? true
+    return isOwed ? 0n : this.#waitingForStore.durableLsn(this.#ledger.storedSeq)
   }
 
   stored(): Promise<void> {
@@ -240,7 +240,7 @@ export class Journal implements FileJournal {
   }
 
   #plainEntry() {
-    const { incarnation, lineage } = { incarnation: this.#incarnation, lineage: this.#lineage }
+    const [incarnation, lineage] = [this.#incarnation, this.#lineage]
     return { incarnation, lineage, cipher: 0, keyId: 0, ...checksumFields(this.#checksum.value) } as const
   }
 
@@ -288,7 +288,7 @@ export class Journal implements FileJournal {
   }
 
   #readDataVersion(): bigint {
-    const [version] = this.#file.engine('PRAGMA data_version').get() ?? []
+    const version = this.#file.engine('PRAGMA data_version').get()?.[0]
     assert(typeof version === 'bigint', 'SQLite says the version of what it reads')
     return version
   }
@@ -396,6 +396,5 @@ export class Journal implements FileJournal {
 const META_PAGE = "SELECT rootpage FROM sqlite_schema WHERE name = 'tenax_meta' AND type = 'table'"
 
 /** Images that outlive their capture. */
-function copied(pages: Iterable<LedgerPage>): LedgerPage[] {
-  return Array.from(pages, ({ number, bytes }) => ({ number, bytes: new Uint8Array(bytes) }))
-}
+const copied = (pages: Iterable<LedgerPage>): LedgerPage[] =>
+  Array.from(pages, ({ number, bytes }) => ({ number, bytes: new Uint8Array(bytes) }))
