@@ -56,7 +56,7 @@ export class FakeJobStore implements FakeJobs {
   #stream(job: JobResource, lastId: number): Response {
     const running = { state: 'running', result: null, error: null, endedAt: null, expiresAt: null } as const
     const at = (done: number) => ({ ...job, ...running, progress: { done, total: 200, unit: 'bytes' as const } })
-    const all = [at(20), at(90), at(150), job]
+    const all = [at(20), at(90), at(150), at(200), job]
     const events = all
       .map((one, index) => ({ name: one === job ? 'end' : 'progress', id: index + 1, one }))
       .filter(({ id, name }) => id > lastId || name === 'end')

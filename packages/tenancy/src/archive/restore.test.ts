@@ -1,9 +1,9 @@
 /** Restore in place: what a tenant had at a snapshot, what becomes of what it had until then, and what is refused. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { type BlobStore, MemoryStore } from '@tenax/blobstore'
-import { systemClock, TenaxError } from '@tenax/kernel'
+import { InvariantError, systemClock, TenaxError } from '@tenax/kernel'
 import { describe, expect, it } from 'vitest'
 import { reportDurability } from '../durability/report.ts'
 import {
@@ -185,6 +185,36 @@ describe('a restore of a quarantined tenant', () => {
     expect(await texts(third)).toEqual([['v1'], ['v2'], ['v6']])
     await third.tenancy.delete(ACME)
     expect(tenantFiles(third)).toEqual([])
+  })
+
+  it('that fails leaves the stopped file with one name, and so does a start behind a crash', async () => {
+    let isAway = false
+    const opened = await withHistory(
+      altered({
+        get: async (store, key) => {
+          if (isAway && !key.includes('/chunks/') && !key.endsWith('00000001.json'))
+            throw new TenaxError('unavailable', 'the store is away')
+          return store.get(key)
+        },
+      }),
+    )
+    await opened.tenancy.use(ACME, async (handle) => void (await handle.examine(new InvariantError('made up'))))
+    const names = () => mainFiles(opened).length
+    expect(names()).toBe(1)
+    isAway = true
+    expect(await codeOf(opened.tenancy.restore(ACME, 1))).toBe('unavailable')
+    isAway = false
+    expect(names()).toBe(1)
+    const [name = ''] = mainFiles(opened)
+    const path = join(opened.dataPath, 'shards', name)
+    await opened.tenancy.close()
+    mkdirSync(join(dirname(path), 'quarantine'), { recursive: true })
+    linkSync(path, join(dirname(path), 'quarantine', basename(path)))
+    expect(names()).toBe(2)
+    const again = { ...(await open({ dataPath: opened.dataPath, store: opened.store })), store: opened.store }
+    expect(names()).toBe(1)
+    await again.tenancy.resume(ACME)
+    expect(await texts(again)).toEqual([['v1'], ['v2'], ['v3']])
   })
 
   it('with a damaged last snapshot serves the one before it', async () => {

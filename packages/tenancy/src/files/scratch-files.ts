@@ -1,5 +1,5 @@
 /** Files on their way in or out: each under a name of its own, gone when it is removed, or with the next start. */
-import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import type { RandomId } from '@tenax/kernel'
 import { EXPORT_CHUNK_BYTES } from '../limits.ts'
 import type { Layout } from './layout.ts'
@@ -15,9 +15,18 @@ export class ScratchFile {
     this.bytes = bytes
   }
 
-  /** All of its bytes, in pieces. */
-  read(): AsyncIterable<Uint8Array> {
-    return createReadStream(this.path, { highWaterMark: EXPORT_CHUNK_BYTES })
+  /** All of its bytes, in pieces. It is opened by the first who asks for one, and closed behind the last. */
+  async *read(): AsyncGenerator<Uint8Array, void, void> {
+    const file = await open(this.path)
+    try {
+      for (;;) {
+        const { buffer, bytesRead } = await file.read(new Uint8Array(EXPORT_CHUNK_BYTES))
+        if (bytesRead === 0) return
+        yield buffer.subarray(0, bytesRead)
+      }
+    } finally {
+      await file.close()
+    }
   }
 
   /** Safe to repeat. Whoever reads it goes on. */

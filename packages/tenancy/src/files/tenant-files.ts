@@ -120,6 +120,16 @@ export function keepStopped(layout: Layout, shard: number, { incarnation, file }
   syncDirectory(directory)
 }
 
+/** Takes the second names back: the file goes on to be the tenant's, and has one name then, as its log does. */
+export function forgetKept(layout: Layout, shard: number, { incarnation, file }: TenantFileName): void {
+  forgetKeptIn(layout.tenantDirectory(shard, incarnation), file)
+}
+
+function forgetKeptIn(directory: string, file: string): void {
+  for (const suffix of ['', '-wal'])
+    rmSync(join(directory, QUARANTINE_DIRECTORY, `${file}.db${suffix}`), { force: true })
+}
+
 const MAY_LACK = { throwIfNoEntry: false } as const
 
 /** Removes a file that the catalog names no more, with its log. */
@@ -140,6 +150,7 @@ function removeFileless(layout: Layout, shard: number, incarnation: string): num
 }
 
 function removeStrayFiles(directory: string, file: string): number {
+  forgetKeptIn(directory, file) // of a restore that was cut short
   const keep = new Set([`${file}.db`, `${file}.db-wal`, `${file}.db-shm`, QUARANTINE_DIRECTORY])
   const stray = readdirSync(directory).filter((name) => !keep.has(name))
   for (const name of stray) rmSync(join(directory, name), { recursive: true, force: true })

@@ -1,6 +1,8 @@
 /** What a delete leaves, and what its receipt says of that. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { MemoryStore } from '@tenax/blobstore'
+import { systemClock } from '@tenax/kernel'
 import { describe, expect, it } from 'vitest'
 import { ACME, tenancyWithRows } from '../fixtures/archived-tenant.ts'
 import { filesBelow, tenancyMaker } from '../fixtures/test-bed.ts'
@@ -15,17 +17,25 @@ function placesOf(dataPath: string, text: string): string[] {
 }
 
 describe('the receipt of a delete', () => {
-  it('names the ledger while that holds pages of the tenant, which it does no more behind the next start', async () => {
-    const opened = await open()
-    const mark = 'a word that is nowhere else'
-    await opened.tenancy.create(ACME)
-    await opened.sql(ACME, 'CREATE TABLE note AS SELECT ? AS text', mark)
-    expect((await opened.tenancy.delete(ACME)).remains).toEqual(['local_ledger'])
-    expect(placesOf(opened.dataPath, mark)).toEqual(['ledgers'])
-    await opened.tenancy.close()
-    await (await open({ dataPath: opened.dataPath })).tenancy.close()
-    expect(placesOf(opened.dataPath, mark)).toEqual([])
-  })
+  it.each([
+    ['no store', undefined],
+    ['a store', () => new MemoryStore(systemClock)],
+  ])(
+    'names the ledger while that holds pages of the tenant, which it does no more behind the next start: with %s',
+    async (_what, make) => {
+      const store = make?.()
+      const opened = await open(store && { store })
+      const mark = 'a word that is nowhere else'
+      await opened.tenancy.create(ACME)
+      await opened.sql(ACME, 'CREATE TABLE note AS SELECT ? AS text', mark)
+      const { remains } = await opened.tenancy.delete(ACME)
+      expect(remains).toEqual(store === undefined ? ['local_ledger'] : ['local_ledger', 'stored_ledger'])
+      expect(placesOf(opened.dataPath, mark)).toEqual(['ledgers'])
+      await opened.tenancy.close()
+      await (await open({ dataPath: opened.dataPath, ...(store && { store }) })).tenancy.close()
+      expect(placesOf(opened.dataPath, mark)).toEqual([])
+    },
+  )
 
   it('names snapshots only of a tenant that had any, and what a store may have of the ledger', async () => {
     const { tenancy } = await withRows()

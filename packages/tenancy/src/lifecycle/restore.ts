@@ -21,7 +21,7 @@ import { stampWhole } from '../durability/carried-checksum.ts'
 import type { TenantFileName } from '../files/layout.ts'
 import { isLogEmpty } from '../files/lent-files.ts'
 import { removeRestored } from '../files/restored-file.ts'
-import { keepStopped, removeReplacedFile } from '../files/tenant-files.ts'
+import { forgetKept, keepStopped, removeReplacedFile } from '../files/tenant-files.ts'
 import type { Handle } from '../handle.ts'
 import { newLineage, readIdentity } from '../identity.ts'
 import { MigrationError, migrate } from '../migrations.ts'
@@ -151,15 +151,19 @@ async function replace(parts: RestoreParts, name: TenantFileName, replacement: R
   await pool.retire(id, 'fenced', async (closed) => {
     const kept = await keep(parts, replacement, closed)
     const old = directory.get(id)
-    await onFile(parts.context, path, (file) => beginHistory(parts.context, file, bigger(kept.lsn, lsnMin)))
-    const place = await parts.archiver.storeClosed(
-      { id, incarnation: name.incarnation },
-      await closedAt(parts.context, path, name),
-    )
-    ledger.forget(name.incarnation)
-    await ledger.settled()
-    if (!(await catalog.snapshots.restored(id, name, { replaced: old.file, place })))
-      throw new TenaxError('tenant_in_transition', `tenant "${id}" is ${old.state}`, { hint: 'retry' })
+    try {
+      await onFile(parts.context, path, (file) => beginHistory(parts.context, file, bigger(kept.lsn, lsnMin)))
+      const place = await parts.archiver.storeClosed(
+        { id, incarnation: name.incarnation },
+        await closedAt(parts.context, path, name),
+      )
+      ledger.forget(name.incarnation)
+      await ledger.settled()
+      if (!(await catalog.snapshots.restored(id, name, { replaced: old.file, place })))
+        throw new TenaxError('tenant_in_transition', `tenant "${id}" is ${old.state}`, { hint: 'retry' })
+    } finally {
+      if (directory.get(id).file === old.file) forgetKept(data.layout, catalog.shard, old)
+    }
     replaced = kept
     removeOld(parts.context, old)
   })

@@ -173,8 +173,8 @@ test('whatever was committed, checkpointed, copied by starts and put into snapsh
         const directory = newDirectory()
         mkdirSync(join(directory, 'images'))
         const files = new ChainFiles(join(directory, 'images'))
-        for (const entry of host.stored) await files.take(entry)
-        await files.close()
+        for (const entry of host.stored) files.take(entry)
+        files.close()
         for (const { incarnation, lsn, snapshot, ...file } of host.files) {
           const path = join(directory, incarnation, 'file.db')
           const record = newRecord(ID, { incarnation, file: 'file' }, 'warm', 0)

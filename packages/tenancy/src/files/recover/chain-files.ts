@@ -48,22 +48,22 @@ export class ChainFiles {
   }
 
   /** Takes the next record. What is forgotten stays: whether somebody still names it is the catalog's to say. */
-  async take(record: LedgerRecord): Promise<void> {
-    if (record.kind === 'entry') return this.#takeEntry(record)
+  take(record: LedgerRecord): void {
+    if (record.kind === 'entry') this.#takeEntry(record)
     const known = record.kind === 'forget' ? this.#files.get(record.incarnation) : undefined
     if (known !== undefined) known.isForgotten = true
   }
 
-  async #takeEntry(record: EntryRecord): Promise<void> {
+  #takeEntry(record: EntryRecord): void {
     const file = this.#follow(record)
     const isShorter = record.databasePages < file.databasePages
     const { lineage, lsn, databasePages } = record
     Object.assign(file, { lineage, lsn, databasePages, checksum: checksumOf(record), isForgotten: false })
     if (isShorter) {
       file.known.cut(databasePages)
-      await this.#open.truncate(file.path, databasePages * PAGE_BYTES)
+      this.#open.truncate(file.path, databasePages * PAGE_BYTES)
     }
-    for (const run of runsOf(record)) await this.#write(file, run)
+    for (const run of runsOf(record)) this.#write(file, run)
   }
 
   /** The file that the entry is of, with nothing in it that the entry does not go onto. */
@@ -85,9 +85,9 @@ export class ChainFiles {
     return known
   }
 
-  async #write(file: Building, run: readonly LedgerPage[]): Promise<void> {
+  #write(file: Building, run: readonly LedgerPage[]): void {
     const first = run[0]?.number ?? 1
-    await this.#open.write(file.path, Buffer.concat(run.map(({ bytes }) => bytes)), (first - 1) * PAGE_BYTES)
+    this.#open.write(file.path, Buffer.concat(run.map(({ bytes }) => bytes)), (first - 1) * PAGE_BYTES)
     for (const { number } of run) file.known.add(number)
   }
 
@@ -101,8 +101,8 @@ export class ChainFiles {
   }
 
   /** Lets go of all files. */
-  async close(): Promise<void> {
-    await this.#open.close()
+  close(): void {
+    this.#open.close()
   }
 }
 

@@ -1,50 +1,41 @@
-/** Files that are written here and there, of which only some are open at a time. */
-import { type FileHandle, open } from 'node:fs/promises'
+/**
+ * Files that are written here and there, of which only some are open at a time. The calls are synchronous: a few pages into the
+ * system's cache take microseconds, a thread's turn for each takes longer, and nobody is served yet.
+ */
+import { closeSync, constants, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { LRUCache } from 'lru-cache'
-import { writeAll } from '../restored-file.ts'
 
-/** A file that was put aside is opened again when it is written to. One caller at a time. */
+const { O_CREAT, O_RDWR } = constants
+
+/** A file that was put aside is opened again when it is written to. */
 export class OpenFiles {
-  readonly #open: LRUCache<string, FileHandle>
-  readonly #closing = new Set<Promise<void>>()
-  #failure: unknown
+  readonly #open: LRUCache<string, number>
 
   constructor(countMax: number) {
-    this.#open = new LRUCache({ max: countMax, dispose: (file) => this.#close(file) })
+    this.#open = new LRUCache({ max: countMax, dispose: (descriptor) => closeSync(descriptor) })
   }
 
   /** Writes `bytes` at `offset` of the file at `path`, which is made when it is not there. */
-  async write(path: string, bytes: Uint8Array, offset: number): Promise<void> {
-    await writeAll(await this.#file(path), bytes, offset)
+  write(path: string, bytes: Uint8Array, offset: number): void {
+    const descriptor = this.#descriptor(path)
+    for (let done = 0; done < bytes.byteLength; ) {
+      done += writeSync(descriptor, bytes, done, bytes.byteLength - done, offset + done)
+    }
   }
 
-  async truncate(path: string, lengthBytes: number): Promise<void> {
-    await (await this.#file(path)).truncate(lengthBytes)
+  truncate(path: string, lengthBytes: number): void {
+    ftruncateSync(this.#descriptor(path), lengthBytes)
   }
 
-  async #file(path: string): Promise<FileHandle> {
+  #descriptor(path: string): number {
     const known = this.#open.get(path)
     if (known !== undefined) return known
-    const file = await open(path, 'r+').catch(() => open(path, 'wx+', 0o600))
-    this.#open.set(path, file)
-    await Promise.all(this.#closing)
-    return file
+    const descriptor = openSync(path, O_CREAT | O_RDWR, 0o600)
+    this.#open.set(path, descriptor)
+    return descriptor
   }
 
-  #close(file: FileHandle): void {
-    const closing = file
-      .close()
-      .catch((error: unknown) => {
-        this.#failure ??= error
-      })
-      .finally(() => this.#closing.delete(closing))
-    this.#closing.add(closing)
-  }
-
-  /** Throws what a close has failed with. */
-  async close(): Promise<void> {
+  close(): void {
     this.#open.clear()
-    await Promise.all(this.#closing)
-    if (this.#failure !== undefined) throw this.#failure
   }
 }

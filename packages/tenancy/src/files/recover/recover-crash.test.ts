@@ -1,4 +1,4 @@
-import { cpSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { BlobStore } from '@tenax/blobstore'
 import { isTenaxError, systemClock, TenaxError } from '@tenax/kernel'
 import { libsqlDriver } from '@tenax/sqlite'
@@ -7,7 +7,7 @@ import { bytesOf } from '../../fixtures/ledger-files.ts'
 import { FILE_SETTINGS, openTenancyAt } from '../../fixtures/settings.ts'
 import { contentsOf, storeWith } from '../../fixtures/stored-chain-bed.ts'
 import { codeOf, directoryMaker, tenancyMaker } from '../../fixtures/test-bed.ts'
-import { type TwoStoredLedgers, twoStoredLedgers } from '../../fixtures/two-stored-ledgers.ts'
+import { STILL, type TwoStoredLedgers, twoStoredLedgers } from '../../fixtures/two-stored-ledgers.ts'
 import { walkChain } from '../../remote/stored-chain.ts'
 import { systemRandomId } from '../../system-ids.ts'
 import { Layout } from '../layout.ts'
@@ -122,6 +122,23 @@ test('a start goes on from wherever a crash has left a recovery', async () => {
     }
     await tenancy.close()
   }
+})
+
+test('the list of a recovery that comes back after a power cut takes nothing back', async () => {
+  const [dataPath, store] = [newDirectory(), await storeWith(blobs)]
+  await recover(dataPath, store)
+  const { recoveredRows } = new Layout(dataPath)
+  const list = readFileSync(recoveredRows)
+  const first = await open({ dataPath, store })
+  expect(first.tenancy.get(STILL).state).toBe('archived')
+  await first.sql(STILL, "INSERT INTO note VALUES ('later')")
+  await first.tenancy.close()
+  expect(existsSync(recoveredRows)).toBe(false)
+  writeFileSync(recoveredRows, list)
+  const second = await open({ dataPath, store })
+  expect(await second.sql(STILL, 'SELECT text FROM note')).toEqual([['still'], ['later']])
+  await second.tenancy.close()
+  expect(existsSync(recoveredRows)).toBe(false)
 })
 
 test('of two recoveries at once each is whole, and one has the last seal; the other cannot go on', async () => {

@@ -142,10 +142,10 @@ async function layDown({ store, randomId }: Building, { root, found }: Place, fi
   })
   try {
     let step = await chain.next()
-    for (; !step.done; step = await chain.next()) await files.take(step.value.record)
+    for (; !step.done; step = await chain.next()) files.take(step.value.record)
     return step.value
   } finally {
-    await files.close()
+    files.close()
   }
 }
 
