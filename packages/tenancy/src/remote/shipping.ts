@@ -116,14 +116,14 @@ export class Shipping {
     const { dataId } = data.identity
     const { open, at, own } = this.#position
     const isOwn = ({ nonce }: LedgerName) => [...own, name].some((one) => one.nonce === nonce)
-    const root = await readRoot(this.#store, dataId, { signal })
+    const store = boundedStore(this.#store, { clock, signal })
+    const root = await readRoot(store, dataId, { signal })
     if (root === undefined) {
       if (open !== undefined) throw elsewhere()
       this.#isSealed = false
       return undefined
     }
     if (open === undefined && !isOwn(root.first)) throw unknownHistory()
-    const store = boundedStore(this.#store, { clock, signal })
     const from = open ?? root.first
     const records = walkChain({ store, dataId, from, at, successor: () => name, isFollowed: isOwn })
     let step = await records.next()

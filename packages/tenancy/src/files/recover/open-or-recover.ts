@@ -1,8 +1,8 @@
 /** Opens a data directory; an empty one with object storage is made from what is stored there. */
 import { readdirSync } from 'node:fs'
-import type { BlobStore } from '@tenax/blobstore'
 import { TenaxError } from '@tenax/kernel'
 import { hostFailure } from '@tenax/sqlite'
+import { boundedStore } from '../../archive/bounded-store.ts'
 import { storedDataIds } from '../../remote/ledger-root.ts'
 import type { TenancyComponents, TenancySettings } from '../../tenancy-port.ts'
 import {
@@ -44,7 +44,7 @@ async function recoverIfStored(
   claimed: ClaimedDirectory,
 ): Promise<StoreRecovery | undefined> {
   refuseRemains(claimed)
-  const dataId = await onlyDataId(options.store)
+  const dataId = await onlyDataId(options)
   return dataId === undefined ? undefined : recoverFromStore({ ...options, layout: claimed.layout, dataId })
 }
 
@@ -66,7 +66,7 @@ export async function recoverDirectory(options: RecoverDirectoryOptions): Promis
   try {
     if (claimed.identity !== undefined) throw notEmpty('it is a data directory')
     refuseRemains(claimed)
-    const dataId = options.dataId ?? (await onlyDataId(options.store))
+    const dataId = options.dataId ?? (await onlyDataId(options))
     if (dataId !== undefined) return await recoverFromStore({ ...options, layout: claimed.layout, dataId })
     throw new TenaxError('config_invalid', 'this object storage has no ledgers of any data directory', {
       hint: 'name the store that the lost host had: its directory, or its bucket and prefix',
@@ -88,8 +88,11 @@ function notEmpty(reason: string): TenaxError {
   })
 }
 
-async function onlyDataId(store: BlobStore): Promise<string | undefined> {
-  const [first, second] = await storedDataIds(store, 2)
+type WhereToLook = Pick<StoreRecoveryOptions, 'store' | 'clock'>
+
+async function onlyDataId({ store, clock }: WhereToLook): Promise<string | undefined> {
+  const bounded = boundedStore(store, { clock, signal: new AbortController().signal })
+  const [first, second] = await storedDataIds(bounded, 2)
   if (second === undefined) return first
   throw new TenaxError('config_invalid', 'this object storage has the ledgers of several data directories', {
     hint: 'say which is to be recovered: tenax recover --from <store> --data-id <id>; the ids are the names below roots/',
