@@ -1,7 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createTenax } from 'tenax'
 import { afterAll, expect, test } from 'vitest'
 import { fakeIo } from './fixtures/fake-context.ts'
 import { main } from './main.ts'
@@ -29,6 +28,7 @@ test('a store without ledgers, and an id that is none, are told, and nothing is 
 })
 
 test('says what it has brought back, as a table and as JSON; not into a directory that has data', async () => {
+  const { createTenax } = await import('tenax')
   const directory = join(root, 'full')
   const lost = await createTenax({ data: join(root, 'lost'), store: { directory }, shardCount: 2 })
   for (const id of ['acme', 'away']) await lost.tenant(id).create()
