@@ -147,6 +147,9 @@ export const WHOLE_TRIES_MAX = 20
 /** How long the removal of old snapshots waits until what names the new one is stored; else the next snapshot removes them. */
 export const STORED_SOON_MS = 1_000
 
+/** Between tries to take snapshots that are owed. */
+export const SETTLE_WAIT_MS = 5_000
+
 /** Ledgers that a directory remembers as its own: so many starts while the store is away, and the newest count. */
 export const OWN_LEDGERS_MAX = 1_000
 

@@ -130,10 +130,10 @@ export class Tenancy {
       throw error
     }
     const { ledger, components } = this.#context
-    const prepare = async () => (hadLedger ? this.#bases?.storeAll() : undefined)
-    if (ledger.shipping !== undefined)
-      await waitAtMost(components.clock, STORE_TRIAL_MS, ledger.shipping.begin(prepare))
+    const begun = ledger.shipping?.begin(async () => (hadLedger ? this.#bases?.storeAll() : undefined))
+    if (begun !== undefined) await waitAtMost(components.clock, STORE_TRIAL_MS, begun)
     this.#archiver?.start()
+    this.#bases?.settleSoon(0)
   }
 
   #makeArchiver(): Archiver | undefined {
@@ -288,10 +288,10 @@ export class Tenancy {
    * @throws TenaxError `snapshot_not_found`, `snapshot_damaged`, `store_not_configured`, `import_invalid` (a migration); nothing has changed then
    */
   restore(id: TenantId, manifest: number): Promise<RestoredTenant> {
-    return this.#transition(id, () => {
+    return this.#transition(id, async () => {
       this.#lending.refuseIfAway(id)
-      const [archiver, quarantine] = [this.#archiverOrRefuse(), this.#quarantine]
-      return restoreTenant({ ...this.#parts, archiver, quarantine }, id, manifest)
+      const parts = { ...this.#parts, archiver: this.#archiverOrRefuse(), quarantine: this.#quarantine }
+      return restoreTenant(parts, id, manifest).finally(() => this.#bases?.settle(id))
     })
   }
 
@@ -316,9 +316,9 @@ export class Tenancy {
   /** Lifts suspension and quarantine. Safe to repeat. */
   resume(id: TenantId): Promise<TenantRecord> {
     return this.#transition(id, async () => {
-      const { quarantineReason } = this.get(id)
+      if (this.get(id).quarantineReason !== undefined) this.#bases?.owe(id)
       const record = await resumeTenant({ ...this.#parts, quarantine: this.#quarantine }, id)
-      if (quarantineReason !== undefined) await this.#bases?.storeAgain(id)
+      await this.#bases?.settle(id)
       return record
     })
   }
@@ -340,7 +340,8 @@ export class Tenancy {
    * @throws TenaxError `unavailable` when the file could not be closed: nothing has changed; what `work` throws
    */
   lend<T>(id: TenantId, work: (directory: string) => Promise<T>): Promise<T> {
-    return this.#transition(id, () => this.#lending.lend(id, work).finally(() => this.#bases?.storeAgain(id)))
+    const lend = () => this.#lending.lend(id, work)
+    return this.#transition(id, () => (this.#bases === undefined ? lend() : this.#bases.around(id, lend)))
   }
 
   /** @throws TenaxError `tenant_archived`: to look at a tenant does not bring it back */
@@ -376,7 +377,7 @@ export class Tenancy {
   async close(): Promise<void> {
     const { pool, directory, data, components, ledger, disk } = this.#context
     const patience = components.clock.after(EXPORT_DRAIN_MS, () => this.#exports.cutOff())
-    await this.#archiver?.stop()
+    await Promise.all([this.#archiver?.stop(), this.#bases?.end()])
     const drained = await pool.drain().then(
       () => true,
       () => false,

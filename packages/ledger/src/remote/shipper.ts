@@ -150,6 +150,11 @@ export class Shipper {
     return this.#backlogBytes <= this.#settings.backlogBytesMax
   }
 
+  /** Resolves when all that was taken so far is stored. Throws as {@link Shipper.stored}. */
+  storedSoFar(): Promise<void> {
+    return this.stored(this.#taken.seq)
+  }
+
   /**
    * Stores what is left, if the store takes it at the first try: resolves when all is stored, when a call has failed, or had failed
    * last, or when this writer has ended.

@@ -125,7 +125,7 @@ export class HostLedger {
 
   /** Every record up to this number is in object storage; 0 without one. */
   get storedSeq(): number {
-    return this.shipping?.shipper.storedSeq ?? 0
+    return this.shipping?.storedSeq ?? 0
   }
 
   get appendedSeq(): number {
@@ -150,14 +150,31 @@ export class HostLedger {
   }
 
   /**
-   * Resolves when record `seq` and all before it are in object storage. Throws as {@link HostLedger.durable}; `outcome_unknown` also
+   * Resolves when record `seq` and all before it are in object storage, and what the file's commits build on. Throws as {@link HostLedger.durable}; `outcome_unknown` also
    * when the store is away for long, and `remote_not_configured`.
    */
-  async stored(seq: number, whose: object = this): Promise<void> {
+  async stored(seq: number, whose: object = this, incarnation?: Incarnation): Promise<void> {
     const { shipping } = this
     if (shipping === undefined) throw remoteNotConfigured()
     await this.durable(seq, whose)
-    if (seq > shipping.shipper.storedSeq) await this.#remoteGate.wait(shipping.shipper.stored(seq), whose)
+    if (this.isStored(seq, incarnation)) return
+    const isNamed = shipping.isNamed && !this.#isOwed(incarnation)
+    await this.#remoteGate.wait(isNamed ? shipping.shipper.stored(seq) : this.#storedLater(seq, incarnation), whose)
+  }
+
+  async #storedLater(seq: number, incarnation: Incarnation | undefined): Promise<void> {
+    if (incarnation !== undefined) await this.shipping?.owed.settled(incarnation)
+    await this.shipping?.named
+    await this.shipping?.shipper.stored(seq)
+  }
+
+  #isOwed(incarnation: Incarnation | undefined): boolean {
+    return incarnation !== undefined && this.shipping?.owed.has(incarnation) === true
+  }
+
+  /** Whether record `seq` and all before it are in object storage, and what the file's commits build on. */
+  isStored(seq: number, incarnation?: Incarnation): boolean {
+    return this.shipping !== undefined && seq <= this.storedSeq && !this.#isOwed(incarnation)
   }
 
   /** Whether all that was appended so far is in object storage, if there is one, now or after a short wait. */
@@ -176,12 +193,13 @@ export class HostLedger {
   }
 
   /**
-   * Asked before a COMMIT, because an entry cannot be refused behind it.
+   * Asked before a COMMIT, because an entry cannot be refused behind it. `isOwn`: a commit of the host's, such as a catalog's: there is
+   * room for it while the store is away.
    *
    * @throws TenaxError `overloaded` when the disk is behind, `storage_full` when it is full, `unavailable` after a failure
    */
-  assertRoom(pageCount: number): void {
-    if (this.shipping?.shipper.hasRoom === false) {
+  assertRoom(pageCount: number, { isOwn = false } = {}): void {
+    if (!isOwn && this.shipping?.shipper.hasRoom === false) {
       throw new TenaxError('overloaded', 'too many commits wait for object storage, which is away or slow', {
         hint: 'retry when it is back; nothing that was acknowledged is lost',
       })

@@ -21,6 +21,7 @@ import {
   type SqliteFile,
   WalReader,
 } from '@tenax/sqlite'
+import { CATALOG_NAME } from '../catalog.ts'
 import type { DiskGuard } from '../files/disk-guard.ts'
 import { CarriedChecksum } from './carried-checksum.ts'
 import { checksumFields } from './entry-flags.ts'
@@ -57,7 +58,7 @@ export class Journal implements FileJournal {
   readonly #pending = new Map<number, LedgerPage>()
   readonly #waiting: WaitingCommits
   readonly #waitingForStore: WaitingCommits
-  /** What was in the ledger when the file was opened: what it shows is in there, or before. */
+  /** The ledger when the file was opened: what that shows is in there, or before. */
   readonly #seqAtOpening: number
   #lineage: Lineage
   #parentLineage: Lineage
@@ -84,8 +85,8 @@ export class Journal implements FileJournal {
     this.#lsn = position.lsn
     this.#metaPage = this.#findMetaPage()
     this.#waiting = new WaitingCommits(position.lsn)
-    this.#waitingForStore = new WaitingCommits(0n)
     this.#seqAtOpening = ledger.appendedSeq
+    this.#waitingForStore = new WaitingCommits(0n)
     this.#waitingForStore.add({ lsn: position.lsn, seq: this.#seqAtOpening }, ledger.storedSeq)
     this.#includesAllPages = isNew
     this.#reader = WalReader.open(file.path, file.sizes().pageCount)
@@ -154,15 +155,16 @@ export class Journal implements FileJournal {
   }
 
   get isStored(): boolean {
-    return this.#ledger.shipping !== undefined && this.#seqToStore <= this.#ledger.storedSeq
+    return this.#ledger.isStored(this.#seqToStore, this.#incarnation)
   }
 
   get storedLsn(): bigint {
-    return this.#ledger.shipping === undefined ? 0n : this.#waitingForStore.durableLsn(this.#ledger.storedSeq)
+    const isOwed = this.#ledger.shipping?.owed.has(this.#incarnation) ?? true
+    return isOwed ? 0n : this.#waitingForStore.durableLsn(this.#ledger.storedSeq)
   }
 
   stored(): Promise<void> {
-    return this.#ledger.stored(this.#seqToStore, this)
+    return this.#ledger.stored(this.#seqToStore, this, this.#incarnation)
   }
 
   get #seqToStore(): number {
@@ -177,7 +179,8 @@ export class Journal implements FileJournal {
   /** Asks whether the disk and the ledger can take what is about to be committed; a stamp, which a checkpoint needs, only the ledger. */
   #beforeCommit({ isNumbered, isEngine = false }: CommitKind): void {
     if (isNumbered && !this.#isStamp) this.#disk?.assertRoom({ isEngine })
-    if (isNumbered) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size)
+    const isOwn = this.#incarnation.startsWith(CATALOG_NAME) || this.#lineage !== this.#parentLineage
+    if (isNumbered) this.#ledger.assertRoom(this.#file.cachePages + this.#pending.size, { isOwn })
   }
 
   #afterCommit({ isNumbered }: CommitKind): void {
@@ -237,7 +240,7 @@ export class Journal implements FileJournal {
   }
 
   #plainEntry() {
-    const { incarnation, lineage } = { incarnation: this.#incarnation, lineage: this.#lineage }
+    const [incarnation, lineage] = [this.#incarnation, this.#lineage]
     return { incarnation, lineage, cipher: 0, keyId: 0, ...checksumFields(this.#checksum.value) } as const
   }
 
@@ -285,7 +288,7 @@ export class Journal implements FileJournal {
   }
 
   #readDataVersion(): bigint {
-    const [version] = this.#file.engine('PRAGMA data_version').get() ?? []
+    const version = this.#file.engine('PRAGMA data_version').get()?.[0]
     assert(typeof version === 'bigint', 'SQLite says the version of what it reads')
     return version
   }
@@ -393,6 +396,5 @@ export class Journal implements FileJournal {
 const META_PAGE = "SELECT rootpage FROM sqlite_schema WHERE name = 'tenax_meta' AND type = 'table'"
 
 /** Images that outlive their capture. */
-function copied(pages: Iterable<LedgerPage>): LedgerPage[] {
-  return Array.from(pages, ({ number, bytes }) => ({ number, bytes: new Uint8Array(bytes) }))
-}
+const copied = (pages: Iterable<LedgerPage>): LedgerPage[] =>
+  Array.from(pages, ({ number, bytes }) => ({ number, bytes: new Uint8Array(bytes) }))

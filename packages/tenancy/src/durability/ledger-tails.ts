@@ -8,7 +8,7 @@
  */
 import type { Incarnation, Lineage } from '@tenax/kernel'
 import type { CheckpointRecord, EntryRecord, LedgerPage, LedgerRecord } from '@tenax/ledger'
-import { checksumOf } from './entry-flags.ts'
+import { checksumOf, FRESH } from './entry-flags.ts'
 
 /** The state of one file according to the ledgers. */
 export interface FileTail {
@@ -19,6 +19,8 @@ export interface FileTail {
   /** Of the whole file; undefined when nobody knew it. */
   readonly checksum: bigint | undefined
   readonly pages: readonly LedgerPage[]
+  /** True when the ledgers had let go of the file before this, and nothing that is stored says so. */
+  readonly isFresh: boolean
 }
 
 /** How far the ledgers are in object storage: the record `seq` of that epoch, and all before it. */
@@ -27,12 +29,16 @@ export interface StoredSoFar {
   readonly seq: number
 }
 
-interface Image {
-  readonly page: LedgerPage
-  /** The commit that it is of, and where that stands. */
-  readonly lsn: number
+/** Where a record stands. */
+interface RecordPlace {
   readonly epoch: number
   readonly seq: number
+}
+
+interface Image extends RecordPlace {
+  readonly page: LedgerPage
+  /** The commit that it is of. */
+  readonly lsn: number
 }
 
 interface Gathered {
@@ -41,6 +47,8 @@ interface Gathered {
   lsn: number
   databasePages: number
   checksum: bigint | undefined
+  /** Where the ledgers let go of the file before its first entry here; undefined when they did not. */
+  readonly begunBehind: RecordPlace | undefined
   /** The last image of each page. */
   readonly pages: Map<number, Image>
 }
@@ -50,6 +58,8 @@ export class LedgerTails {
   readonly #files = new Map<Incarnation, Gathered>()
   /** Files whose entries do not follow one another, with the reason. */
   readonly gaps = new Map<Incarnation, string>()
+  /** Where the ledgers let go of a file that has no entry since. */
+  readonly #forgotten = new Map<Incarnation, RecordPlace>()
   readonly #stored: StoredSoFar | undefined
 
   /** `stored` is undefined where ledgers are not stored. */
@@ -61,12 +71,13 @@ export class LedgerTails {
   take({ epoch, seq }: { readonly epoch: number; readonly seq: number }, record: LedgerRecord): void {
     if (record.kind === 'entry') this.#takeEntry({ epoch, seq }, record)
     else if (record.kind === 'checkpoint') this.#takeCheckpoint(record)
-    else if (record.kind === 'forget') this.#forget(record.incarnation)
+    else if (record.kind === 'forget') this.#forget(record.incarnation, { epoch, seq })
   }
 
   /** What was set aside, gap and all, is nobody's trouble any more. */
-  #forget(incarnation: Incarnation): void {
+  #forget(incarnation: Incarnation, place: RecordPlace): void {
     this.#files.delete(incarnation)
+    if (this.#stored !== undefined && !this.#isStored(place)) this.#forgotten.set(incarnation, place)
     this.gaps.delete(incarnation)
   }
 
@@ -76,7 +87,9 @@ export class LedgerTails {
     const known = this.#files.get(incarnation)
     if (known === undefined) {
       const pages = new Map(entry.pages.map((page) => [page.number, { page, lsn, epoch, seq }]))
-      this.#files.set(incarnation, { epoch, lineage, lsn, databasePages, checksum, pages })
+      const begunBehind = (entry.flags & FRESH) === 0 ? this.#forgotten.get(incarnation) : { epoch, seq }
+      this.#forgotten.delete(incarnation)
+      this.#files.set(incarnation, { epoch, lineage, lsn, databasePages, checksum, pages, begunBehind })
       return
     }
     // A recovery that was cut short has copied what the older ledger still holds.
@@ -98,17 +111,18 @@ export class LedgerTails {
   }
 
   /** What an older ledger has of a stored one's copies may be more than what is stored of those. */
-  #isStored({ epoch, seq }: Image): boolean {
+  #isStored({ epoch, seq }: RecordPlace): boolean {
     if (this.#stored === undefined) return true
     return epoch === this.#stored.epoch && seq <= this.#stored.seq
   }
 
   /** The files that have commits beyond their last checkpoint, or that are not stored. */
   *files(): Generator<FileTail, void, void> {
-    for (const [incarnation, { lineage, lsn, databasePages, checksum, pages }] of this.#files) {
+    for (const [incarnation, { lineage, lsn, databasePages, checksum, pages, begunBehind }] of this.#files) {
       if (pages.size === 0) continue
       const images = Array.from(pages.values(), ({ page }) => page)
-      yield { incarnation, lineage, lsn, databasePages, checksum, pages: images }
+      const isFresh = begunBehind !== undefined && this.#stored !== undefined && !this.#isStored(begunBehind)
+      yield { incarnation, lineage, lsn, databasePages, checksum, pages: images, isFresh }
     }
   }
 }

@@ -9,6 +9,7 @@
  *     <data>/recovering/, <data>/recovered/      a data directory that is made from object storage: until it is whole, and after
  *     <data>/recovered.json                      tenants without a file, for the first start behind that
  *     <data>/reserve                             zeros: room for checkpoints on a full disk
+ *     <data>/ledgers/owed/<incarnation>          tenants that must be in a snapshot before anything of them is remote
  *     <data>/uploads/<nonce>.sqlite              files on their way in, removed at start
  *     <data>/lent/07-<incarnation>/<nonce>.db    the file of a tenant that another process has for a while
  *     <data>/shards/07/catalog.db                the shard's tenants
@@ -70,6 +71,10 @@ export class Layout {
 
   get storedPosition(): string {
     return join(this.ledgers, 'stored.json')
+  }
+
+  get owedBases(): string {
+    return join(this.ledgers, 'owed')
   }
 
   get lent(): string {

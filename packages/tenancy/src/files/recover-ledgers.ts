@@ -25,7 +25,7 @@ import {
 } from '@tenax/ledger'
 import { replaceFile } from '@tenax/sqlite'
 import { catalogIncarnation } from '../catalog.ts'
-import { COALESCED, checksumFields } from '../durability/entry-flags.ts'
+import { COALESCED, checksumFields, FRESH } from '../durability/entry-flags.ts'
 import { type FileTail, LedgerTails, type StoredSoFar } from '../durability/ledger-tails.ts'
 import { Shipping, type ShippingEvent } from '../remote/shipping.ts'
 import type { DataDirectory } from './data-directory.ts'
@@ -183,7 +183,7 @@ async function copyTails(ledger: Ledger, tails: readonly FileTail[]): Promise<vo
     if (!ledger.hasRoom(ledger.entryBytes(tail.pages.length))) await ledger.durable(ledger.appendedSeq)
     const { checksum, flags } = checksumFields(tail.checksum)
     const entry = { kind: 'entry', ...tail, parentLineage: tail.lineage, checksum, cipher: 0, keyId: 0 } as const
-    ledger.append({ ...entry, flags: flags | COALESCED })
+    ledger.append({ ...entry, flags: flags | COALESCED | (tail.isFresh ? FRESH : 0) })
   }
   await ledger.durable(ledger.appendedSeq)
 }

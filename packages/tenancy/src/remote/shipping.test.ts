@@ -1,7 +1,7 @@
 /** A host's commits go to object storage: what is promised `remote` is there, and what is there is the files, page by page. */
 import { cpSync, readFileSync } from 'node:fs'
 import { type BlobStore, MemoryStore } from '@tenax/blobstore'
-import { sleep, systemClock, TenaxError } from '@tenax/kernel'
+import { sleep, systemClock } from '@tenax/kernel'
 import { describe, expect, it } from 'vitest'
 import { catalogIncarnation } from '../catalog.ts'
 import { Gate } from '../durability/gate.ts'
@@ -10,6 +10,7 @@ import { Layout } from '../files/layout.ts'
 import { ACME } from '../fixtures/archived-tenant.ts'
 import { replayChain, sameFile } from '../fixtures/replayed-chain.ts'
 import { idOf, NONE, streamOf } from '../fixtures/settings.ts'
+import { switchable } from '../fixtures/switchable-store.ts'
 import { codeOf, directoryMaker, gathered, type OpenTenancy, tenancyMaker, until } from '../fixtures/test-bed.ts'
 import { readRoot } from './ledger-root.ts'
 
@@ -27,22 +28,6 @@ function seeded(seed: number): () => number {
 const newDirectory = directoryMaker() // before the tenancies: what is made first goes last
 const open = tenancyMaker()
 const dataIdAt = (path: string) => String(JSON.parse(readFileSync(new Layout(path).identity, 'utf8')).dataId)
-
-/** A store in memory that can be away, and from which one host can be cut off for good. */
-function switchable(inner = new MemoryStore(systemClock)) {
-  const state = { isAway: false, inner }
-  const store = new Proxy(inner, {
-    get(target, name) {
-      const value = Reflect.get(target, name) as unknown
-      if (typeof value !== 'function') return value
-      return (...args: unknown[]) => {
-        if (state.isAway) throw new TenaxError('unavailable', 'the store is away')
-        return value.apply(target, args) as unknown
-      }
-    },
-  }) as BlobStore
-  return Object.assign(state, { store })
-}
 
 function executeRemote({ tenancy }: OpenTenancy, sql: string) {
   return tenancy.use(ACME, (handle) => handle.execute(sql, NONE, new Gate(tenancy.classes.promised('remote'))))

@@ -16,6 +16,7 @@ import { type LedgerName, type SegmentFiles, Shipper, type ShipStats, type Store
 import { boundedStore } from '../archive/bounded-store.ts'
 import type { StoredSoFar } from '../durability/ledger-tails.ts'
 import type { DataDirectory } from '../files/data-directory.ts'
+import { OwedBases } from '../files/owed-bases.ts'
 import { readStoredPosition, type StoredPosition, writeStoredPosition } from '../files/stored-position.ts'
 import {
   POSITION_EVERY_COUNT,
@@ -55,11 +56,18 @@ export type ShippingEvent =
 /** Figures of shipping. */
 export interface ShippingStats extends ShipStats {
   readonly state: 'waiting' | 'shipping' | 'ended'
+  /** Tenants that have commits in no store, because a snapshot of them could not be taken yet. */
+  readonly owedCount: number
 }
 
 /** The way of one host's ledger to object storage. */
 export class Shipping {
   readonly shipper: Shipper
+  /** Who is not in the store, whatever the ledger says. */
+  readonly owed: OwedBases
+  /** Resolves when whoever has lost the directory would find this ledger: before that nothing in it is stored for anybody. */
+  readonly named: Promise<void>
+  readonly #naming = Promise.withResolvers<void>()
   readonly #options: ShippingOptions
   readonly #store: BlobStore
   readonly #ended = new AbortController()
@@ -73,6 +81,9 @@ export class Shipping {
   constructor(options: ShippingOptions) {
     const { data, clock, name, directory, files } = options
     this.#options = options
+    this.owed = new OwedBases(data.layout.owedBases)
+    this.named = this.#naming.promise
+    this.named.catch(() => undefined) // told to whoever waits
     this.#store = boundedStore(options.store, { clock, signal: this.#ended.signal })
     const known = readStoredPosition(data.layout.storedPosition)
     this.#position = known ?? { open: undefined, atMs: clock.nowMs(), own: [] }
@@ -93,7 +104,7 @@ export class Shipping {
    * @throws TenaxError `ledger_fenced`, `ledger_damaged`, `data_format_newer`: the start ends, and nothing was changed
    */
   async approach(): Promise<StoredSoFar | undefined> {
-    const { open, at, own } = this.#position
+    const { open, at } = this.#position
     const patience = new AbortController()
     const timer = this.#options.clock.after(SHIP_APPROACH_MS, () =>
       patience.abort(new TenaxError('unavailable', 'object storage does not answer')),
@@ -104,10 +115,15 @@ export class Shipping {
       if (!isAway(error)) throw error
       this.#options.onEvent({ type: 'shipping_waits', reason: messageOf(error) })
       if (open !== undefined) return { epoch: open.epoch, seq: at?.lastSeq ?? 0 }
-      return own.length === 0 ? undefined : NOTHING
+      return this.#unrooted
     } finally {
       timer.cancel()
     }
+  }
+
+  /** A root that an earlier start has sent may come late, and name that start's ledger: everything since then must be behind it. */
+  get #unrooted(): StoredSoFar | undefined {
+    return this.#position.own.length === 0 ? undefined : NOTHING
   }
 
   /** Gives the end of what was stored before; undefined when this is the first ledger. */
@@ -121,7 +137,7 @@ export class Shipping {
     if (root === undefined) {
       if (open !== undefined) throw elsewhere()
       this.#isSealed = false
-      return undefined
+      return this.#unrooted
     }
     if (open === undefined && !isOwn(root.first)) throw unknownHistory()
     const from = open ?? root.first
@@ -165,6 +181,7 @@ export class Shipping {
       if (signal.aborted) return undefined
       this.#state = 'shipping'
       this.shipper.begin()
+      this.#naming.resolve()
       return undefined
     } catch (error) {
       if (signal.aborted) return undefined
@@ -180,6 +197,8 @@ export class Shipping {
     if (this.#isSealed === undefined) await this.#seal(signal)
     if (this.#isSealed) return
     await prepare()
+    this.shipper.begin() // whoever finds the root finds the catalogs
+    await this.shipper.storedSoFar()
     const { dataId, shardCount } = data.identity
     const root = await leaveRoot(
       this.#store,
@@ -206,13 +225,23 @@ export class Shipping {
   #fenced(error: TenaxError): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
+    this.#naming.reject(outcomeUnknownHere(error))
     this.#ended.abort(error)
     this.shipper.stop(error)
     this.#options.onFenced(error)
   }
 
+  get isNamed(): boolean {
+    return this.#state === 'shipping'
+  }
+
+  /** Every record up to this number is in object storage, where whoever has lost the directory would find it. */
+  get storedSeq(): number {
+    return this.isNamed ? this.shipper.storedSeq : 0
+  }
+
   get stats(): ShippingStats {
-    return { ...this.shipper.stats(), state: this.#state }
+    return { ...this.shipper.stats(), owedCount: this.owed.count, state: this.#state }
   }
 
   /** Stores what is left, if the store takes it soon, and ends. What it does not take is stored by the next start. */
@@ -221,12 +250,20 @@ export class Shipping {
     this.#state = 'ended'
     const reason = new TenaxError('unavailable', 'the host is stopping')
     this.shipper.stop(reason)
+    this.#naming.reject(outcomeUnknownHere(reason))
     this.#ended.abort(reason)
   }
 }
 
 /** Comes before every record of every ledger. */
 const NOTHING: StoredSoFar = { epoch: 0, seq: 0 }
+
+function outcomeUnknownHere(cause: TenaxError): TenaxError {
+  return new TenaxError('outcome_unknown', 'committed here, and not in object storage yet', {
+    cause,
+    hint: 'read back whether it is there before repeating it',
+  })
+}
 
 function isAway(error: unknown): boolean {
   return (

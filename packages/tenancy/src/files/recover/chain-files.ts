@@ -4,14 +4,14 @@
  *
  * 1. A commit goes onto the one before it of the same lineage. An entry that recovery wrote, with the last images of many commits,
  *    goes onto any commit that is not after it.
- * 2. An entry that does not follow begins a new run: the pages before it count no more, and what has them must be a snapshot.
+ * 2. An entry that does not follow, or comes behind a record that lets go of the file, begins a new run: the pages before it count no more, and what has them must be a snapshot.
  * 3. The last image of a page wins; a file is as long as its last entry says.
  */
 import { join } from 'node:path'
 import type { Incarnation, Lineage } from '@tenax/kernel'
 import type { EntryRecord, LedgerPage, LedgerRecord } from '@tenax/ledger'
 import { PAGE_BYTES } from '@tenax/sqlite'
-import { COALESCED, checksumOf } from '../../durability/entry-flags.ts'
+import { COALESCED, checksumOf, FRESH } from '../../durability/entry-flags.ts'
 import { RECOVERY_FILES_MAX, RECOVERY_WRITE_PAGES } from '../../limits.ts'
 import { OpenFiles } from './open-files.ts'
 import { PageSet } from './page-set.ts'
@@ -80,7 +80,7 @@ export class ChainFiles {
     }
     if (follows(entry, known)) return known
     known.gap = `after commit ${known.lsn} the stored ledgers have commit ${lsn}`
-    known.startsAt = Math.max(lsn, known.lsn + 1)
+    known.startsAt = Math.max((entry.flags & COALESCED) === 0 ? lsn : 0, known.lsn + (isFresh(entry) ? 2 : 1))
     known.known.clear()
     return known
   }
@@ -106,7 +106,13 @@ export class ChainFiles {
   }
 }
 
-function follows({ flags, lsn, lineage, parentLineage }: EntryRecord, known: Building): boolean {
+function isFresh({ flags }: EntryRecord): boolean {
+  return (flags & FRESH) !== 0
+}
+
+function follows(entry: EntryRecord, known: Building): boolean {
+  const { flags, lsn, lineage, parentLineage } = entry
+  if (known.isForgotten || isFresh(entry)) return false
   if ((flags & COALESCED) === 0) return lsn === known.lsn + 1 && parentLineage === known.lineage
   return lsn > known.lsn || (lsn === known.lsn && lineage === known.lineage)
 }
