@@ -80,11 +80,28 @@ function addServeCommands(program: Command): void {
         'prove so often that a snapshot can be restored; 0 never',
         wholeNumber(0, SECONDS_MAX),
       )
+      .option(
+        '--disk-budget <mib>',
+        "MiB of tenants' files above which the longest idle go to the store",
+        wholeNumber(1, DISK_MIB_MAX),
+      )
       .option('--disk-free-min <mib>', 'MiB of the disk that stay free of writes; 0 none', wholeNumber(0, DISK_MIB_MAX))
       .option('--durability <class>', 'when writes are acknowledged, unless a tenant says: relaxed or local')
       .action(async (_options: ServeOptions, command: Command) => {
-        const { port, host, data, config, handles, durability, json, store, archiveAfter, scrubEvery, diskFreeMin } =
-          command.optsWithGlobals<ServeOptions>()
+        const {
+          port,
+          host,
+          data,
+          config,
+          handles,
+          durability,
+          json,
+          store,
+          archiveAfter,
+          scrubEvery,
+          diskFreeMin,
+          diskBudget,
+        } = command.optsWithGlobals<ServeOptions>()
         const { serve } = await import('./serve-command.ts')
         await serve(mode, {
           ...(port === undefined ? {} : { port }),
@@ -98,6 +115,7 @@ function addServeCommands(program: Command): void {
           ...(archiveAfter === undefined ? {} : { archiveAfter }),
           ...(scrubEvery === undefined ? {} : { scrubEvery }),
           ...(diskFreeMin === undefined ? {} : { diskFreeMin }),
+          ...(diskBudget === undefined ? {} : { diskBudget }),
         })
       })
   }

@@ -12,6 +12,8 @@ export interface ServeOptions {
   readonly store?: string
   /** Seconds. */
   readonly archiveAfter?: number
+  /** MiB. */
+  readonly diskBudget?: number
   /** MiB; 0: none. */
   readonly diskFreeMin?: number
   /** Seconds; 0: never. */

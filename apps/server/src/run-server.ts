@@ -56,6 +56,7 @@ async function openTenax(
     ...(store === undefined ? {} : { store }),
     ...(archiveAfterMs === undefined ? {} : { archiveAfterMs }),
     ...scrubbingOf(settings, mode),
+    ...(settings.diskBudgetBytes === undefined ? {} : { diskBudgetBytes: settings.diskBudgetBytes }),
     ...(settings.diskFreeBytesMin === undefined ? {} : { diskFreeBytesMin: settings.diskFreeBytesMin }),
     migrations: migrationsPath === undefined ? [] : await loadMigrations(migrationsPath),
     workflows,

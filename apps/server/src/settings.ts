@@ -19,6 +19,8 @@ export interface ServerArguments {
   readonly store?: string | undefined
   /** Seconds. */
   readonly archiveAfter?: number | undefined
+  /** MiB. */
+  readonly diskBudget?: number | undefined
   /** MiB; 0: none. */
   readonly diskFreeMin?: number | undefined
   /** Seconds; 0: never. */
@@ -38,6 +40,7 @@ export interface ServerSettings {
   readonly durability: DurabilityClass | undefined
   readonly store: StoreSettings | undefined
   readonly archiveAfterMs: number | undefined
+  readonly diskBudgetBytes: number | undefined
   readonly diskFreeBytesMin: number | undefined
   /** 0: never. Undefined: as the mode has it. */
   readonly scrubEveryMs: number | undefined
@@ -65,6 +68,7 @@ const environmentSchema = z.object({
   TENAX_DURABILITY: durabilitySchema.optional(),
   TENAX_STORE: z.string().min(1).optional(),
   TENAX_ARCHIVE_AFTER_S: countSchema.optional(),
+  TENAX_DISK_BUDGET_MIB: countSchema.optional(),
   TENAX_DISK_FREE_MIN_MIB: z.coerce.number().int().min(0).optional(),
   TENAX_SCRUB_EVERY_S: z.coerce.number().int().min(0).optional(),
   TENAX_S3_ENDPOINT: z.string().min(1).optional(),
@@ -97,6 +101,7 @@ export async function readSettings(
   const place = argv.store ?? env.TENAX_STORE
   const archiveAfterS = argv.archiveAfter ?? env.TENAX_ARCHIVE_AFTER_S
   const scrubEveryS = argv.scrubEvery ?? env.TENAX_SCRUB_EVERY_S
+  const diskBudget = argv.diskBudget ?? env.TENAX_DISK_BUDGET_MIB
   const diskFreeMin = argv.diskFreeMin ?? env.TENAX_DISK_FREE_MIN_MIB
   const port = parseOrThrow(portSchema, argv.port ?? env.TENAX_PORT ?? DEFAULT_PORT, 'the port')
   return {
@@ -111,6 +116,7 @@ export async function readSettings(
     store: place === undefined ? undefined : readStore(place, env),
     archiveAfterMs: archiveAfterS === undefined ? undefined : archiveAfterS * 1_000,
     scrubEveryMs: scrubEveryS === undefined ? undefined : scrubEveryS * 1_000,
+    diskBudgetBytes: diskBudget === undefined ? undefined : diskBudget * MIB_BYTES,
     diskFreeBytesMin: diskFreeMin === undefined ? undefined : diskFreeMin * MIB_BYTES,
     stallKillMs: env.TENAX_STALL_KILL_MS,
     json: argv.json === true || port === 0,

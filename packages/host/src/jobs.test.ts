@@ -124,6 +124,15 @@ test('a request that is sent again with its key is the same job', async () => {
   await eventsOf(jobSchema.parse(first.json).id)
 })
 
+test('imports that are sent at once with one key are one job, and leave one file', async () => {
+  const sending = { body: 'no database', headers: { ...SQLITE, 'idempotency-key': 'one import' } }
+  const replies = await Promise.all([1, 2, 3].map(() => send(bed, 'PUT /v1/tenants/junk/import?job=true', sending)))
+  const [id, ...others] = new Set(replies.map(({ json }) => jobSchema.parse(json).id))
+  expect(others).toEqual([])
+  await eventsOf(id ?? '')
+  expect(uploads()).toEqual([])
+})
+
 test('a stream that is opened again goes on behind the last event, and has the end once more', async () => {
   const { id } = await jobOf('POST /v1/tenants/acme/hydrate')
   const [end] = await eventsOf(id)

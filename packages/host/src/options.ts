@@ -47,6 +47,8 @@ export interface TenaxOptions {
   readonly store?: StoreSettings
   /** A tenant that nobody used for so long is archived, in milliseconds. Needs `store`. Default: only who is told to be. */
   readonly archiveAfterMs?: number
+  /** Bytes of tenants' files above which the longest idle are archived. Needs `store`. Default: no bound. */
+  readonly diskBudgetBytes?: number
   /** Between proofs that a random tenant's snapshot can be restored, in milliseconds. Needs `store`. Default: only who is told to. */
   readonly scrubEveryMs?: number
   /** Bytes of the disk that stay free of tenants' writes; 0: none. Default: 256 MiB, or 2 % of the disk if that is less. */
@@ -169,14 +171,21 @@ function readTenancy(options: TenaxOptions): TenancySettings {
   }
 }
 
-function archivingOf(options: TenaxOptions): Pick<TenancySettings, 'archiveAfterMs' | 'scrubEveryMs'> {
-  const intervals = (['archiveAfterMs', 'scrubEveryMs'] as const).flatMap((name) => {
+const YEAR_MS = 365 * 86_400_000
+
+/** What does something with the store, and its largest value. */
+const OF_THE_STORE = { archiveAfterMs: YEAR_MS, scrubEveryMs: YEAR_MS, diskBudgetBytes: Number.MAX_SAFE_INTEGER }
+
+type OfTheStore = keyof typeof OF_THE_STORE
+
+function archivingOf(options: TenaxOptions): Pick<TenancySettings, OfTheStore> {
+  const given = (Object.keys(OF_THE_STORE) as OfTheStore[]).flatMap((name) => {
     const value = options[name]
     if (value === undefined) return []
-    if (options.store !== undefined) return [[name, countOf(name, value, 0, YEAR_MS)]]
+    if (options.store !== undefined) return [[name, countOf(name, value, 0, OF_THE_STORE[name])]]
     throw new TenaxError('config_invalid', `${name} needs a store`, { hint: 'say where archived tenants go' })
   })
-  return Object.fromEntries(intervals)
+  return Object.fromEntries(given)
 }
 
 function diskOf({ diskFreeBytesMin }: TenaxOptions): Pick<TenancySettings, 'diskFreeBytesMin'> {
@@ -184,8 +193,6 @@ function diskOf({ diskFreeBytesMin }: TenaxOptions): Pick<TenancySettings, 'disk
   if (Number.isSafeInteger(diskFreeBytesMin) && diskFreeBytesMin >= 0) return { diskFreeBytesMin }
   throw new TenaxError('config_invalid', 'diskFreeBytesMin must be a whole number from 0 on')
 }
-
-const YEAR_MS = 365 * 86_400_000
 
 /** Below this a slow disk or a busy machine would end hosts that nothing is wrong with. */
 const STALL_KILL_MS_MIN = 5_000

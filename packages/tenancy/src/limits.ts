@@ -195,6 +195,9 @@ export const PROOFS_WAITING_MAX = 100
 export const ARCHIVE_LOOK_MS_MAX = 60_000
 export const ARCHIVE_LOOK_ROWS = 500
 
+/** Tenants that one look sends to object storage because files are over their budget, at most. */
+export const BUDGET_TENANTS_MAX = 1_000
+
 /** Between tries to remove objects of deleted tenants while object storage is away, and how many are removed in one go. */
 export const CLEAN_WAIT_MS = 30_000
 export const CLEAN_ROWS = 100

@@ -39,6 +39,8 @@ export interface TenancySettings {
   readonly durability?: DurabilityClass
   /** A tenant that was not used for so long goes to object storage, in milliseconds. Default: only who is told to. */
   readonly archiveAfterMs?: number
+  /** Bytes of the files of tenants above which the longest idle are archived. Default: no bound. */
+  readonly diskBudgetBytes?: number
   /** Between proofs that a random tenant's snapshot can be restored, in milliseconds. Default: only who is told to. */
   readonly scrubEveryMs?: number
   /** Bytes of the disk that stay free of tenants' commits; 0: none, and nothing is kept for checkpoints. Default: 256 MiB, or 2 % if that is less. */

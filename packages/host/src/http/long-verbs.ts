@@ -202,6 +202,11 @@ async function importJob(
     release()
   }
   try {
+    const meanwhile = jobs.known(key)
+    if (meanwhile !== undefined) {
+      await abandon()
+      return accepted(context, meanwhile, true)
+    }
     release = jobs.takeRoom(file.bytes)
     const work = () => imported(tenancy, tenant, file).finally(abandon)
     return accepted(context, jobs.begin({ verb: 'import', tenant, watched: [tenant], key, work, abandon }), false)

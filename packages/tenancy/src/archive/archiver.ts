@@ -26,6 +26,7 @@ import { boundedStore } from './bounded-store.ts'
 import { Cleaner } from './cleaner.ts'
 import { collectTenant } from './collect.ts'
 import { SnapshotDamage } from './damage.ts'
+import { DiskBudget } from './disk-budget.ts'
 import { restoreFile } from './hydrate.ts'
 import { idleTenants } from './idle-tenants.ts'
 import { inParallel } from './in-parallel.ts'
@@ -54,6 +55,7 @@ export interface ArchiverOptions {
 export class Archiver {
   /** Proves what this stores. */
   readonly scrubber: Scrubber
+  readonly #budget: DiskBudget
   readonly #options: ArchiverOptions
   readonly #leaving = new PQueue({ concurrency: TRANSFERS_MAX })
   readonly #coming = new PQueue({ concurrency: TRANSFERS_MAX })
@@ -67,9 +69,11 @@ export class Archiver {
   constructor(options: ArchiverOptions) {
     this.#options = options
     this.#store = boundedStore(options.store, { clock: options.context.components.clock, signal: this.#ended.signal })
-    const { context, stop } = options
+    const { context, stop, archive } = options
     const { clock } = context.components
-    this.scrubber = new Scrubber({ context, stop, source: this.#source(), expectStore: () => this.#expectStore() })
+    const expectStore = () => this.#expectStore()
+    this.scrubber = new Scrubber({ context, stop, source: this.#source(), expectStore })
+    this.#budget = new DiskBudget({ context, archive, signal: this.#ended.signal, expectStore })
     const ready = async () => {
       await this.#expectStore()
       await this.#catalogsStored()
@@ -124,6 +128,7 @@ export class Archiver {
     this.cleanSoon()
     this.#armLook()
     this.scrubber.start()
+    this.#budget.start()
   }
 
   /** Ends what is under way; what a tenant has is where it was, or where it was to be. */
@@ -133,6 +138,7 @@ export class Archiver {
     this.#ended.abort(new TenaxError('unavailable', 'the host is shutting down'))
     await Promise.all([
       this.scrubber.stop(),
+      this.#budget.stop(),
       this.#looking,
       this.#leaving.onIdle(),
       this.#coming.onIdle(),
