@@ -21,6 +21,7 @@ const SHIP_GAUGES: readonly Row[] = [
     'Fsynced, and not in object storage yet.',
     ({ shipping }) => shipping?.backlogBytes ?? 0,
   ],
+  ['tenax_ship_owed_tenants', 'Tenants that owe a snapshot.', ({ shipping }) => shipping?.owedCount ?? 0],
   ['tenax_ship_memory_bytes', 'What of it is in memory.', ({ shipping }) => shipping?.memoryBytes ?? 0],
   [
     'tenax_ship_active',
