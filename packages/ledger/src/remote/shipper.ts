@@ -115,7 +115,7 @@ export class Shipper {
   #backlogBytes = 0
   #timer: Timer | undefined
   #isBegun = false
-  #isFailing = false
+  #failure: unknown
   #failed: PromiseWithResolvers<void> | undefined
   #isPumping = false
   /** The segment that begins what was taken out of the queue and is packed now. */
@@ -150,24 +150,24 @@ export class Shipper {
     return this.#backlogBytes <= this.#settings.backlogBytesMax
   }
 
-  /** Resolves when all that was taken so far is stored. Throws as {@link Shipper.stored}. */
-  storedSoFar(): Promise<void> {
-    return this.stored(this.#taken.seq)
-  }
-
   /**
    * Stores what is left, if the store takes it at the first try: resolves when all is stored, when a call has failed, or had failed
    * last, or when this writer has ended.
    */
   async flush(): Promise<void> {
-    if (this.#isFailing || this.#taken.seq <= this.#storedSeq) return
+    if (this.#failure !== undefined || this.isIdle) return
     this.#failed = Promise.withResolvers<void>()
     await Promise.race([this.stored(this.#taken.seq), this.#failed.promise]).catch(() => undefined)
   }
 
-  /** True when the last call of the store has failed: it may take a while until the next goes well. */
-  get isFailing(): boolean {
-    return this.#isFailing
+  /** What the last call of the store has failed with; undefined when it went well. It may take a while until the next one does. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /** Whether all that was taken is stored. */
+  get isIdle(): boolean {
+    return this.#taken.seq <= this.#storedSeq
   }
 
   /** The first segment that holds something which is not stored; undefined when all is. */
@@ -292,9 +292,9 @@ export class Shipper {
     const end = await putObject({
       ...{ sink, clock, id, bytes, retryMsMin: PUT_RETRY_MS_MIN, retryMsMax: PUT_RETRY_MS_MAX },
       isGivenUp: () => this.#ended !== undefined,
-      onFailure: () => {
+      onFailure: (error) => {
         this.#counts.failureCount += 1
-        this.#isFailing = true
+        this.#failure = error
         this.#failed?.resolve()
       },
     })
@@ -304,7 +304,7 @@ export class Shipper {
       return
     }
     sent.isStored = true
-    this.#isFailing = false
+    this.#failure = undefined
     this.#counts.putCount += 1
     this.#counts.putBytes += bytes.length
     this.#acknowledge()

@@ -181,7 +181,7 @@ export class HostLedger {
   async isStoredSoon(): Promise<boolean> {
     const { shipping } = this
     if (shipping === undefined) return true
-    if (shipping.stats.state !== 'shipping' || shipping.shipper.isFailing) return false
+    if (shipping.stats.state !== 'shipping' || shipping.shipper.failure !== undefined) return false
     const seq = this.#ledger.appendedSeq
     await waitAtMost(this.clock, STORED_SOON_MS, this.stored(seq)).catch(() => undefined)
     return seq <= this.storedSeq

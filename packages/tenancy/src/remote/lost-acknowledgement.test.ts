@@ -10,7 +10,7 @@ import type { BlobStore } from '@tenax/blobstore'
 import { describe, expect, it } from 'vitest'
 import { Gate } from '../durability/gate.ts'
 import { ACME } from '../fixtures/archived-tenant.ts'
-import { NONE } from '../fixtures/settings.ts'
+import { idOf, NONE } from '../fixtures/settings.ts'
 import { type SwitchableStore, switchable } from '../fixtures/switchable-store.ts'
 import { directoryMaker, type OpenTenancy, tenancyMaker, until } from '../fixtures/test-bed.ts'
 
@@ -118,6 +118,21 @@ describe('a host that is killed', () => {
     await remote(again, "INSERT INTO note VALUES ('acknowledged')")
     await again.tenancy.close()
     expect(await recoveredTexts(bed.store)).toEqual(['first', 'restored', 'acknowledged'])
+  })
+
+  it('before the store hears that a tenant is archived', async () => {
+    const bed = switchable()
+    const opened = await withNote({ store: bed.store })
+    await remote(opened, 'SELECT 1')
+    bed.refused = 'ledgers/'
+    await opened.sql(ACME, "INSERT INTO note VALUES ('archived')")
+    await opened.tenancy.archive(ACME)
+    const next = await killed(bed, opened)
+    bed.refused = undefined
+    const again = await open({ store: bed.store, dataPath: next })
+    await again.tenancy.create(idOf('other'))
+    await again.tenancy.close()
+    expect(await recoveredTexts(bed.store)).toEqual(['first', 'archived'])
   })
 
   it('while its directory gets a store leaves no root in that before it has everything', async () => {

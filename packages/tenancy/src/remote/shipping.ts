@@ -76,6 +76,7 @@ export class Shipping {
   /** True once the store has this ledger's name in a seal; undefined as long as nobody could ask. */
   #isSealed: boolean | undefined
   #storedCount = 0
+  #isPrepared = false
 
   /** Writes down the ledger's name before anything may name it. */
   constructor(options: ShippingOptions) {
@@ -152,7 +153,7 @@ export class Shipping {
   /**
    * Begins to store, or goes on trying behind the caller's back until the store is there; resolves after the first try. `prepare` makes
    * sure that each file that is not whole in this ledger is in a snapshot; it runs only for the first ledger that is stored, and again
-   * after a failure.
+   * after it has failed.
    */
   async begin(prepare: () => Promise<void>): Promise<void> {
     const reason = await this.#tryToBegin(prepare)
@@ -196,9 +197,11 @@ export class Shipping {
     const { signal } = this.#ended
     if (this.#isSealed === undefined) await this.#seal(signal)
     if (this.#isSealed) return
-    await prepare()
+    if (!this.#isPrepared) await prepare()
+    this.#isPrepared = true
     this.shipper.begin() // whoever finds the root finds the catalogs
-    await this.shipper.storedSoFar()
+    await this.shipper.flush()
+    if (!this.shipper.isIdle) throw this.shipper.failure ?? new TenaxError('unavailable', 'object storage is behind')
     const { dataId, shardCount } = data.identity
     const root = await leaveRoot(
       this.#store,
