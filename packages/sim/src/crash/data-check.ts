@@ -13,7 +13,7 @@ export interface CatalogRow {
 
 /** Everything that is wrong: open intents, files that no catalog names, files that are missing or damaged. */
 export function faultsOf(dataPath: string): string[] {
-  const faults = strangers(dataPath, ['host.lock', 'ledgers', 'shards', 'tenax.json', 'uploads'])
+  const faults = strangers(dataPath, ['host.lock', 'ledgers', 'reserve', 'shards', 'tenax.json', 'uploads'])
   faults.push(...strangers(join(dataPath, 'uploads'), []))
   for (const shard of readdirSync(join(dataPath, 'shards')))
     faults.push(...shardFaults(join(dataPath, 'shards', shard)))
