@@ -156,11 +156,12 @@ test('a walk that begins where the writer says that the next object stands finds
 test('a flush stores what is left, and does not wait for a store that fails', async () => {
   const { sink, shipper, commit } = await openShipping(() => 0)
   await commit()
-  await shipper.flush()
-  expect(shipper.storedSeq).toBe(1)
+  const flushed = shipper.flush()
+  await commit() // what comes meanwhile is not waited for
+  expect([await flushed, shipper.storedSeq >= 1]).toEqual([true, true])
+  expect(await shipper.flush()).toBe(true)
   sink.isDown = true
   await commit()
-  await shipper.flush()
-  await shipper.flush()
-  expect(shipper.storedSeq).toBe(1)
+  expect([await shipper.flush(), await shipper.flush()]).toEqual([false, false])
+  expect(shipper.storedSeq).toBe(2)
 })

@@ -152,22 +152,19 @@ export class Shipper {
 
   /**
    * Stores what is left, if the store takes it at the first try: resolves when all is stored, when a call has failed, or had failed
-   * last, or when this writer has ended.
+   * last, or when this writer has ended. Gives whether what was taken before the call is stored; more may have come since.
    */
-  async flush(): Promise<void> {
-    if (this.#failure !== undefined || this.isIdle) return
+  async flush(): Promise<boolean> {
+    const { seq } = this.#taken
+    if (this.#failure !== undefined || seq <= this.#storedSeq) return seq <= this.#storedSeq
     this.#failed = Promise.withResolvers<void>()
-    await Promise.race([this.stored(this.#taken.seq), this.#failed.promise]).catch(() => undefined)
+    await Promise.race([this.stored(seq), this.#failed.promise]).catch(() => undefined)
+    return seq <= this.#storedSeq
   }
 
   /** What the last call of the store has failed with; undefined when it went well. It may take a while until the next one does. */
   get failure(): unknown {
     return this.#failure
-  }
-
-  /** Whether all that was taken is stored. */
-  get isIdle(): boolean {
-    return this.#taken.seq <= this.#storedSeq
   }
 
   /** The first segment that holds something which is not stored; undefined when all is. */

@@ -200,8 +200,9 @@ export class Shipping {
     if (!this.#isPrepared) await prepare()
     this.#isPrepared = true
     this.shipper.begin() // whoever finds the root finds the catalogs
-    await this.shipper.flush()
-    if (!this.shipper.isIdle) throw this.shipper.failure ?? new TenaxError('unavailable', 'object storage is behind')
+    if (!(await this.shipper.flush())) {
+      throw this.shipper.failure ?? new TenaxError('unavailable', 'object storage is behind')
+    }
     const { dataId, shardCount } = data.identity
     const root = await leaveRoot(
       this.#store,
